@@ -1,0 +1,223 @@
+"""Commands: what somebody wants done. To an account from a host, and to a venue from an account."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import ClassVar, Literal, TypeAlias
+
+from messages.base import Message
+from messages.types import InitiatedBy, OrderType, Side, TimeInForce
+
+# ----- to an account
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountCommand(Message):
+    """A command to one account."""
+
+    account_id: str
+    offered_ms: int = 0
+    """When the command was offered (our clock); filled by the facade. A command that waited longer than the queue
+    timeout is refused and never executed. 0: not checked."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderTerms(AccountCommand):
+    """What an order is to be: the part that placements and drafts share."""
+
+    exchange: str
+    symbol: str
+    """Canonical `BASE-QUOTE`, for example `BTC-USDT`."""
+    side: Side
+    type: OrderType
+    size: Decimal | None = None
+    """Base units. Exactly one of `size` and `quote_size` is given."""
+    quote_size: Decimal | None = None
+    """Market orders: quote units to spend or receive."""
+    price: Decimal | None = None
+    stop_price: Decimal | None = None
+    time_in_force: TimeInForce | None = None
+    """None: IOC for market orders, GTC otherwise."""
+    expires_at_ms: int | None = None
+    """GTT only: end of life, our clock."""
+    post_only: bool = False
+    reduce_only: bool = False
+    request_id: str | None = None
+    """The caller's own identity of this intent. Given, it alone decides what a duplicate is."""
+    allow_duplicate: bool = False
+    """Place although an equal order exists: the next generation of the same key."""
+    valid_for_ms: int | None = None
+    """How long one sending may still be accepted by the venue; None: the exchange's `validForMs`."""
+    max_sends: int | None = None
+    """Upper bound of sendings under one client order id; None: `maxPlacementAttempts`."""
+    fill_timeout_ms: int | None = None
+    """Overrides the configured fill timeout; 0: none."""
+    initiated_by: InitiatedBy = InitiatedBy.USER
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubmitOrder(OrderTerms):
+    """Place an order, at most once."""
+
+    urgent: ClassVar[bool] = False
+    reply_when: Literal["resolved", "committed"] = "resolved"
+    """`resolved`: reply when the venue's outcome is known. `committed`: reply when the intent is durable."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateDraft(OrderTerms):
+    """Keep an order as a draft: stored, visible, not sent."""
+
+    urgent: ClassVar[bool] = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubmitDraft(AccountCommand):
+    """Place a draft."""
+
+    urgent: ClassVar[bool] = False
+    order_id: str
+    reply_when: Literal["resolved", "committed"] = "resolved"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiscardDraft(AccountCommand):
+    """Cancel a draft; nothing is sent."""
+
+    order_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelOrder(AccountCommand):
+    """Cancel an order. Named by any of its ids: ours, the client order id or the venue's."""
+
+    order_id: str
+    initiated_by: InitiatedBy = InitiatedBy.USER
+    reply_when: Literal["resolved", "committed"] = "resolved"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResolveReview(AccountCommand):
+    """An operator's decision on an order in manual review: exactly one of the two is given."""
+
+    order_id: str
+    attach_venue_order_id: str | None = None
+    """This venue order is ours: read it and follow it."""
+    declare_absent: bool = False
+    """The operator has checked that the order is not at the venue and never will be."""
+    operator: str
+    """Who decided; part of the evidence."""
+
+
+# ----- to a venue, from an account by way of its exchange actor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VenueCommand(Message):
+    """A request to a venue. Every one of them is answered by exactly one report."""
+
+    account_id: str
+    exchange: str
+    order_id: str = ""
+    """Our order id; commands of one order keep their order on the wire. Empty: not about one order."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlaceOrder(VenueCommand):
+    """Send one attempt of an order. Answered by a `Place…` report."""
+
+    attempt: int
+    client_order_id: str
+    symbol: str
+    side: Side
+    type: OrderType
+    time_in_force: TimeInForce
+    size: Decimal | None
+    quote_size: Decimal | None = None
+    price: Decimal | None = None
+    stop_price: Decimal | None = None
+    post_only: bool = False
+    reduce_only: bool = False
+    expires_at_ms: int | None = None
+    valid_until_venue_ms: int
+    """Venue clock. Never sent at or after it; the venue's own validity parameter is derived from what is left."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelVenueOrder(VenueCommand):
+    """Ask the venue to cancel. Answered by a `Cancel…` report. Travels in the cancel lane."""
+
+    symbol: str
+    client_order_id: str
+    venue_order_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LookUpOrder(VenueCommand):
+    """Ask for one order directly, by venue id where known, else by client id. Answered by `OrderFound`,
+    `OrderNotFound` or `LookUpFailed`."""
+
+    symbol: str
+    client_order_id: str
+    venue_order_id: str | None = None
+    with_fills: bool = True
+    """Fetch the order's executions too when it has any."""
+    budget_ms: int
+    """Time for all tries together."""
+    retries: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchOrder(VenueCommand):
+    """List open and recent orders and executions of a symbol around a time. Answered by `OrdersSearched` or
+    `LookUpFailed`."""
+
+    symbol: str
+    client_order_id: str
+    from_venue_ms: int
+    to_venue_ms: int
+    budget_ms: int
+    retries: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FetchOpenOrders(VenueCommand):
+    """List all open orders, every page. Answered by `OpenOrdersFetched` or `FetchFailed`."""
+
+    symbol: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FetchFills(VenueCommand):
+    """List executions of a symbol since a venue time, or of one order. Answered by `FillsFetched` or `FetchFailed`."""
+
+    symbol: str
+    venue_order_id: str | None = None
+    since_venue_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FetchBalances(VenueCommand):
+    """Read balances. Answered by `BalancesFetched` or `FetchFailed`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FetchInstruments(VenueCommand):
+    """Read the trading rules of all symbols. Answered by `InstrumentsFetched` or `FetchFailed`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FetchServerTime(VenueCommand):
+    """Read the venue's clock. Answered by `ServerTimeFetched` or `FetchFailed`."""
+
+
+VenueRequest: TypeAlias = (
+    PlaceOrder
+    | CancelVenueOrder
+    | LookUpOrder
+    | SearchOrder
+    | FetchOpenOrders
+    | FetchFills
+    | FetchBalances
+    | FetchInstruments
+    | FetchServerTime
+)

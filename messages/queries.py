@@ -1,0 +1,204 @@
+"""Queries and replies. Reads need no turn: they are served from the views an account published at its last commit."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+from typing import TypeAlias
+
+from messages.base import Message
+from messages.types import Fill, OrderState, OrderView, StateTransition
+
+
+class RefusalCode(StrEnum):
+    """Why *we* refused. The venue's refusals keep the venue's words and the code `venue_rejected`."""
+
+    INVALID_ORDER = "invalid_order"
+    """The terms contradict each other or miss something; the text says which and what would be right."""
+    INSTRUMENT_RULE = "instrument_rule"
+    """Off tick, off lot, below minimum size or notional, symbol not trading; the text names the nearest valid value."""
+    INSTRUMENT_UNKNOWN = "instrument_unknown"
+    """The venue does not list the symbol, or its rules were never loaded."""
+    NOT_SUPPORTED = "not_supported"
+    """The venue has no such order type, time in force or operation."""
+    UNKNOWN_EXCHANGE = "unknown_exchange"
+    """The account has no such exchange in its configuration."""
+    UNKNOWN_ACCOUNT = "unknown_account"
+    """No such account in this process."""
+    UNKNOWN_ORDER = "unknown_order"
+    """The account knows no order by that id."""
+    DUPLICATE_IN_PROGRESS = "duplicate_in_progress"
+    """The same request is being worked on and its outcome is not known yet; the view names the order."""
+    IDEMPOTENCY_CONFLICT = "idempotency_conflict"
+    """The same request id was used for a different order; the text names the fields that differ."""
+    RETRY_NOT_ALLOWED = "retry_not_allowed"
+    """The same request failed before and the configuration does not allow to try it again."""
+    QUEUE_FULL = "queue_full"
+    """Too many commands wait for this account."""
+    QUEUE_TIMEOUT = "queue_timeout"
+    """The command waited longer than the queue timeout; it was not executed."""
+    STORE_UNAVAILABLE = "store_unavailable"
+    """The store is away: no intent can be made durable, so no new order is accepted."""
+    GATE_CLOSED = "gate_closed"
+    """The account is not reconciled with the venue yet, or its stream has a gap."""
+    ACCOUNT_STOPPED = "account_stopped"
+    """The account is parked, stopping, or owned by another process."""
+    WRONG_STATE = "wrong_state"
+    """The order's state does not allow the operation."""
+    VENUE_REJECTED = "venue_rejected"
+    """The venue refused the order; the text is the venue's."""
+    NOT_PLACED = "not_placed"
+    """Proven not to be at the venue, and no further attempt is allowed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply(Message):
+    """An answer to a command; `correlation_id` names it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderAdmitted(Reply):
+    """The intent is durable; what the venue says comes as events."""
+
+    view: OrderView
+    duplicate: bool = False
+    original_request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderPlaced(Reply):
+    """The venue has the order (it may have ended since: see the view)."""
+
+    view: OrderView
+    duplicate: bool = False
+    """The request was a repetition; this is the first one's result."""
+    original_request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderUnresolved(Reply):
+    """It is not known yet what became of the command. Never a failure: the order named here is being looked up.
+
+    `view` is None when not even the intent was confirmed durable before the caller's timeout."""
+
+    view: OrderView | None
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelDone(Reply):
+    """The order no longer works at its venue; the view says whether it was cancelled or had ended otherwise."""
+
+    view: OrderView
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DraftDone(Reply):
+    """A draft was created or discarded."""
+
+    view: OrderView
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReviewResolved(Reply):
+    """The operator's decision was carried out."""
+
+    view: OrderView
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused(Reply):
+    """Nothing was done, for a reason of ours or the venue's. The facade raises it as `OrderRefused`."""
+
+    code: RefusalCode
+    text: str
+    rule: str = ""
+    limit: str = ""
+    actual: str = ""
+    fields: tuple[str, ...] = ()
+    view: OrderView | None = None
+
+
+CommandReply: TypeAlias = (
+    OrderAdmitted | OrderPlaced | OrderUnresolved | CancelDone | DraftDone | ReviewResolved | Refused
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query(Message):
+    """A question about one account, answered from its published views."""
+
+    account_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetOrder(Query):
+    """One order by any of its ids. Answered by `OrderSnapshot`."""
+
+    order_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetOrders(Query):
+    """Orders, of some states or all. Answered by `OrdersSnapshot`."""
+
+    states: frozenset[OrderState] = frozenset()
+    exchange: str | None = None
+    open_only: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetHistory(Query):
+    """An order's transitions in order, and the time spent in each state. Answered by `HistorySnapshot`."""
+
+    order_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetFills(Query):
+    """An order's fills in venue-time order. Answered by `FillsSnapshot`."""
+
+    order_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetStuckOrders(Query):
+    """Orders longer in a non-terminal state than its threshold. Answered by `OrdersSnapshot`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderSnapshot(Reply):
+    """One order, or None."""
+
+    view: OrderView | None
+    as_of_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrdersSnapshot(Reply):
+    """Orders, oldest first."""
+
+    views: tuple[OrderView, ...]
+    as_of_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistorySnapshot(Reply):
+    """The life of one order."""
+
+    transitions: tuple[StateTransition, ...]
+    time_in_state_ms: tuple[tuple[OrderState, int], ...]
+    """Re-entries summed, the present state counted up to now."""
+    as_of_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FillsSnapshot(Reply):
+    """Booked executions of one order."""
+
+    fills: tuple[Fill, ...]
+    weighted_average_price: Decimal | None
+    as_of_ms: int
+
+
+AccountQuery: TypeAlias = GetOrder | GetOrders | GetHistory | GetFills | GetStuckOrders
+QueryReply: TypeAlias = OrderSnapshot | OrdersSnapshot | HistorySnapshot | FillsSnapshot
