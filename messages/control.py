@@ -30,6 +30,34 @@ class Committed(Message):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BatchAnswered(Message):
+    """Store to committer: the verdicts on the group in flight, in its order."""
+
+    verdicts: tuple[Verdict, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchUnanswered(Message):
+    """Store to committer: no answer; nobody knows whether the group was written."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptAlive(Message):
+    """Store to committer: the owner's sign of life was written, or was not (`reason`)."""
+
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchStore(Message):
+    """To the committer: tell this address when the store goes away and when it comes back."""
+
+    address: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StoreAvailability(Message):
     """The store went away or came back."""
 

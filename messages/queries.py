@@ -26,8 +26,6 @@ class RefusalCode(StrEnum):
     """No such account in this process."""
     UNKNOWN_ORDER = "unknown_order"
     """The account knows no order by that id."""
-    DUPLICATE_IN_PROGRESS = "duplicate_in_progress"
-    """The same request is being worked on and its outcome is not known yet; the view names the order."""
     IDEMPOTENCY_CONFLICT = "idempotency_conflict"
     """The same request id was used for a different order; the text names the fields that differ."""
     RETRY_NOT_ALLOWED = "retry_not_allowed"

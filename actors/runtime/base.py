@@ -2,22 +2,29 @@
 
 A handler gets a message and returns an `Outcome`; it changes nothing itself. The base carries the outcome out. An
 exception from a handler or from the first turn is reported to the parent once, marks the actor stopped and is raised
-again, so that pykka's own failure path and ours are the same one.
+again, so that pykka's own failure path and ours are the same one. What is not an `Exception` goes on as `ActorKilled`:
+pykka would answer it by stopping every actor in the process, the host's too.
 
 Must never: block, read a clock or a random source other than the system's, or keep a reference to another actor.
 """
 
 from abc import abstractmethod
 from collections.abc import Iterable
-from typing import ClassVar, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar, cast
 
 import pykka
 
+from actors.errors import OmsError
+from actors.runtime.log import unexpected_message
 from actors.runtime.outcome import Act, CancelTimer, Effect, Outcome, Publish, Respond, Send, SetTimer, Spawn, StopChild
 from actors.runtime.seam import System
 from messages.base import Message
 
 InboxT = TypeVar("InboxT", bound=Message)
+
+
+class ActorKilled(OmsError):  # noqa: N818 - as the other errors of this project
+    """A handler raised something that would have ended a whole process, such as `SystemExit`."""
 
 
 class OmsActor(pykka.Actor, Generic[InboxT]):
@@ -28,11 +35,24 @@ class OmsActor(pykka.Actor, Generic[InboxT]):
 
     accepts: ClassVar[frozenset[type[Message]]] = frozenset()
 
+    if TYPE_CHECKING:
+        # The system mixes these in; a type checker that did not see them would call every actor class abstract.
+        @staticmethod
+        def _create_actor_inbox() -> Any: ...
+        @staticmethod
+        def _create_future() -> pykka.Future[Any]: ...
+        def _start_actor_loop(self) -> None: ...
+
+    def __new__(cls, system: System, *_arguments: object, **_named: object) -> Self:
+        """Make an actor of the class that `system` runs: this one, with the system's inbox and loop mixed in."""
+        return super().__new__(system.concrete(cls))
+
     def __init__(self, system: System, address: str) -> None:
         super().__init__()
         self.system = system
         self.address = address
         self._timers: dict[str, int] = {}
+        self._timer_keys: dict[int, str] = {}
         self._handling: Message | None = None
 
     def first_turn(self) -> Outcome:
@@ -49,21 +69,20 @@ class OmsActor(pykka.Actor, Generic[InboxT]):
         """Run the first turn."""
         try:
             self.carry_out(self.first_turn())
-        except Exception as error:
-            self.system.child_failed(self.address, error, "on_start")
-            raise
+        except BaseException as error:
+            raise self._failed(error, "on_start") from error
 
     def on_receive(self, message: object) -> None:
         """Run one turn."""
         if type(message) not in self.accepts:
             self.system.metrics.unexpected_message(self.address, type(message).__name__)
+            unexpected_message(self.address, type(message).__name__)
             return
         self._handling = cast("Message", message)
         try:
             self.carry_out(self.receive(cast("InboxT", message)))
-        except Exception as error:
-            self.system.child_failed(self.address, error, type(message).__name__)
-            raise
+        except BaseException as error:
+            raise self._failed(error, type(message).__name__) from error
         finally:
             self._handling = None
 
@@ -89,7 +108,9 @@ class OmsActor(pykka.Actor, Generic[InboxT]):
                     self.system.respond(reply)
                 case SetTimer(key, delay_ms, message):
                     self._cancel_timer(key)
-                    self._timers[key] = self.system.after(delay_ms, self.address, message)
+                    timer = self.system.after(delay_ms, self.address, message)
+                    self._timers[key] = timer
+                    self._timer_keys[timer] = key
                 case CancelTimer(key):
                     self._cancel_timer(key)
                 case Publish(event):
@@ -104,10 +125,21 @@ class OmsActor(pykka.Actor, Generic[InboxT]):
         for key in list(self._timers):
             self._cancel_timer(key)
 
+    def timer_fired(self, timer: int) -> None:
+        """Forget a timer whose message is about to be handled."""
+        key = self._timer_keys.pop(timer, None)
+        if key is not None:
+            del self._timers[key]
+
     def _cancel_timer(self, key: str) -> None:
         timer = self._timers.pop(key, None)
         if timer is not None:
+            del self._timer_keys[timer]
             self.system.cancel(timer)
+
+    def _failed(self, error: BaseException, handling: str) -> Exception:
+        self.system.child_failed(self.address, error, handling)
+        return error if isinstance(error, Exception) else ActorKilled(f"{type(error).__name__} in {handling}")
 
     def _stamp(self, message: Message) -> None:
         # The sender owns a message until it is sent, so completing its header here is not a mutation anyone can see.

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from actors.store.port import Write
 from messages.base import Message
@@ -43,7 +43,7 @@ class Spawn:
     """Start a child under an address; an actor there is replaced."""
 
     address: str
-    build: Callable[["System", str], "OmsActor[Message]"]
+    build: Callable[["System", str], "OmsActor[Any]"]
 
 
 @dataclass(frozen=True, slots=True)

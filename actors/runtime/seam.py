@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from random import Random
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from messages.base import Message
 from messages.events import Event
@@ -11,6 +11,8 @@ from messages.queries import Reply
 if TYPE_CHECKING:
     from actors.runtime.base import OmsActor
     from actors.runtime.metrics import Metrics
+
+ActorT = TypeVar("ActorT", bound="OmsActor[Any]")
 
 
 class Clock(Protocol):
@@ -50,16 +52,20 @@ class System(Protocol):
         ...
 
     def cancel(self, timer: int) -> None:
-        """Forget a timer; unknown or fired ones are fine."""
+        """Forget a timer, also when its message waits in an inbox already; unknown or fired ones are fine."""
         ...
 
-    def start(self, address: str, build: Callable[["System", str], "OmsActor[Message]"], parent: str = "") -> None:
-        """Build and start an actor under an address; one that lives there is stopped first. `parent` is told when it
-        fails."""
+    def concrete(self, kind: type[ActorT]) -> type[ActorT]:
+        """The class that an actor of this kind has in this system; `OmsActor` asks when one is made."""
+        ...
+
+    def start(self, address: str, build: Callable[["System", str], "OmsActor[Any]"], parent: str = "") -> None:
+        """Build and start an actor under an address; one that lives there is stopped first, and its last turn is over
+        before the new one begins. `parent` is told when it fails."""
         ...
 
     def stop(self, address: str) -> None:
-        """Stop an actor; its waiting messages are dropped."""
+        """Stop an actor and its children; their waiting messages are dropped."""
         ...
 
     def child_failed(self, address: str, error: BaseException, handling: str) -> None:

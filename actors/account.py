@@ -1,0 +1,478 @@
+"""The account actor: the one writer of everything an account owns.
+
+Takes its messages strictly one after the other; each becomes one turn, decided by pure functions against a memory that
+includes every earlier turn, committed as one section, and visible to the outside only after the commit. Starting,
+restarting and taking over are the same thing: take the lease, load, reconcile, open the gates.
+
+Must never: call a venue, wait, or show anything that is not durable.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import ClassVar, Protocol, TypeAlias, assert_never, get_args
+
+from actors import admission, recovery, settlement, verifying
+from actors.adoption import take_in
+from actors.admission import Circumstances
+from actors.commanding import cancel, discard_draft, expire, resolve_review
+from actors.domain.lifecycle import TERMINAL
+from actors.housekeeping import sweep
+from actors.memory import AccountMemory, PublishedViews
+from actors.policy import AccountPolicy
+from actors.reminders import (
+    CancelAgainDue,
+    ExpiryDue,
+    ReconcileDue,
+    Reminder,
+    ReloadDue,
+    ResendDue,
+    RespawnDue,
+    SweepDue,
+)
+from actors.runtime.base import OmsActor
+from actors.runtime.committing import CommittingActor
+from actors.runtime.outcome import Act, Effect, Outcome, Publish, Respond, Send, SetTimer, Spawn
+from actors.runtime.seam import System
+from actors.runtime.supervision import POLICIES, ChildKind, Restart, decide
+from actors.runtime.store_rim import AccountLoaded, AccountNotLoaded
+from actors.settlement import Desk
+from actors.store.port import Lease
+from actors.turn import Turn
+from messages.base import Message
+from messages.codec import encode
+from messages.commands import CancelOrder, CreateDraft, DiscardDraft, ResolveReview, SubmitDraft, SubmitOrder
+from messages.control import (
+    ChildFailed,
+    Committed,
+    Ping,
+    Pong,
+    ReportUnresolved,
+    StoreAvailability,
+    Verdict,
+    VerificationDue,
+    WatchStore,
+)
+from messages.events import Alert, Event, GateChanged, OrderStateChanged, Severity, StreamHealthChanged
+from messages.inboxes import AccountInbox, HostCommand
+from messages.queries import RefusalCode, Refused
+from messages.reports import (
+    BalanceReported,
+    BalancesFetched,
+    CancelAmbiguous,
+    CancelConfirmed,
+    CancelNotProcessed,
+    CancelRefused,
+    FetchFailed,
+    FillsFetched,
+    FrameUnreadable,
+    InstrumentsFetched,
+    LookUpFailed,
+    LookUpReport,
+    OpenOrdersFetched,
+    OrderFound,
+    OrderNotFound,
+    OrderReported,
+    OrdersSearched,
+    PlaceAccepted,
+    PlaceAmbiguous,
+    PlaceNotProcessed,
+    PlaceRejected,
+    ServerTimeFetched,
+    StreamConnected,
+    StreamLost,
+)
+from messages.types import Trigger
+
+_Inbox: TypeAlias = AccountInbox | Reminder | AccountLoaded | AccountNotLoaded
+_COMMANDS = get_args(HostCommand)
+
+
+class AccountLoader(Protocol):
+    """The rim that takes and loads accounts; answered by `AccountLoaded` or `AccountNotLoaded`."""
+
+    def load(self, account_id: str, reply_to: str) -> None:
+        """Take the lease and load the records."""
+        ...
+
+    def release(self, lease: Lease) -> None:
+        """Give the account up."""
+        ...
+
+
+class AccountActor(CommittingActor[_Inbox]):
+    """One per account. See the module."""
+
+    accepts: ClassVar = frozenset(get_args(AccountInbox) + get_args(Reminder) + (AccountLoaded, AccountNotLoaded))
+
+    def __init__(
+        self,
+        system: System,
+        address: str,
+        *,
+        account_id: str,
+        policy: AccountPolicy,
+        loader: AccountLoader,
+        views: PublishedViews,
+        build_exchange: Callable[[str], Callable[[System, str], OmsActor[Message]]],
+    ) -> None:
+        super().__init__(system, address, account_id)
+        self._policy = policy
+        self._loader = loader
+        self._views = views
+        self._build_exchange = build_exchange
+        self._memory = AccountMemory()
+        self._lease: Lease | None = None
+        self._store_available = True
+        self._gates = dict.fromkeys(policy.exchanges, "not connected yet")
+        self._offsets_ms: dict[str, int] = {}
+        self._connected: set[str] = set()
+        self._failures: dict[str, tuple[int, ...]] = {}
+        self._exchange_ids = {name: str(exchange.public_id) for name, exchange in policy.exchanges.items()}
+        self._addresses = {name: f"{address}/exchange/{name}" for name in policy.exchanges}
+        self._desk = Desk(policy=policy, exchange_address=self._addresses, offsets_ms=self._offsets_ms)
+
+    # ----- what the committing base asks for
+
+    def remember(self, record: object) -> None:
+        """Take a record into memory."""
+        self._memory.remember(record)
+
+    def encode_event(self, event: Event) -> bytes:
+        """An event as stored in the account's stream."""
+        return encode(event)
+
+    def on_released(self, outcome: Outcome) -> None:
+        """Show durable records to readers and count what happened."""
+        for record in outcome.apply:
+            self._views.publish(record)
+        for event in outcome.events:
+            if isinstance(event, OrderStateChanged):
+                self.system.metrics.transition(event.from_state, event.to_state, event.trigger)
+
+    def on_fenced(self, verdict: Verdict) -> Outcome:
+        """Somebody else owns the account, or our numbering is wrong: forget everything, and only in the second case
+        come back."""
+        self._memory = AccountMemory()
+        self._lease = None
+        self._close_gates("fenced out")
+        stale = verdict is Verdict.STALE
+        text = "another process has taken the account" if stale else "the store's sequence is not ours; reloading"
+        effects: list[Effect] = [Publish(self._alert("AccountFenced", Severity.CRITICAL, text))]
+        if not stale:
+            effects.append(SetTimer("reload", self._policy.reload_delay_ms, ReloadDue()))
+        return Outcome(at_once=effects)
+
+    # ----- life
+
+    def first_turn(self) -> Outcome:
+        """Take the account and load it."""
+        return Outcome(
+            effects=[
+                Send(self.committer, WatchStore(address=self.address)),
+                Act(partial(self._loader.load, self.account_id, self.address)),
+            ]
+        )
+
+    def receive(self, message: _Inbox) -> Outcome:  # noqa: C901 - the account's whole protocol on one screen
+        """Handle one message."""
+        match message:
+            case Committed():
+                return self.on_committed(message)
+            case AccountLoaded():
+                return self._on_loaded(message)
+            case AccountNotLoaded():
+                return self._on_not_loaded(message)
+            case ReloadDue():
+                return Outcome(effects=[Act(partial(self._loader.load, self.account_id, self.address))])
+            case StoreAvailability():
+                self._store_available = message.available
+                return Outcome()
+            case Ping():
+                return Outcome(at_once=[Send(message.reply_to, Pong(address=self.address))])
+            case _ if self._lease is None:
+                return self._not_in_service(message)
+            case SubmitOrder() | CreateDraft() | SubmitDraft() | DiscardDraft() | CancelOrder() | ResolveReview():
+                return self._on_command(message)
+            case (
+                PlaceAccepted() | PlaceRejected() | PlaceNotProcessed() | PlaceAmbiguous()
+                | CancelConfirmed() | CancelRefused() | CancelNotProcessed() | CancelAmbiguous()
+            ):  # fmt: skip
+                return self._on_answer(message)
+            case OrderFound() | OrderNotFound() | OrdersSearched() | LookUpFailed():
+                return self._on_look_up(message)
+            case OrderReported():
+                turn = self._turn()
+                fills = (message.fill,) if message.fill is not None else ()
+                take_in(turn, self._desk, self.account_id, message.order, fills, message.evidence, Trigger.API_ACKNOWLEDGED)
+                return turn.finish()
+            case OpenOrdersFetched():
+                return self._on_open_orders(message)
+            case StreamConnected() | StreamLost() | FrameUnreadable():
+                return self._on_stream(message)
+            case ServerTimeFetched():
+                return self._on_server_time(message)
+            case InstrumentsFetched():
+                return Outcome(apply=list(message.instruments))
+            case FetchFailed() | FillsFetched() | BalancesFetched() | BalanceReported():
+                return Outcome()
+            case VerificationDue():
+                turn = self._turn()
+                verifying.on_due(turn, self._desk, message)
+                return turn.finish()
+            case ReportUnresolved():
+                turn = self._turn()
+                recovery.announce(turn, self._desk)
+                return turn.finish()
+            case ResendDue() | CancelAgainDue() | ExpiryDue():
+                return self._on_reminder(message)
+            case SweepDue():
+                turn = self._turn()
+                sweep(turn, self._desk)
+                turn.effect(SetTimer("sweep", self._sweep_ms(), SweepDue()))
+                return turn.finish()
+            case ReconcileDue():
+                turn = self._turn()
+                recovery.ask_for_everything(turn, self._desk, self.account_id, message.exchange)
+                return turn.finish()
+            case RespawnDue():
+                return Outcome(effects=[Spawn(self._addresses[message.exchange], self._build_exchange(message.exchange))])
+            case ChildFailed():
+                return self._on_child_failed(message)
+            case _:
+                assert_never(message)
+
+    # ----- handlers
+
+    def _on_loaded(self, message: AccountLoaded) -> Outcome:
+        self._memory = recovery.rebuild(message.records)
+        self._lease = message.lease
+        self.epoch, self.seq = message.lease.epoch, message.lease.seq
+        self._unreleased.clear()
+        for record in self._memory.everything():
+            self._views.publish(record)
+        turn = self._turn()
+        for name, address in self._addresses.items():
+            turn.effect(Spawn(address, self._build_exchange(name)))
+        recovery.resume(turn, self._desk)
+        turn.effect(SetTimer("sweep", self._sweep_ms(), SweepDue()))
+        return turn.finish()
+
+    def _on_not_loaded(self, message: AccountNotLoaded) -> Outcome:
+        name = "AccountOwnedElsewhere" if message.owned_elsewhere else "AccountNotLoaded"
+        why = "owned by another process" if message.owned_elsewhere else "its records could not be read"
+        self._close_gates(why)
+        return Outcome(
+            effects=[
+                Publish(self._alert(name, Severity.CRITICAL, message.reason)),
+                SetTimer("reload", self._policy.reload_delay_ms, ReloadDue()),
+            ]
+        )
+
+    def _not_in_service(self, message: Message) -> Outcome:
+        if not isinstance(message, _COMMANDS):
+            return Outcome()
+        reason = next(iter(self._gates.values()), "loading")
+        refusal = Refused(
+            correlation_id=message.correlation_id,
+            code=RefusalCode.ACCOUNT_STOPPED,
+            text=f"account {self.account_id!r} is not in service: {reason}",
+        )
+        return Outcome(at_once=[Respond(refusal)])
+
+    def _on_command(self, command: HostCommand) -> Outcome:
+        turn = self._turn()
+        waited = turn.now_ms - command.offered_ms if command.offered_ms else 0
+        if waited > self._policy.queue_timeout_ms and not command.urgent:
+            turn.refuse(
+                command.correlation_id, RefusalCode.QUEUE_TIMEOUT,
+                f"waited {waited} ms for its turn, allowed are {self._policy.queue_timeout_ms} ms; not executed",
+                rule="queueTimeout", limit=str(self._policy.queue_timeout_ms), actual=str(waited),
+            )  # fmt: skip
+            return turn.finish()
+        match command:
+            case SubmitOrder():
+                admission.submit(turn, command, self._policy, self._circumstances())
+            case CreateDraft():
+                admission.create_draft(turn, command, self._policy)
+            case SubmitDraft():
+                admission.submit_draft(turn, command, self._policy, self._circumstances())
+            case DiscardDraft():
+                discard_draft(turn, command)
+            case CancelOrder():
+                cancel(turn, self._desk, command, store_available=self._store_available)
+            case ResolveReview():
+                resolve_review(turn, self._desk, command)
+        outcome = turn.finish()
+        if not self._store_available and not self._policy.refuse_without_store and isinstance(command, SubmitOrder):
+            # The availability mode: what is kept in memory and written back later must do as a promise.
+            outcome.at_once, outcome.effects = outcome.effects, []
+        return outcome
+
+    def _on_answer(
+        self,
+        report: PlaceAccepted
+        | PlaceRejected
+        | PlaceNotProcessed
+        | PlaceAmbiguous
+        | CancelConfirmed
+        | CancelRefused
+        | CancelNotProcessed
+        | CancelAmbiguous,
+    ) -> Outcome:
+        turn = self._turn()
+        match report:
+            case PlaceAccepted():
+                settlement.on_place_accepted(turn, self._desk, report)
+            case PlaceRejected():
+                settlement.on_place_rejected(turn, self._desk, report)
+            case PlaceNotProcessed():
+                settlement.on_place_not_processed(turn, self._desk, report)
+            case PlaceAmbiguous():
+                settlement.on_place_ambiguous(turn, self._desk, report)
+            case CancelConfirmed() | CancelRefused() | CancelNotProcessed() | CancelAmbiguous():
+                settlement.on_cancel_report(turn, self._desk, report)
+        return turn.finish()
+
+    def _on_look_up(self, report: LookUpReport) -> Outcome:
+        turn = self._turn()
+        if not report.order_id:
+            if isinstance(report, OrdersSearched):
+                recovery.merge_search(turn, self._desk, report)
+            return turn.finish()
+        watched = self._memory.watched.get(report.order_id)
+        match report:
+            case OrderFound():
+                outcome = verifying.on_found(turn, self._desk, report)
+            case OrderNotFound():
+                outcome = verifying.on_not_found(turn, self._desk, report)
+            case OrdersSearched():
+                outcome = verifying.on_searched(turn, self._desk, report)
+            case LookUpFailed():
+                outcome = verifying.on_failed(turn, self._desk, report)
+        if watched is not None:
+            self.system.metrics.verification(
+                watched.phase, outcome, turn.now_ms - watched.asked_ms, success=outcome in ("found", "absent")
+            )
+        return turn.finish()
+
+    def _on_open_orders(self, report: OpenOrdersFetched) -> Outcome:
+        turn = self._turn()
+        recovery.merge_open_orders(turn, self._desk, report)
+        if report.unreadable:
+            turn.alert(
+                "SyncIncomplete", Severity.WARNING, "some open orders could not be read", unreadable=str(report.unreadable)
+            )
+        elif self._gates[report.exchange] and report.exchange in self._connected:
+            self._set_gate(turn, report.exchange, "")
+        turn.effect(SetTimer(f"reconcile:{report.exchange}", self._policy.reconcile_ms, ReconcileDue(exchange=report.exchange)))
+        return turn.finish()
+
+    def _on_reminder(self, message: ResendDue | CancelAgainDue | ExpiryDue) -> Outcome:
+        turn = self._turn()
+        match message:
+            case ResendDue():
+                settlement.on_resend_due(turn, self._desk, message.order_id)
+            case CancelAgainDue():
+                settlement.on_cancel_again(turn, self._desk, message.order_id)
+            case ExpiryDue():
+                expire(turn, self._desk, message.order_id)
+        return turn.finish()
+
+    def _on_stream(self, report: StreamConnected | StreamLost | FrameUnreadable) -> Outcome:
+        turn = self._turn()
+        match report:
+            case StreamConnected():
+                self._connected.add(report.exchange)
+                recovery.ask_for_everything(turn, self._desk, self.account_id, report.exchange)
+            case StreamLost():
+                self._connected.discard(report.exchange)
+                self._set_gate(turn, report.exchange, f"the user stream is down ({report.reason})")
+                turn.effect(
+                    SetTimer(
+                        f"reconcile:{report.exchange}",
+                        self._policy.reconcile_down_ms,
+                        ReconcileDue(exchange=report.exchange),
+                    )
+                )
+            case FrameUnreadable():
+                recovery.ask_for_everything(turn, self._desk, self.account_id, report.exchange)
+                return turn.finish()
+        turn.effect(
+            Publish(
+                StreamHealthChanged(
+                    account_id=self.account_id,
+                    exchange=report.exchange,
+                    connected=isinstance(report, StreamConnected),
+                    reason=report.reason if isinstance(report, StreamLost) else "",
+                    at_ms=turn.now_ms,
+                )
+            )
+        )
+        self.system.metrics.stream(report.exchange, self.account_id, connected=isinstance(report, StreamConnected))
+        return turn.finish()
+
+    def _on_server_time(self, report: ServerTimeFetched) -> Outcome:
+        self._offsets_ms[report.exchange] = report.offset_ms
+        if abs(report.offset_ms) <= self._policy.clock_skew_alert_ms:
+            return Outcome()
+        text = f"{report.exchange}'s clock is {report.offset_ms} ms from ours; requests are corrected by it"
+        return Outcome(effects=[Publish(self._alert("ClockSkew", Severity.WARNING, text))])
+
+    def _on_child_failed(self, message: ChildFailed) -> Outcome:
+        exchange = message.address.rsplit("/", 1)[-1]
+        turn = self._turn()
+        now_ms = self.system.clock.monotonic_ms()
+        decision, self._failures[exchange] = decide(
+            POLICIES[ChildKind.EXCHANGE], self._failures.get(exchange, ()), now_ms, self.system.random
+        )
+        self._connected.discard(exchange)
+        self._set_gate(turn, exchange, "its actor failed and is being restarted")
+        turn.alert(
+            "ExchangeActorFailed", Severity.CRITICAL, message.error, address=message.address, handling=message.handling
+        )
+        if isinstance(decision, Restart):
+            turn.effect(SetTimer(f"respawn:{exchange}", decision.delay_ms, RespawnDue(exchange=exchange)))
+        for order in self._memory.live_orders(exchange):
+            # Its calls under way died with it: nobody will tell what became of them.
+            if settlement.in_flight(order):
+                settlement.begin_verification(turn, self._desk, order, "the exchange actor failed")
+        return turn.finish()
+
+    # ----- helpers
+
+    def _turn(self) -> Turn:
+        return Turn(self._memory, now_ms=self.system.clock.now_ms(), exchange_ids=self._exchange_ids)
+
+    def _circumstances(self) -> Circumstances:
+        return Circumstances(
+            store_available=self._store_available,
+            gates=self._gates,
+            offsets_ms=self._offsets_ms,
+            exchange_address=self._addresses,
+        )
+
+    def _sweep_ms(self) -> int:
+        return min(self._policy.sweep_interval_ms, self._policy.call_overdue_ms)
+
+    def _set_gate(self, turn: Turn, exchange: str, why: str) -> None:
+        if self._gates[exchange] == why:
+            return
+        self._gates[exchange] = why
+        self._views.gates[exchange] = why
+        turn.effect(
+            Publish(
+                GateChanged(
+                    account_id=self.account_id, exchange=exchange, open=not why, reason=why, at_ms=turn.now_ms
+                )
+            )
+        )
+
+    def _close_gates(self, why: str) -> None:
+        for exchange in self._gates:
+            self._gates[exchange] = why
+            self._views.gates[exchange] = why
+
+    def _alert(self, name: str, severity: Severity, text: str) -> Alert:
+        return Alert(
+            account_id=self.account_id, name=name, severity=severity, text=text, at_ms=self.system.clock.now_ms()
+        )

@@ -1,0 +1,430 @@
+"""From a host's command to a durable intent: identity, checks, and the one turn DRAFT -> PENDING -> SUBMITTED.
+
+Every function fills a `Turn` and touches nothing else. Must never: send an order whose identity was not looked up
+first, or refuse silently.
+"""
+
+from dataclasses import dataclass, replace
+
+from actors.domain.idempotency import (
+    Collision,
+    Conflict,
+    Decision,
+    Duplicate,
+    Fresh,
+    Keys,
+    Retry,
+    RetryRefused,
+    client_order_id,
+    decide,
+    keys_for,
+)
+from actors.domain.lifecycle import transition
+from actors.domain.rules import RefusalReason, check_capabilities, check_instrument, check_terms, resolve_terms
+from actors.memory import Waiter
+from actors.policy import AccountPolicy, ExchangePolicy
+from actors.reminders import expiry_timer
+from actors.turn import Turn, settled_reply
+from messages.commands import CreateDraft, OrderTerms, PlaceOrder, SubmitDraft, SubmitOrder
+from messages.events import Severity
+from messages.queries import DraftDone, OrderAdmitted, RefusalCode
+from messages.types import (
+    ZERO,
+    Attempt,
+    CompletionReason,
+    Evidence,
+    EvidenceSource,
+    IdempotencyEntry,
+    IdempotencyStatus,
+    Order,
+    OrderState,
+    OrderView,
+    StateTransition,
+    TimeInForce,
+    Trigger,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Circumstances:
+    """What admission must know besides the account's records."""
+
+    store_available: bool
+    gates: dict[str, str]
+    """Per exchange: empty when open, else why it is closed."""
+    offsets_ms: dict[str, int]
+    """Per exchange: venue time minus our time."""
+    exchange_address: dict[str, str]
+
+
+def submit(turn: Turn, command: SubmitOrder, policy: AccountPolicy, now: Circumstances) -> None:
+    """Admit a placement, or say why not."""
+    terms = resolve_terms(command)
+    wrong = check_terms(terms, turn.now_ms)
+    if command.exchange not in policy.exchanges:
+        turn.refuse(command.correlation_id, RefusalCode.UNKNOWN_EXCHANGE, _no_such_exchange(command, policy))
+    elif wrong is not None:
+        _refuse(turn, command.correlation_id, wrong)
+    else:
+        _decide_identity(turn, terms, command.reply_when, policy, now)
+
+
+def _decide_identity(turn: Turn, terms: SubmitOrder, reply_when: str, policy: AccountPolicy, now: Circumstances) -> None:
+    memory = turn.memory
+    keys = keys_for(terms, turn.now_ms, policy.keys)
+    decision: Decision = (
+        decide(
+            keys,
+            memory.entries,
+            memory.unresolved,
+            turn.now_ms,
+            allow_duplicate=terms.allow_duplicate,
+            policy=policy.idempotency,
+            live=memory.is_live,
+        )
+        if policy.idempotency_enabled
+        else Fresh(generation=len(memory.orders))
+    )
+    match decision:
+        case Duplicate(entry):
+            _answer_duplicate(turn, terms.correlation_id, reply_when, entry)
+        case Conflict(entry, fields):
+            turn.refuse(
+                terms.correlation_id,
+                RefusalCode.IDEMPOTENCY_CONFLICT,
+                f"request id {terms.request_id!r} was used for a different order; different: {', '.join(fields)}",
+                fields=fields,
+            )
+        case RetryRefused(entry):
+            turn.refuse(
+                terms.correlation_id,
+                RefusalCode.RETRY_NOT_ALLOWED,
+                "the same request failed before and retrying after failure is switched off",
+                view=_view(turn, entry.order_id),
+            )
+        case Collision(entry):
+            turn.alert("IdempotencyCollision", Severity.CRITICAL, "two different requests have one key", key=entry.key)
+            turn.refuse(
+                terms.correlation_id,
+                RefusalCode.IDEMPOTENCY_CONFLICT,
+                "another order holds this request's key; give a request_id of your own",
+            )
+        case Fresh(generation) | Retry(_, generation):
+            _place(turn, terms, reply_when, policy, now, keys=keys, generation=generation)
+
+
+def _place(
+    turn: Turn,
+    terms: SubmitOrder,
+    reply_when: str,
+    policy: AccountPolicy,
+    now: Circumstances,
+    *,
+    keys: Keys,
+    generation: int,
+) -> None:
+    closed = _closed(terms.exchange, policy, now)
+    if closed is not None:
+        turn.refuse(terms.correlation_id, *closed)
+        return
+    draft = _draft(turn, terms, policy, keys=keys, generation=generation)
+    _commit_intent(turn, draft, terms, policy, now, keys=keys, reply_when=reply_when)
+
+
+def _commit_intent(
+    turn: Turn,
+    draft: Order,
+    terms: OrderTerms,
+    policy: AccountPolicy,
+    now: Circumstances,
+    *,
+    keys: Keys,
+    reply_when: str,
+) -> None:
+    exchange = policy.exchanges[draft.exchange]
+    pending, asked = transition(draft, OrderState.PENDING, Trigger.USER_SUBMIT_ORDER, turn.now_ms)
+    refusal = _check_venue_rules(turn, terms, exchange)
+    if refusal is not None:
+        _reject(turn, pending, asked, refusal, terms, keys=keys, ttl_ms=policy.idempotency_ttl_ms)
+        return
+    attempt = next_attempt(pending, terms.valid_for_ms, exchange, turn.now_ms, now.offsets_ms.get(draft.exchange, 0))
+    submitted, passed = transition(
+        pending,
+        OrderState.SUBMITTED,
+        Trigger.VALIDATION_PASS,
+        turn.now_ms,
+        attempts=(attempt,),
+        submitted_at_ms=turn.now_ms,
+    )
+    turn.save(submitted, (asked, passed))
+    turn.save_entry(_entry(submitted, keys, IdempotencyStatus.SUBMITTED, turn.now_ms, policy.idempotency_ttl_ms))
+    turn.send(now.exchange_address[draft.exchange], place_request(submitted))
+    if submitted.expires_at_ms is not None:
+        turn.effect(expiry_timer(submitted, turn.now_ms))
+    if reply_when == "committed":
+        turn.reply(OrderAdmitted(correlation_id=terms.correlation_id, view=turn.view_of(submitted)))
+    elif terms.correlation_id:
+        turn.note(Waiter(submitted.order_id, terms.correlation_id, cancel=False))
+
+
+def create_draft(turn: Turn, command: CreateDraft, policy: AccountPolicy) -> None:
+    """Keep an order as a draft."""
+    terms = resolve_terms(command)
+    wrong = check_terms(terms, turn.now_ms)
+    if command.exchange not in policy.exchanges:
+        turn.refuse(command.correlation_id, RefusalCode.UNKNOWN_EXCHANGE, _no_such_exchange(command, policy))
+        return
+    if wrong is not None:
+        _refuse(turn, command.correlation_id, wrong)
+        return
+    # Two equal drafts are two drafts: what identifies one is the command that made it.
+    terms = replace(terms, request_id=command.request_id or f"draft:{command.message_id}")
+    keys = keys_for(terms, turn.now_ms, policy.keys)
+    if keys.current in turn.memory.entries:
+        entry = turn.memory.entries[keys.current]
+        turn.reply(DraftDone(correlation_id=command.correlation_id, view=turn.view_of(turn.memory.orders[entry.order_id])))
+        return
+    draft = _draft(turn, terms, policy, keys=keys, generation=0)
+    turn.save(draft)
+    turn.save_entry(_entry(draft, keys, IdempotencyStatus.PENDING, turn.now_ms, policy.idempotency_ttl_ms))
+    turn.reply(DraftDone(correlation_id=command.correlation_id, view=turn.view_of(draft)))
+
+
+def submit_draft(turn: Turn, command: SubmitDraft, policy: AccountPolicy, now: Circumstances) -> None:
+    """Place a draft. Submitting it twice is a duplicate of the first time."""
+    draft = turn.memory.find(command.order_id)
+    if draft is None:
+        turn.refuse(command.correlation_id, RefusalCode.UNKNOWN_ORDER, f"no order {command.order_id!r} in this account")
+        return
+    entry = turn.memory.entries.get(draft.idempotency_key or "")
+    if draft.state is not OrderState.DRAFT:
+        if entry is not None and draft.attempts:
+            _answer_duplicate(turn, command.correlation_id, command.reply_when, entry)
+        else:
+            turn.refuse(
+                command.correlation_id,
+                RefusalCode.WRONG_STATE,
+                f"order is {draft.state}, only a DRAFT can be submitted",
+                view=turn.view_of(draft),
+            )
+        return
+    closed = _closed(draft.exchange, policy, now)
+    if closed is not None:
+        turn.refuse(command.correlation_id, *closed)
+        return
+    terms = _terms_of(draft, command)
+    wrong = check_terms(terms, turn.now_ms)
+    if wrong is not None:
+        _refuse(turn, command.correlation_id, wrong)
+        return
+    keys = keys_for(terms, turn.now_ms, policy.keys)
+    _commit_intent(turn, draft, terms, policy, now, keys=keys, reply_when=command.reply_when)
+
+
+def next_attempt(
+    order: Order, valid_for_ms: int | None, exchange: ExchangePolicy, now_ms: int, offset_ms: int
+) -> Attempt:
+    """The record of the next sending, made before it is sent."""
+    return Attempt(
+        number=len(order.attempts) + 1,
+        client_order_id=order.client_order_id,
+        recorded_ms=now_ms,
+        valid_until_venue_ms=now_ms + offset_ms + (valid_for_ms or order.valid_for_ms or exchange.valid_for_ms),
+    )
+
+
+def place_request(order: Order) -> PlaceOrder:
+    """The request that sends an order's last recorded attempt."""
+    attempt = order.attempts[-1]
+    return PlaceOrder(
+        account_id=order.account_id,
+        exchange=order.exchange,
+        order_id=order.order_id,
+        attempt=attempt.number,
+        client_order_id=attempt.client_order_id,
+        symbol=order.symbol,
+        side=order.side,
+        type=order.type,
+        time_in_force=order.time_in_force,
+        size=None if order.quote_size is not None else order.size,
+        quote_size=order.quote_size,
+        price=order.price,
+        stop_price=order.stop_price,
+        post_only=order.post_only,
+        reduce_only=order.reduce_only,
+        expires_at_ms=order.expires_at_ms,
+        valid_until_venue_ms=attempt.valid_until_venue_ms,
+    )
+
+
+def _draft(turn: Turn, terms: OrderTerms, policy: AccountPolicy, *, keys: Keys, generation: int) -> Order:
+    order_id = client_order_id(policy.tag, keys.current, generation, 0)
+    now_ms = turn.now_ms
+    return Order(
+        order_id=order_id,
+        account_id=terms.account_id,
+        exchange=terms.exchange,
+        symbol=terms.symbol,
+        side=terms.side,
+        type=terms.type,
+        time_in_force=terms.time_in_force or TimeInForce.GTC,
+        size=terms.size if terms.size is not None else ZERO,
+        quote_size=terms.quote_size,
+        price=terms.price,
+        stop_price=terms.stop_price,
+        post_only=terms.post_only,
+        reduce_only=terms.reduce_only,
+        expires_at_ms=terms.expires_at_ms,
+        client_order_id=order_id,
+        state=OrderState.DRAFT,
+        max_sends=terms.max_sends or policy.max_sends,
+        idempotency_key=keys.current,
+        request_id=terms.request_id,
+        generation=generation,
+        created_at_ms=now_ms,
+        updated_at_ms=now_ms,
+        state_since_ms=now_ms,
+        valid_for_ms=terms.valid_for_ms,
+        fill_timeout_ms=terms.fill_timeout_ms,
+        initiated_by=terms.initiated_by,
+    )
+
+
+def _terms_of(draft: Order, command: SubmitDraft) -> OrderTerms:
+    quote = draft.quote_size is not None
+    return OrderTerms(
+        correlation_id=command.correlation_id,
+        account_id=draft.account_id,
+        exchange=draft.exchange,
+        symbol=draft.symbol,
+        side=draft.side,
+        type=draft.type,
+        size=None if quote else draft.size,
+        quote_size=draft.quote_size,
+        price=draft.price,
+        stop_price=draft.stop_price,
+        time_in_force=draft.time_in_force,
+        expires_at_ms=draft.expires_at_ms,
+        post_only=draft.post_only,
+        reduce_only=draft.reduce_only,
+        request_id=draft.request_id,
+        valid_for_ms=draft.valid_for_ms,
+        max_sends=draft.max_sends,
+        fill_timeout_ms=draft.fill_timeout_ms,
+        initiated_by=draft.initiated_by,
+    )
+
+
+def _entry(order: Order, keys: Keys, status: IdempotencyStatus, now_ms: int, ttl_ms: int) -> IdempotencyEntry:
+    return IdempotencyEntry(
+        key=keys.current,
+        order_id=order.order_id,
+        details=keys.details,
+        bucketless_key=keys.bucketless,
+        request_id=order.request_id,
+        created_ms=now_ms,
+        expires_ms=now_ms + ttl_ms,
+        last_accessed_ms=now_ms,
+        status=status,
+        generation=order.generation,
+    )
+
+
+def _reject(  # noqa: PLR0913
+    turn: Turn, pending: Order, asked: StateTransition, refusal: RefusalReason, terms: OrderTerms, *, keys: Keys, ttl_ms: int
+) -> None:
+    evidence = Evidence(
+        source=EvidenceSource.LOCAL, endpoint="validation", received_ms=turn.now_ms, detail=refusal.text
+    )
+    rejected, step = transition(
+        pending,
+        OrderState.REJECTED,
+        Trigger.VALIDATION_FAIL,
+        turn.now_ms,
+        reason=refusal.code,
+        evidence=evidence,
+        reason_text=refusal.text,
+        completion=CompletionReason.REJECTED,
+    )
+    turn.save(rejected, (asked, step))
+    entry = _entry(rejected, keys, IdempotencyStatus.FAILED, turn.now_ms, ttl_ms)
+    turn.save_entry(replace(entry, error=refusal.text))
+    turn.refuse(
+        terms.correlation_id,
+        refusal.code,
+        refusal.text,
+        rule=refusal.rule,
+        limit=refusal.limit,
+        actual=refusal.actual,
+        view=turn.view_of(rejected),
+    )
+
+
+def _check_venue_rules(turn: Turn, terms: OrderTerms, exchange: ExchangePolicy) -> RefusalReason | None:
+    can = exchange.capabilities
+    refusal = check_capabilities(
+        terms,
+        venue=can.venue,
+        order_types=can.order_types,
+        times_in_force=can.times_in_force | {TimeInForce.GTT},
+        post_only=can.post_only,
+        quote_size_market=can.quote_size_market,
+        reduce_only=can.reduce_only,
+    )
+    if refusal is not None:
+        return refusal
+    instrument = turn.memory.instruments.get((terms.exchange, terms.symbol))
+    if instrument is None:
+        return RefusalReason(
+            code=RefusalCode.INSTRUMENT_UNKNOWN,
+            text=f"{terms.exchange} lists no symbol {terms.symbol!r}",
+            rule="symbol",
+            limit="a symbol the venue lists",
+            actual=terms.symbol,
+        )
+    return check_instrument(terms, instrument)
+
+
+def _answer_duplicate(turn: Turn, correlation_id: str, reply_when: str, entry: IdempotencyEntry) -> None:
+    order = turn.memory.orders[entry.order_id]
+    turn.note(replace(entry, last_accessed_ms=turn.now_ms, access_count=entry.access_count + 1))
+    shown = turn.view_of(order)
+    unsettled = order.state in (OrderState.DRAFT, OrderState.PENDING, OrderState.SUBMITTED)
+    if reply_when == "committed":
+        turn.reply(
+            OrderAdmitted(
+                correlation_id=correlation_id,
+                view=shown,
+                duplicate=True,
+                original_request_id=entry.request_id or entry.order_id,
+            )
+        )
+    elif unsettled and not order.needs_review:
+        turn.note(Waiter(order.order_id, correlation_id, cancel=False, duplicate=True))
+    else:
+        turn.reply(settled_reply(order, shown, correlation_id, duplicate=True))
+
+
+def _closed(exchange: str, policy: AccountPolicy, now: Circumstances) -> tuple[RefusalCode, str] | None:
+    if policy.refuse_without_store and not now.store_available:
+        return RefusalCode.STORE_UNAVAILABLE, "the store is away: no intent can be made durable; cancels still work"
+    why = now.gates.get(exchange, "not connected yet")
+    if why:
+        return RefusalCode.GATE_CLOSED, f"{exchange} takes no new orders: {why}"
+    return None
+
+
+def _refuse(turn: Turn, correlation_id: str, reason: RefusalReason) -> None:
+    turn.refuse(
+        correlation_id, reason.code, reason.text, rule=reason.rule, limit=reason.limit, actual=reason.actual
+    )
+
+
+def _no_such_exchange(terms: OrderTerms, policy: AccountPolicy) -> str:
+    have = ", ".join(sorted(policy.exchanges)) or "none"
+    return f"account {terms.account_id!r} has no exchange {terms.exchange!r}; it has: {have}"
+
+
+def _view(turn: Turn, order_id: str) -> OrderView | None:
+    order = turn.memory.orders.get(order_id)
+    return None if order is None else turn.view_of(order)

@@ -1,0 +1,90 @@
+"""Orders that a venue shows and our records do not know: taken in, never invented and never ignored.
+
+An order whose client id carries this deployment's tag is ours (a store that lost its last second has forgotten it);
+any other is external: visible, counted, untouched by automatic rules.
+"""
+
+from collections.abc import Sequence
+
+from actors.domain.idempotency import is_ours
+from actors.settlement import Desk, absorb_claim
+from actors.turn import Turn
+from messages.events import Severity
+from messages.types import (
+    Attempt,
+    AttemptOutcome,
+    Evidence,
+    InitiatedBy,
+    Order,
+    OrderState,
+    Trigger,
+    VenueFill,
+    VenueOrder,
+)
+
+
+def take_in(  # noqa: PLR0913
+    turn: Turn,
+    desk: Desk,
+    account_id: str,
+    claim: VenueOrder,
+    fills: Sequence[VenueFill],
+    evidence: Evidence,
+    trigger: Trigger = Trigger.RECONCILIATION,
+) -> Order:
+    """Merge a venue's claim into the order it is about, adopting that order first where we do not know it.
+
+    A second venue order under a client id we know becomes an order of its own.
+    """
+    known = turn.memory.match(
+        claim.exchange, claim.symbol, venue_order_id=claim.venue_order_id, client_order_id=claim.client_order_id
+    )
+    order = turn.order(known.order_id) if known is not None else None
+    if order is None:
+        order = _adopt(turn, desk, account_id, claim, twin=False)
+    elif order.venue_order_id not in (None, claim.venue_order_id):
+        absorb_claim(turn, desk, order, claim, (), evidence, trigger)
+        order = _adopt(turn, desk, account_id, claim, twin=True)
+    own = [fill for fill in fills if fill.venue_order_id == claim.venue_order_id]
+    return absorb_claim(turn, desk, order, claim, own, evidence, trigger).order
+
+
+def _adopt(turn: Turn, desk: Desk, account_id: str, claim: VenueOrder, *, twin: bool) -> Order:
+    ours = claim.client_order_id is not None and is_ours(claim.client_order_id, desk.policy.tag)
+    own_id = f"{claim.exchange}:{claim.symbol}:{claim.venue_order_id}"
+    order_id = claim.client_order_id if ours and not twin and claim.client_order_id else own_id
+    client_id = claim.client_order_id or claim.venue_order_id
+    attempt = Attempt(
+        number=1,
+        client_order_id=client_id,
+        recorded_ms=turn.now_ms,
+        valid_until_venue_ms=claim.created_venue_ms or 0,
+        outcome=AttemptOutcome.ACCEPTED,
+    )
+    if ours and not twin:
+        turn.alert("OrderTakenBack", Severity.WARNING, "an order of ours that the store had lost", order_id=order_id)
+    return Order(
+        order_id=order_id,
+        account_id=account_id,
+        exchange=claim.exchange,
+        symbol=claim.symbol,
+        side=claim.side,
+        type=claim.type,
+        time_in_force=claim.time_in_force,
+        size=claim.size,
+        quote_size=claim.quote_size,
+        price=claim.price,
+        stop_price=claim.stop_price,
+        post_only=claim.post_only,
+        reduce_only=claim.reduce_only,
+        client_order_id=client_id,
+        venue_order_id=claim.venue_order_id,
+        state=OrderState.SUBMITTED,
+        attempts=(attempt,),
+        max_sends=1,
+        created_at_ms=turn.now_ms,
+        updated_at_ms=turn.now_ms,
+        state_since_ms=turn.now_ms,
+        initiated_by=InitiatedBy.VENUE if not ours else InitiatedBy.USER,
+        external=not ours,
+    )

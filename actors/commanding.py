@@ -1,0 +1,163 @@
+"""Commands about orders that exist: cancel, discard, expire, and an operator's word on one in review.
+
+Every function fills a `Turn`. Must never: take a cancel that was asked for as a cancel that happened.
+"""
+
+from actors.domain.lifecycle import TERMINAL, evolve, transition
+from actors.memory import Waiter
+from actors.runtime.outcome import Send
+from actors.settlement import Desk, cancel_request, request_round
+from actors.turn import Turn
+from messages.commands import CancelOrder, DiscardDraft, ResolveReview
+from messages.queries import CancelDone, DraftDone, OrderUnresolved, RefusalCode, ReviewResolved
+from messages.types import (
+    AttemptOutcome,
+    CompletionReason,
+    Evidence,
+    EvidenceSource,
+    InitiatedBy,
+    Order,
+    OrderState,
+    Trigger,
+)
+
+_NOT_AT_VENUE = frozenset({AttemptOutcome.NOT_PROCESSED, AttemptOutcome.ABSENT})
+_CANCEL_TRIGGER = {InitiatedBy.RISK_RULE: Trigger.RISK_RULE_CANCEL}
+
+
+def cancel(turn: Turn, desk: Desk, command: CancelOrder, *, store_available: bool) -> None:
+    """Cancel an order wherever it stands. The reply waits until it is known no longer to work."""
+    order = turn.memory.find(command.order_id)
+    if order is None:
+        turn.refuse(command.correlation_id, RefusalCode.UNKNOWN_ORDER, f"no order {command.order_id!r} in this account")
+    elif order.state in TERMINAL:
+        turn.reply(CancelDone(correlation_id=command.correlation_id, view=turn.view_of(order)))
+    elif _never_sent(order):
+        _cancel_here(turn, order, command)
+    else:
+        _ask_venue(turn, desk, order, command, store_available=store_available)
+
+
+def expire(turn: Turn, desk: Desk, order_id: str) -> None:
+    """The end of a GTT order at a venue without GTT: cancel it there; the venue's answer makes it EXPIRED."""
+    order = turn.order(order_id)
+    if order is None or order.state in TERMINAL or order.state is OrderState.DRAFT or order.cancel_pending:
+        return
+    asked = evolve(order, cancel_pending=True, cancelled_by=InitiatedBy.SYSTEM, updated_at_ms=turn.now_ms)
+    turn.save(asked)
+    turn.send(desk.exchange_address[order.exchange], cancel_request(asked))
+
+
+def discard_draft(turn: Turn, command: DiscardDraft) -> None:
+    """Cancel a draft; nothing was ever sent."""
+    order = turn.memory.find(command.order_id)
+    if order is None:
+        turn.refuse(command.correlation_id, RefusalCode.UNKNOWN_ORDER, f"no order {command.order_id!r} in this account")
+    elif order.state is OrderState.DRAFT:
+        ended = _end_here(turn, order, InitiatedBy.USER, "discarded")
+        turn.reply(DraftDone(correlation_id=command.correlation_id, view=turn.view_of(ended)))
+    else:
+        turn.refuse(
+            command.correlation_id,
+            RefusalCode.WRONG_STATE,
+            f"order is {order.state}, only a DRAFT can be discarded; cancel it instead",
+            view=turn.view_of(order),
+        )
+
+
+def resolve_review(turn: Turn, desk: Desk, command: ResolveReview) -> None:
+    """Carry out an operator's decision about an order in manual review."""
+    order = turn.memory.find(command.order_id)
+    if order is None:
+        turn.refuse(command.correlation_id, RefusalCode.UNKNOWN_ORDER, f"no order {command.order_id!r} in this account")
+    elif bool(command.attach_venue_order_id) == command.declare_absent:
+        turn.refuse(
+            command.correlation_id, RefusalCode.INVALID_ORDER, "give either attach_venue_order_id or declare_absent=True"
+        )
+    elif not order.needs_review:
+        turn.refuse(
+            command.correlation_id,
+            RefusalCode.WRONG_STATE,
+            "the order is not in manual review",
+            view=turn.view_of(order),
+        )
+    elif command.declare_absent:
+        _declare_absent(turn, order, command)
+    else:
+        attached = evolve(
+            order,
+            venue_order_id=command.attach_venue_order_id,
+            needs_review=False,
+            review_reason="",
+            updated_at_ms=turn.now_ms,
+        )
+        turn.save(attached)
+        request_round(turn, desk, attached, due_in_ms=0)
+        turn.reply(ReviewResolved(correlation_id=command.correlation_id, view=turn.view_of(attached)))
+
+
+def _declare_absent(turn: Turn, order: Order, command: ResolveReview) -> None:
+    evidence = Evidence(
+        source=EvidenceSource.OPERATOR,
+        endpoint=f"operator:{command.operator}",
+        received_ms=turn.now_ms,
+        detail="declared absent by the operator",
+    )
+    ended, step = transition(
+        order,
+        OrderState.FAILED,
+        Trigger.MANUAL_RESOLUTION,
+        turn.now_ms,
+        reason="declared_absent",
+        evidence=evidence,
+        completion=CompletionReason.NOT_PLACED,
+    )
+    turn.save(ended, (step,))
+    turn.reply(ReviewResolved(correlation_id=command.correlation_id, view=turn.view_of(ended)))
+
+
+def _never_sent(order: Order) -> bool:
+    if order.state in (OrderState.DRAFT, OrderState.PENDING):
+        return True
+    return order.state is OrderState.SUBMITTED and all(a.outcome in _NOT_AT_VENUE for a in order.attempts)
+
+
+def _cancel_here(turn: Turn, order: Order, command: CancelOrder) -> None:
+    ended = _end_here(turn, order, command.initiated_by, "cancelled_before_placement")
+    turn.reply(CancelDone(correlation_id=command.correlation_id, view=turn.view_of(ended)))
+
+
+def _end_here(turn: Turn, order: Order, by: InitiatedBy, reason: str) -> Order:
+    evidence = Evidence(
+        source=EvidenceSource.LOCAL,
+        endpoint="cancel",
+        received_ms=turn.now_ms,
+        detail="not at the venue: every sending, if any, is proven not to have been acted on",
+    )
+    ended, step = transition(
+        order,
+        OrderState.CANCELLED,
+        _CANCEL_TRIGGER.get(by, Trigger.USER_CANCEL_ORDER),
+        turn.now_ms,
+        reason=reason,
+        evidence=evidence,
+        cancelled_by=by,
+        completion=CompletionReason.CANCELLED,
+    )
+    turn.save(ended, (step,))
+    return ended
+
+
+def _ask_venue(turn: Turn, desk: Desk, order: Order, command: CancelOrder, *, store_available: bool) -> None:
+    if not order.cancel_pending:
+        order = evolve(
+            order, cancel_pending=True, cancelled_by=command.initiated_by, updated_at_ms=turn.now_ms
+        )
+        turn.save(order)
+        request = Send(desk.exchange_address[order.exchange], cancel_request(order))
+        # A cancel reduces what can go wrong: it leaves even while nothing can be recorded.
+        (turn.outcome.effects if store_available else turn.outcome.at_once).append(request)
+    if command.reply_when == "committed":
+        turn.reply(OrderUnresolved(correlation_id=command.correlation_id, view=turn.view_of(order), text="cancel asked"))
+    elif command.correlation_id:
+        turn.note(Waiter(order.order_id, command.correlation_id, cancel=True))

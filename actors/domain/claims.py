@@ -1,0 +1,220 @@
+"""What a venue says of an order, merged into what we know of it.
+
+Every claim (a place answer, a stream event, a look-up, a list) goes through `absorb`, whatever its transport and
+however late, duplicated or out of order it is. The rules:
+
+- Money first: executions are booked before any status is believed, and an execution moves the order by itself.
+- A status that ends an order is believed only once our booked quantity has reached the venue's cumulative quantity;
+  until then the order stays alive and `missing` tells how much must be fetched. So a cancel can never hide a fill.
+- A status that would move the order backwards is stale and dropped.
+- An order we hold for dead (FAILED, REJECTED) that the venue shows working is reopened: a live order is never hidden.
+- A second venue order under our client id is never merged into the first.
+
+Must never: invent an execution, or end an order for lack of knowledge.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+
+from actors.domain.fills import book
+from actors.domain.lifecycle import TERMINAL, evolve, transition
+from messages.types import (
+    ZERO,
+    AttemptOutcome,
+    CompletionReason,
+    Evidence,
+    Fill,
+    InitiatedBy,
+    Order,
+    OrderState,
+    PublicStatus,
+    StateTransition,
+    TimeInForce,
+    Trigger,
+    VenueOrder,
+)
+
+_REOPENABLE = frozenset({OrderState.FAILED, OrderState.REJECTED})
+_WORKING_CLAIM = frozenset({PublicStatus.OPEN, PublicStatus.PENDING})
+
+
+@dataclass(slots=True)
+class Absorbed:
+    """The result of merging one claim."""
+
+    order: Order
+    transitions: list[StateTransition] = field(default_factory=list)
+    fills: list[Fill] = field(default_factory=list)
+    """Executions booked by this claim, in order."""
+    missing: Decimal = ZERO
+    """Executed quantity the venue reports and we have no execution for; above 0: fetch the order's trades."""
+    stale: bool = False
+    """The status was older than what we know, and was dropped."""
+    unknown_status: bool = False
+    corrections: int = 0
+    """Facts that amended a terminal order: alert, and of the highest severity when `reopened`."""
+    reopened: bool = False
+    twin: bool = False
+    """The claim is about a second venue order under our client id; nothing was merged."""
+    contradiction: str = ""
+    """What we hold proven and the venue denies, in words; empty when there is none."""
+
+
+def absorb(  # noqa: PLR0913 - one claim is these things
+    order: Order,
+    claim: VenueOrder | None,
+    fills: Sequence[Fill],
+    *,
+    at_ms: int,
+    evidence: Evidence,
+    tolerance: Decimal,
+    trigger: Trigger = Trigger.RECONCILIATION,
+) -> Absorbed:
+    """Merge a claim and the executions that came with it (none of them booked before) into an order.
+
+    `trigger` names the occasion where the status itself decides nothing better: the acknowledgement that a look-up or a
+    reconciliation found.
+    """
+    if claim is not None and order.venue_order_id not in (None, claim.venue_order_id):
+        return Absorbed(order=order, twin=True)
+    merged = Absorbed(order=_learn_ids(order, claim))
+    for fill in fills:
+        _book(merged, fill, at_ms=at_ms, tolerance=tolerance)
+    if claim is not None:
+        _believe_status(merged, claim, at_ms=at_ms, evidence=evidence, tolerance=tolerance, trigger=trigger)
+    return merged
+
+
+def _learn_ids(order: Order, claim: VenueOrder | None) -> Order:
+    if claim is None:
+        return order
+    changes: dict[str, object] = {}
+    if order.venue_order_id is None:
+        changes["venue_order_id"] = claim.venue_order_id
+    if order.size == ZERO and claim.size > ZERO:
+        changes["size"] = claim.size
+    last = order.attempts[-1] if order.attempts else None
+    if last is not None and last.outcome in (AttemptOutcome.IN_FLIGHT, AttemptOutcome.AMBIGUOUS):
+        changes["attempts"] = (*order.attempts[:-1], replace(last, outcome=AttemptOutcome.ACCEPTED))
+    return evolve(order, **changes) if changes else order
+
+
+def _book(merged: Absorbed, fill: Fill, *, at_ms: int, tolerance: Decimal) -> None:
+    before = merged.order
+    booked = book(before, fill, tolerance=tolerance)
+    merged.fills.append(fill)
+    merged.order = booked.order
+    if before.state in TERMINAL:
+        merged.corrections += before.state is not OrderState.FILLED or booked.overfilled
+        if booked.complete and before.state is not OrderState.FILLED:
+            _step(merged, OrderState.FILLED, Trigger.VENUE_CORRECTION, at_ms, reason="filled_after_end")
+        return
+    if booked.complete:
+        _step(merged, OrderState.FILLED, Trigger.ORDER_COMPLETE, at_ms, reason="fully_filled")
+    elif before.state is OrderState.PARTIALLY_FILLED:
+        _step(merged, OrderState.PARTIALLY_FILLED, Trigger.SUBSEQUENT_FILL, at_ms)
+    else:
+        _step(merged, OrderState.PARTIALLY_FILLED, Trigger.FIRST_FILL_RECEIVED, at_ms)
+
+
+def _believe_status(  # noqa: PLR0913
+    merged: Absorbed, claim: VenueOrder, *, at_ms: int, evidence: Evidence, tolerance: Decimal, trigger: Trigger
+) -> None:
+    order = merged.order
+    missing = claim.filled_size - order.filled_size
+    merged.missing = missing if missing > tolerance else ZERO
+    if claim.status is None:
+        merged.unknown_status = True
+    elif claim.status in _WORKING_CLAIM:
+        _believe_working(merged, at_ms=at_ms, evidence=evidence, trigger=trigger)
+    elif order.state in TERMINAL:
+        _compare_ends(merged, claim)
+    elif merged.missing > ZERO:
+        # The end is believed after the executions it speaks of are booked.
+        _acknowledge(merged, at_ms=at_ms, evidence=evidence, trigger=trigger)
+    else:
+        _end(merged, claim, at_ms=at_ms, evidence=evidence)
+
+
+def _believe_working(merged: Absorbed, *, at_ms: int, evidence: Evidence, trigger: Trigger) -> None:
+    order = merged.order
+    if order.state in _REOPENABLE:
+        merged.reopened = True
+        merged.corrections += 1
+        _step(merged, OrderState.ACKNOWLEDGED, Trigger.VENUE_CORRECTION, at_ms, reason="found_working", evidence=evidence)
+        merged.order = evolve(merged.order, completion=None)
+    elif order.state in TERMINAL:
+        merged.stale = True
+    else:
+        _acknowledge(merged, at_ms=at_ms, evidence=evidence, trigger=trigger)
+
+
+def _acknowledge(merged: Absorbed, *, at_ms: int, evidence: Evidence, trigger: Trigger) -> None:
+    if merged.order.state is OrderState.SUBMITTED:
+        _step(merged, OrderState.ACKNOWLEDGED, trigger, at_ms, evidence=evidence)
+        merged.order = evolve(merged.order, verification=None, needs_review=False, review_reason="")
+
+
+def _compare_ends(merged: Absorbed, claim: VenueOrder) -> None:
+    order = merged.order
+    if order.state in _REOPENABLE and claim.status is not PublicStatus.FAILED:
+        merged.corrections += 1
+        merged.contradiction = f"held for {order.state}, but the venue had accepted it ({claim.venue_status})"
+
+
+def _end(merged: Absorbed, claim: VenueOrder, *, at_ms: int, evidence: Evidence) -> None:
+    order = merged.order
+    if claim.status is PublicStatus.FILLED:
+        _step(merged, OrderState.FILLED, Trigger.ORDER_COMPLETE, at_ms, reason="fully_filled", evidence=evidence)
+    elif claim.status is PublicStatus.EXPIRED or _our_timer_ended(order, at_ms):
+        _step(
+            merged, OrderState.EXPIRED, Trigger.ORDER_EXPIRED, at_ms,
+            reason=claim.reason or "time_in_force", evidence=evidence, completion=CompletionReason.EXPIRED,
+        )  # fmt: skip
+    elif claim.status is PublicStatus.FAILED:
+        _step(
+            merged, OrderState.REJECTED, Trigger.API_REJECTED, at_ms,
+            reason="venue_rejected", evidence=evidence, reason_text=claim.reason, completion=CompletionReason.REJECTED,
+        )  # fmt: skip
+    else:
+        by = order.cancelled_by or InitiatedBy.VENUE
+        _step(
+            merged, OrderState.CANCELLED, _CANCEL_TRIGGER[by], at_ms,
+            reason=claim.reason or f"cancelled_by_{by}", evidence=evidence, cancelled_by=by,
+            completion=CompletionReason.CANCELLED,
+        )  # fmt: skip
+
+
+def _our_timer_ended(order: Order, at_ms: int) -> bool:
+    # A GTT order at a venue without GTT is ended by our own timer and a cancel: to its owner that is an expiry.
+    return (
+        order.time_in_force is TimeInForce.GTT
+        and order.cancelled_by is InitiatedBy.SYSTEM
+        and order.expires_at_ms is not None
+        and order.expires_at_ms <= at_ms
+    )
+
+
+_CANCEL_TRIGGER = {
+    InitiatedBy.USER: Trigger.USER_CANCEL_ORDER,
+    InitiatedBy.RISK_RULE: Trigger.RISK_RULE_CANCEL,
+    InitiatedBy.SYSTEM: Trigger.RECONCILIATION,
+    InitiatedBy.VENUE: Trigger.RECONCILIATION,
+}
+
+
+def _step(  # noqa: PLR0913
+    merged: Absorbed,
+    to_state: OrderState,
+    trigger: Trigger,
+    at_ms: int,
+    *,
+    reason: str = "",
+    evidence: Evidence | None = None,
+    **changes: object,
+) -> None:
+    merged.order, record = transition(
+        merged.order, to_state, trigger, at_ms, reason=reason, metadata=(), evidence=evidence, **changes
+    )
+    merged.transitions.append(record)

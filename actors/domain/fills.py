@@ -1,0 +1,115 @@
+"""What executions add up to: totals of an order, averages, what is missing, what is too far from the price.
+
+All sums are exact. Must never: round a running total, decide a state, or know whether a fill was booked before; the
+caller asks its ledger under `fill_key` first.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
+
+from actors.domain.arithmetic import EXACT, QUANTITY_TOLERANCE, RATIO
+from actors.domain.lifecycle import evolve
+from actors.errors import check
+from messages.types import ZERO, Fill, Order, Side
+
+_PERCENT = Decimal(100)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BookedFill:
+    """An order after one more execution."""
+
+    order: Order
+    """Totals changed; the state is the caller's next decision."""
+    overfilled: bool
+    """More was executed than was ordered: booked all the same, since the money moved, and to be looked at."""
+    complete: bool
+    """The ordered quantity is reached. Never true while the size of a quote-sized order is unknown."""
+
+
+def fill_key(exchange: str, symbol: str, venue_order_id: str, fill_id: str) -> str:
+    """Name a fill for good: venues number fills per symbol, and one number can stand for both sides of a self-trade."""
+    return f"{exchange}|{symbol}|{venue_order_id}|{fill_id}"
+
+
+def book(order: Order, fill: Fill, *, tolerance: Decimal = QUANTITY_TOLERANCE) -> BookedFill:
+    """Add one execution to an order's totals. Call it once per fill.
+
+    Fill times in the order are ours (when the fill was received). A fee whose currency the venue did not name is kept
+    under the empty currency rather than guessed.
+
+    Raises:
+        InvariantViolated: the fill is another order's.
+    """
+    check(fill.order_id == order.order_id, f"fill {fill.fill_id} of {fill.order_id} booked to {order.order_id}")
+    filled = EXACT.add(order.filled_size, fill.size)
+    sized = order.size > ZERO
+    overfilled = sized and filled > EXACT.add(order.size, tolerance)
+    first, last = order.first_fill_ms, order.last_fill_ms
+    booked = evolve(
+        order,
+        filled_size=filled,
+        filled_value=EXACT.add(order.filled_value, EXACT.multiply(fill.price, fill.size)),
+        fees=_with_fee(order.fees, fill),
+        fill_count=order.fill_count + 1,
+        first_fill_ms=fill.received_ms if first is None else min(first, fill.received_ms),
+        last_fill_ms=fill.received_ms if last is None else max(last, fill.received_ms),
+        overfilled=order.overfilled or overfilled,
+    )
+    complete = sized and filled >= EXACT.subtract(order.size, tolerance)
+    return BookedFill(order=booked, overfilled=overfilled, complete=complete)
+
+
+def _with_fee(fees: tuple[tuple[str, Decimal], ...], fill: Fill) -> tuple[tuple[str, Decimal], ...]:
+    if not fill.fee:
+        return fees
+    totals = dict(fees)
+    currency = fill.fee_currency or ""
+    totals[currency] = EXACT.add(totals.get(currency, ZERO), fill.fee)
+    return tuple(sorted(totals.items()))
+
+
+def average_price(order: Order) -> Decimal | None:
+    """Divide an order's executed value by its executed size; None while nothing executed."""
+    return RATIO.divide(order.filled_value, order.filled_size) if order.filled_size > ZERO else None
+
+
+def weighted_average(fills: Iterable[Fill]) -> Decimal | None:
+    """Compute the average price afresh from the history; equals the order's own. None without any quantity."""
+    size = value = ZERO
+    for fill in fills:
+        size = EXACT.add(size, fill.size)
+        value = EXACT.add(value, EXACT.multiply(fill.price, fill.size))
+    return RATIO.divide(value, size) if size > ZERO else None
+
+
+def rounded(price: Decimal, places: int) -> Decimal:
+    """Round half up to a number of decimal places. Only for showing; never continue from the result."""
+    return price.quantize(Decimal(1).scaleb(-places, EXACT), rounding=ROUND_HALF_UP, context=EXACT)
+
+
+def price_deviation_percent(side: Side, price: Decimal, reference: Decimal) -> Decimal | None:
+    """Tell by how many percent an execution is worse than a limit or reference price; negative when it is better.
+
+    None where the reference is not above 0 and no percentage makes sense.
+    """
+    if reference <= ZERO:
+        return None
+    worse_by = EXACT.subtract(price, reference) if side is Side.BUY else EXACT.subtract(reference, price)
+    return RATIO.divide(EXACT.multiply(worse_by, _PERCENT), reference)
+
+
+def sort_key(fill: Fill) -> tuple[int, int, str]:
+    """Order an order's history: by the venue's time, then arrival, then id."""
+    return fill.venue_time_ms, fill.sequence, fill.fill_id
+
+
+def missing_quantity(order: Order, venue_cumulative: Decimal, tolerance: Decimal = QUANTITY_TOLERANCE) -> Decimal:
+    """Compare the venue's cumulative quantity with our sum, in base units.
+
+    Positive: so much was executed that we have no fills for; fetch the order's trades. Negative: we booked more than
+    the venue reports. 0: equal within the tolerance.
+    """
+    difference = EXACT.subtract(venue_cumulative, order.filled_size)
+    return difference if difference.copy_abs() > tolerance else ZERO

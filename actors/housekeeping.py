@@ -1,0 +1,38 @@
+"""What an account looks after at intervals: sendings nobody answered, idempotency entries whose time is over, orders
+that stay too long in one state."""
+
+from actors.domain.idempotency import expired
+from actors.domain.lifecycle import is_stuck
+from actors.settlement import Desk, begin_verification, in_flight, reread
+from actors.turn import Turn
+from messages.events import Severity
+from messages.types import Order, OrderState
+
+
+def sweep(turn: Turn, desk: Desk) -> list[Order]:
+    """Do the round; the answer lists the orders found stuck."""
+    stuck = []
+    for order in turn.memory.live_orders():
+        if _unanswered(order, turn.now_ms + desk.offsets_ms.get(order.exchange, 0), desk.policy.call_overdue_ms):
+            begin_verification(turn, desk, order, "no answer")
+        elif desk.policy.detect_stuck and _is_stuck(turn, desk, order):
+            stuck.append(order)
+            reread(turn, desk, order, delay_ms=0)
+    for key in expired(turn.memory.entries, turn.now_ms, turn.memory.is_live):
+        turn.forget_entry(key)
+    if stuck:
+        names = ",".join(order.order_id for order in stuck[:10])
+        turn.alert("StuckOrdersDetected", Severity.WARNING, f"{len(stuck)} orders are stuck; read again", orders=names)
+    return stuck
+
+
+def _unanswered(order: Order, venue_now_ms: int, overdue_ms: int) -> bool:
+    return in_flight(order) and venue_now_ms > order.attempts[-1].valid_until_venue_ms + overdue_ms
+
+
+def _is_stuck(turn: Turn, desk: Desk, order: Order) -> bool:
+    if order.order_id in turn.memory.watched or order.verification is not None or order.state is OrderState.DRAFT:
+        return False
+    # A resting order that the venue confirms is not stuck: what counts is the time since it was last heard of.
+    policy = desk.policy
+    return is_stuck(order, turn.now_ms, policy.stuck_default_ms, policy.stuck_by_state_ms)

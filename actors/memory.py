@@ -1,0 +1,200 @@
+"""What an account knows: its records and the indexes over them.
+
+`AccountMemory` is the account's own and may run ahead of the store. `PublishedViews` holds the same records as of the
+last commit; any thread may read it without a lock, because every value in it is immutable and replaced whole.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from actors.domain.fills import fill_key
+from actors.domain.lifecycle import TERMINAL
+from messages.types import Evidence, Fill, IdempotencyEntry, Instrument, Order, OrderState, StateTransition, VerificationPhase
+
+Record = Order | StateTransition | Fill | IdempotencyEntry
+
+
+@dataclass(frozen=True, slots=True)
+class EntryForgotten:
+    """An idempotency entry whose time is over."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Waiter:
+    """A host's command that waits for an order's outcome."""
+
+    order_id: str
+    correlation_id: str
+    cancel: bool
+    """Waits for the cancel's outcome, not the placement's."""
+    duplicate: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class WaitersGone:
+    """Every waiter of an order (or only those of its placement) was answered."""
+
+    order_id: str
+    cancels_too: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """An order whose state at the venue is being read again."""
+
+    order_id: str
+    rounds: int = 0
+    """Completed rounds of look-ups."""
+    phase: VerificationPhase = VerificationPhase.INITIATED
+    """What was asked last and is not answered yet."""
+    asked_ms: int = 0
+    direct_asked_venue_ms: int | None = None
+    """This round's direct look-up said 'not found' to a question asked at this venue time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unwatched:
+    """The order's state at the venue is known again."""
+
+    order_id: str
+
+
+@dataclass(slots=True)
+class AccountMemory:
+    """Everything an account holds in memory."""
+
+    orders: dict[str, Order] = field(default_factory=dict)
+    fills: dict[str, dict[str, Fill]] = field(default_factory=dict)
+    """By our order id, then by fill key."""
+    transitions: dict[str, tuple[StateTransition, ...]] = field(default_factory=dict)
+    entries: dict[str, IdempotencyEntry] = field(default_factory=dict)
+    by_client_id: dict[tuple[str, str], str] = field(default_factory=dict)
+    by_venue_id: dict[tuple[str, str, str], str] = field(default_factory=dict)
+    live: dict[str, None] = field(default_factory=dict)
+    """Orders in a non-terminal state, in order of arrival."""
+    unresolved: dict[str, IdempotencyEntry] = field(default_factory=dict)
+    """By bucketless key: entries whose order has no known outcome."""
+    instruments: dict[tuple[str, str], Instrument] = field(default_factory=dict)
+    waiters: dict[str, tuple[Waiter, ...]] = field(default_factory=dict)
+    watched: dict[str, Watched] = field(default_factory=dict)
+
+    def remember(self, record: object) -> None:
+        """Take in one record."""
+        match record:
+            case Order():
+                self._remember_order(record)
+            case StateTransition():
+                self.transitions[record.order_id] = (*self.transitions.get(record.order_id, ()), record)
+            case Fill():
+                key = fill_key(record.exchange, record.symbol, record.venue_order_id, record.fill_id)
+                self.fills.setdefault(record.order_id, {})[key] = record
+            case IdempotencyEntry():
+                self._remember_entry(record)
+            case Waiter():
+                self.waiters[record.order_id] = (*self.waiters.get(record.order_id, ()), record)
+            case Watched():
+                self.watched[record.order_id] = record
+            case Unwatched():
+                self.watched.pop(record.order_id, None)
+            case WaitersGone():
+                self._answered(record)
+            case EntryForgotten():
+                self.entries.pop(record.key, None)
+            case Instrument():
+                self.instruments[record.exchange, record.symbol] = record
+            case _:
+                raise TypeError(f"not a record of an account: {type(record).__name__}")
+
+    def find(self, order_id: str) -> Order | None:
+        """An order by our id, its client order id or its venue order id; None when no or several orders match."""
+        order = self.orders.get(order_id)
+        if order is not None:
+            return order
+        hits = {key for (_, client_id), key in self.by_client_id.items() if client_id == order_id}
+        hits |= {key for (_, _, venue_id), key in self.by_venue_id.items() if venue_id == order_id}
+        return self.orders[hits.pop()] if len(hits) == 1 else None
+
+    def match(
+        self, exchange: str, symbol: str, *, venue_order_id: str | None, client_order_id: str | None
+    ) -> Order | None:
+        """The order that a venue's record is about: by venue id first, then by client id."""
+        key = self.by_venue_id.get((exchange, symbol, venue_order_id)) if venue_order_id else None
+        if key is None and client_order_id:
+            key = self.by_client_id.get((exchange, client_order_id))
+        return self.orders[key] if key is not None else None
+
+    def live_orders(self, exchange: str | None = None) -> Iterable[Order]:
+        """Orders in a non-terminal state, oldest first."""
+        for order_id in list(self.live):
+            order = self.orders[order_id]
+            if exchange is None or order.exchange == exchange:
+                yield order
+
+    def everything(self) -> Iterable[Record]:
+        """Every stored record, in an order in which each may be taken in."""
+        yield from self.orders.values()
+        for steps in self.transitions.values():
+            yield from steps
+        for fills in self.fills.values():
+            yield from fills.values()
+
+    def is_live(self, order_id: str) -> bool:
+        """Whether an order has not ended, or has an outcome that nobody knows."""
+        return order_id in self.live
+
+    def _remember_order(self, order: Order) -> None:
+        self.orders[order.order_id] = order
+        self.by_client_id.setdefault((order.exchange, order.client_order_id), order.order_id)
+        if order.venue_order_id is not None:
+            self.by_venue_id[order.exchange, order.symbol, order.venue_order_id] = order.order_id
+        if order.state in TERMINAL:
+            self.live.pop(order.order_id, None)
+        else:
+            self.live[order.order_id] = None
+        if order.state is not OrderState.SUBMITTED and order.idempotency_key is not None and self.unresolved:
+            entry = self.entries.get(order.idempotency_key)
+            if entry is not None and self.unresolved.get(entry.bucketless_key, entry).order_id == order.order_id:
+                self.unresolved.pop(entry.bucketless_key, None)
+
+    def _remember_entry(self, entry: IdempotencyEntry) -> None:
+        self.entries[entry.key] = entry
+        order = self.orders.get(entry.order_id)
+        if order is not None and order.state is OrderState.SUBMITTED and entry.request_id is None:
+            self.unresolved[entry.bucketless_key] = entry
+
+    def _answered(self, gone: WaitersGone) -> None:
+        kept = () if gone.cancels_too else tuple(w for w in self.waiters.get(gone.order_id, ()) if w.cancel)
+        if kept:
+            self.waiters[gone.order_id] = kept
+        else:
+            self.waiters.pop(gone.order_id, None)
+
+
+@dataclass(slots=True)
+class PublishedViews:
+    """What readers may see of an account: its records as of the last commit."""
+
+    orders: dict[str, Order] = field(default_factory=dict)
+    evidence: dict[str, Evidence] = field(default_factory=dict)
+    """The latest proof per order."""
+    transitions: dict[str, tuple[StateTransition, ...]] = field(default_factory=dict)
+    fills: dict[str, tuple[Fill, ...]] = field(default_factory=dict)
+    gates: dict[str, str] = field(default_factory=dict)
+    """Per exchange: empty when new orders are accepted, else why not."""
+    as_of_ms: int = 0
+
+    def publish(self, record: object) -> None:
+        """Show one durable record; anything that is not for readers is ignored."""
+        match record:
+            case Order():
+                self.orders[record.order_id] = record
+            case StateTransition():
+                self.transitions[record.order_id] = (*self.transitions.get(record.order_id, ()), record)
+                if record.evidence is not None:
+                    self.evidence[record.order_id] = record.evidence
+            case Fill():
+                self.fills[record.order_id] = (*self.fills.get(record.order_id, ()), record)
+            case _:
+                return

@@ -1,0 +1,57 @@
+"""The settings an account decides by, as plain values: its own small section of the configuration."""
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from actors.domain.idempotency import IdempotencyPolicy, KeyComponents
+from actors.domain.verification import VerificationPolicy
+from exchanges.gateway import Capabilities
+from messages.types import OrderState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExchangePolicy:
+    """One exchange of one account."""
+
+    name: str
+    public_id: int
+    """The numeric `{exchangeId}` of the public keys."""
+    capabilities: Capabilities
+    valid_for_ms: int
+    settle_ms: int
+    """After the validity window, how long 'not found' proves nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountPolicy:
+    """Everything an account needs to know that is not state."""
+
+    tag: str
+    """This deployment's mark: the first eight hex digits of every client order id."""
+    exchanges: dict[str, ExchangePolicy]
+    keys: KeyComponents = field(default_factory=KeyComponents)
+    idempotency: IdempotencyPolicy = field(default_factory=IdempotencyPolicy)
+    idempotency_enabled: bool = True
+    idempotency_ttl_ms: int = 3_600_000
+    sweep_interval_ms: int = 300_000
+    refuse_without_store: bool = True
+    """False: the availability mode, in which an order may leave before its intent is durable."""
+    max_sends: int = 3
+    """Sendings of one order under its client id, unless the order says otherwise."""
+    verification: VerificationPolicy = field(default_factory=VerificationPolicy)
+    thresholds_ms: tuple[int, int, int] = (5000, 30_000, 60_000)
+    """Match quality by distance in time: excellent, good, acceptable; anything above is suspicious."""
+    tolerance: Decimal = Decimal("0.00000001")
+    fill_tolerance: Decimal = Decimal("0.00000001")
+    queue_timeout_ms: int = 5000
+    call_overdue_ms: int = 15_000
+    """A sending without any answer for this long beyond its validity is unknown."""
+    stuck_default_ms: int = 3_600_000
+    stuck_by_state_ms: dict[OrderState, int] = field(default_factory=dict)
+    detect_stuck: bool = True
+    lookback_ms: int = 7_200_000
+    reload_delay_ms: int = 1000
+    reconcile_ms: int = 300_000
+    reconcile_down_ms: int = 5000
+    """Between comparisons while the user stream is down."""
+    clock_skew_alert_ms: int = 1000

@@ -1,0 +1,120 @@
+"""Start, restart and every stream gap: from records to an open gate.
+
+The store says what we intended, the venue says what is; an order in between is looked up, never guessed. A venue's list
+is merged claim by claim, so an older list can neither wipe nor regress anything newer, and 'not in the list' only ever
+leads to a look-up.
+"""
+
+from actors.adoption import take_in
+from actors.domain.idempotency import is_ours
+from actors.domain.lifecycle import TERMINAL
+from actors.memory import AccountMemory
+from actors.reminders import cancel_again_timer, expiry_timer, resend_timer
+from actors.settlement import Desk, begin_verification, request_round, reread
+from actors.store.port import Table
+from actors.turn import Turn
+from messages.codec import decode_record
+from messages.commands import FetchOpenOrders, SearchOrder
+from messages.reports import OpenOrdersFetched, OrdersSearched
+from messages.types import AttemptOutcome, Fill, IdempotencyEntry, Order, OrderState, StateTransition, Trigger
+
+_UNKNOWN = frozenset({AttemptOutcome.IN_FLIGHT, AttemptOutcome.AMBIGUOUS})
+
+
+def rebuild(records: dict[Table, dict[str, bytes]]) -> AccountMemory:
+    """An account's memory from its stored records."""
+    memory = AccountMemory()
+    orders = [decode_record(Order, raw) for raw in records.get(Table.ORDERS, {}).values()]
+    for order in sorted(orders, key=lambda o: (o.created_at_ms, o.order_id)):
+        memory.remember(order)
+    steps = [decode_record(StateTransition, raw) for raw in records.get(Table.TRANSITIONS, {}).values()]
+    for step in sorted(steps, key=lambda s: (s.order_id, s.version)):
+        memory.remember(step)
+    fills = [decode_record(Fill, raw) for raw in records.get(Table.FILLS, {}).values()]
+    for fill in sorted(fills, key=lambda f: (f.order_id, f.sequence)):
+        memory.remember(fill)
+    for raw in records.get(Table.IDEMPOTENCY, {}).values():
+        memory.remember(decode_record(IdempotencyEntry, raw))
+    return memory
+
+
+def resume(turn: Turn, desk: Desk) -> None:
+    """Take every unfinished matter up again: unknown sendings, planned sendings, cancels, expiries."""
+    for order in turn.memory.live_orders():
+        if order.expires_at_ms is not None and order.state is not OrderState.DRAFT:
+            turn.effect(expiry_timer(order, turn.now_ms))
+        if order.state is OrderState.SUBMITTED and order.attempts:
+            _resume_submitted(turn, desk, order)
+        elif order.cancel_pending:
+            turn.effect(cancel_again_timer(order.order_id, 0))
+        elif order.needs_review:
+            reread(turn, desk, order, delay_ms=0)
+
+
+def _resume_submitted(turn: Turn, desk: Desk, order: Order) -> None:
+    if order.attempts[-1].outcome not in _UNKNOWN:
+        turn.effect(resend_timer(order.order_id, 0))
+    elif order.verification is None:
+        begin_verification(turn, desk, order, "restarted while the answer was awaited")
+    else:
+        request_round(turn, desk, order, due_in_ms=0)
+
+
+def announce(turn: Turn, desk: Desk) -> None:
+    """Tell a newly started verification supervisor of everything that is being looked up."""
+    for order in turn.memory.live_orders():
+        if order.verification is not None or order.order_id in turn.memory.watched:
+            request_round(turn, desk, order, due_in_ms=0)
+
+
+def ask_for_everything(turn: Turn, desk: Desk, account_id: str, exchange: str) -> None:
+    """After a start or a gap: fetch the open orders, and search every symbol we have had orders in lately."""
+    address = desk.exchange_address[exchange]
+    turn.send(address, FetchOpenOrders(account_id=account_id, exchange=exchange))
+    offset = desk.offsets_ms.get(exchange, 0)
+    since = turn.now_ms - desk.policy.lookback_ms
+    recent = {
+        order.symbol: None
+        for order in turn.memory.orders.values()
+        if order.exchange == exchange and (order.state not in TERMINAL or order.updated_at_ms >= since)
+    }
+    for symbol in recent:
+        turn.send(
+            address,
+            SearchOrder(
+                account_id=account_id,
+                exchange=exchange,
+                symbol=symbol,
+                client_order_id="",
+                from_venue_ms=since + offset,
+                to_venue_ms=turn.now_ms + offset + desk.policy.verification.window_ms,
+                budget_ms=desk.policy.verification.search_budget_ms,
+                retries=desk.policy.verification.search_retries,
+            ),
+        )
+
+
+def merge_open_orders(turn: Turn, desk: Desk, report: OpenOrdersFetched) -> None:
+    """Merge a list of open orders, and look up every order of ours that should be in it and is not."""
+    listed = set()
+    for claim in report.orders:
+        listed.add((claim.symbol, claim.venue_order_id))
+        take_in(turn, desk, report.account_id, claim, (), report.evidence)
+    offset = desk.offsets_ms.get(report.exchange, 0)
+    for order in turn.memory.live_orders(report.exchange):
+        at_venue = order.state in (OrderState.ACKNOWLEDGED, OrderState.PARTIALLY_FILLED)
+        in_scope = report.symbol is None or report.symbol == order.symbol
+        known_before = order.state_since_ms + offset < report.asked_venue_ms
+        if at_venue and in_scope and known_before and (order.symbol, order.venue_order_id) not in listed:
+            reread(turn, desk, order, delay_ms=0)
+
+
+def merge_search(turn: Turn, desk: Desk, report: OrdersSearched) -> None:
+    """Merge what a symbol's recent history shows: known orders, and forgotten ones that carry our tag."""
+    for claim in report.orders:
+        known = turn.memory.match(
+            claim.exchange, claim.symbol, venue_order_id=claim.venue_order_id, client_order_id=claim.client_order_id
+        )
+        ours = claim.client_order_id is not None and is_ours(claim.client_order_id, desk.policy.tag)
+        if known is not None or ours:
+            take_in(turn, desk, report.account_id, claim, report.fills, report.evidence, Trigger.RECONCILIATION)

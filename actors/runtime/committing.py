@@ -1,0 +1,100 @@
+"""An actor whose turns are made durable before anyone can see them.
+
+A turn's records go into memory at once; the same records are staged as one section for the committer; effects, events
+and replies wait until the store has said that the section is durable, and are then released in the order of the turns.
+A refused section means that somebody else owns this state, or that we have a bug: the memory is thrown away.
+"""
+
+from abc import abstractmethod
+from collections import deque
+from dataclasses import dataclass
+from typing import ClassVar
+
+from actors.runtime.base import InboxT, OmsActor
+from actors.runtime.outcome import Outcome
+from actors.runtime.seam import System
+from actors.store.port import Section
+from messages.base import Message
+from messages.control import Committed, Verdict
+from messages.events import Event
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage(Message):
+    """A committing actor to the committer: make this section durable. It never leaves the process."""
+
+    section: Section
+    reply_to: str
+
+
+class CommittingActor(OmsActor[InboxT]):
+    """Base of actors with durable state. `seq` numbers the sections, `epoch` is the fencing token of the lease."""
+
+    committer: ClassVar[str] = "committer"
+
+    def __init__(self, system: System, address: str, account_id: str) -> None:
+        super().__init__(system, address)
+        self.account_id = account_id
+        self.epoch = 0
+        self.seq = 0
+        self._unreleased: deque[tuple[int, Outcome]] = deque()
+
+    @abstractmethod
+    def remember(self, record: object) -> None:
+        """Put one new record into memory."""
+
+    @abstractmethod
+    def encode_event(self, event: Event) -> bytes:
+        """An event as it is stored in the account's stream."""
+
+    @abstractmethod
+    def on_fenced(self, verdict: Verdict) -> Outcome:
+        """The store refused a section: what follows, after the memory was thrown away."""
+
+    @abstractmethod
+    def on_released(self, outcome: Outcome) -> None:
+        """Records of this outcome are durable: show them to readers."""
+
+    def carry_out(self, outcome: Outcome) -> None:
+        """Remember, stage, and release at once only what needs no commit and follows nothing that does."""
+        for record in outcome.apply:
+            self.remember(record)
+        if outcome.at_once:
+            self.perform(outcome.at_once)
+        if outcome.writes:
+            self.seq += 1
+            number = 0
+            for event in outcome.events:
+                object.__setattr__(event, "event_id", f"{self.seq}-{number}")
+                number += 1
+            section = Section(
+                self.account_id,
+                self.epoch,
+                self.seq,
+                tuple(outcome.writes),
+                tuple([self.encode_event(event) for event in outcome.events]),
+            )
+            self._unreleased.append((self.seq, outcome))
+            self.system.tell(self.committer, Stage(section=section, reply_to=self.address))
+        elif self._unreleased and (outcome.effects or outcome.events):
+            self._unreleased.append((self.seq, outcome))
+        else:
+            self._release(outcome)
+
+    def on_committed(self, message: Committed) -> Outcome:
+        """Release what has become durable, in the order of the turns."""
+        if message.epoch != self.epoch:
+            return Outcome()
+        if message.verdict in (Verdict.STALE, Verdict.GAP):
+            self._unreleased.clear()
+            return self.on_fenced(message.verdict)
+        unreleased = self._unreleased
+        while unreleased and unreleased[0][0] <= message.seq:
+            self._release(unreleased.popleft()[1])
+        return Outcome()
+
+    def _release(self, outcome: Outcome) -> None:
+        self.on_released(outcome)
+        for event in outcome.events:
+            self.system.publish(event)
+        self.perform(outcome.effects)

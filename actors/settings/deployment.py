@@ -1,0 +1,215 @@
+"""The settings beside `orderManagement`: who we are, where the store and the venues are, whose accounts we trade.
+
+Credentials are named here, by environment variable or file, and resolved once while loading. Must never: hold a
+credential as plain text, or mistake an account without credentials for a live one.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, cast
+
+from pydantic import PrivateAttr, ValidationInfo, model_validator
+
+from actors.settings.secret import Credentials, Secret
+from actors.settings.values import Contradictions, Flag, Section, ServerAddress, Text, identifier, web_address, whole
+
+_VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
+
+RestUrl = Annotated[str, web_address("https", "http")]
+StreamUrl = Annotated[str, web_address("wss", "ws")]
+Durability = Literal["fsync", "everysec"]
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What values outside the settings are resolved against."""
+
+    environ: Mapping[str, str]
+    folder: Path
+    """Secret files with a relative path lie in here."""
+
+
+class DeploymentSettings(Section):
+    """Who we are to the venues and to the store."""
+
+    name: (
+        Annotated[str, identifier(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}", "letters, digits, '.', '_' or '-', at most 63")]
+        | None
+    ) = None
+    """Part of every client order id (hashed), of our keys and of the data folder. Needed with live credentials."""
+
+
+class RedisSettings(Section):
+    """Where the store is."""
+
+    url: ServerAddress | None = None
+    """None: the embedded server."""
+    durability: Durability | None = None
+    """None: `fsync` where an account has live credentials, `everysec` otherwise; see `Settings.durability`."""
+    partitions: Annotated[int, whole("partitions", 1, 1_024)] | None = None
+    """Key partitions, fixed when the store is created. None: 1."""
+    connect_timeout_ms: Annotated[int, whole("milliseconds", 10, 60_000)] = 1_000
+
+
+class ExchangeSettings(Section):
+    """One venue: its number in the public keys, its addresses, its limits."""
+
+    id: Annotated[int, whole("", 1, 1_000_000)]
+    """The `{exchangeId}` of the public Redis keys."""
+    rest_url: RestUrl | None = None
+    """None: the venue's official address."""
+    stream_url: StreamUrl | None = None
+    """None: the venue's official address."""
+    max_in_flight: Annotated[int, whole("calls", 1, 256)] = 8
+    """Concurrent calls per credential."""
+    valid_for_ms: Annotated[int, whole("milliseconds", 1_000, 60_000)] = 5_000
+    """How long one sending of an order may still be accepted by the venue."""
+
+
+class BinanceSettings(ExchangeSettings):
+    """Binance spot."""
+
+    id: Annotated[int, whole("", 1, 1_000_000)] = 3
+
+
+class ExchangesSettings(Section):
+    """The venues this version can trade on."""
+
+    binance: BinanceSettings = BinanceSettings()
+
+    def by_name(self) -> dict[str, ExchangeSettings]:
+        """List the venues by their lower-case name."""
+        return {venue: getattr(self, venue) for venue in type(self).model_fields}
+
+
+class AccountExchangeSettings(Section):
+    """One account's credentials at one venue, named and never written; none of the four for a paper account."""
+
+    api_key_env: Text | None = None
+    api_key_file: Text | None = None
+    api_secret_env: Text | None = None
+    api_secret_file: Text | None = None
+    _credentials: Credentials | None = PrivateAttr(default=None)
+
+    @property
+    def credentials(self) -> Credentials | None:
+        """The resolved credentials; None on paper."""
+        return self._credentials
+
+    @model_validator(mode="after")
+    def _resolve(self, info: ValidationInfo) -> Self:
+        found = Contradictions()
+        surroundings = cast("Surroundings", info.context)
+        key = _secret(found, surroundings, "apiKey", self.api_key_env, self.api_key_file)
+        secret = _secret(found, surroundings, "apiSecret", self.api_secret_env, self.api_secret_file)
+        found.done()
+        if key is not None and secret is not None:
+            self._credentials = Credentials(key, secret)
+        elif key is not None or secret is not None:
+            present, missing = ("apiKey", "apiSecret") if key else ("apiSecret", "apiKey")
+            found.check(False, f"{missing}Env", f"or {missing}File is required beside {present}")
+            found.done()
+        return self
+
+
+class AccountExchangesSettings(Section):
+    """The venues one account trades on."""
+
+    binance: AccountExchangeSettings | None = None
+
+    def by_name(self) -> dict[str, AccountExchangeSettings]:
+        """List the account's venues by their lower-case name."""
+        found = {venue: getattr(self, venue) for venue in type(self).model_fields}
+        return {venue: exchange for venue, exchange in found.items() if exchange is not None}
+
+
+class AccountSettings(Section):
+    """One user; with each of its exchanges it is one trading account."""
+
+    id: Annotated[str, identifier(r"[A-Za-z0-9._-]{1,64}", "letters, digits, '.', '_' or '-', at most 64")]
+    """The `{userId}` of the public Redis keys."""
+    exchanges: AccountExchangesSettings
+
+    @model_validator(mode="after")
+    def _trades_somewhere(self) -> Self:
+        found = Contradictions()
+        found.check(bool(self.exchanges.by_name()), "exchanges", "must name at least one exchange")
+        found.done()
+        return self
+
+
+class PaperSettings(Section):
+    """Venues that we serve ourselves, on loopback, with money that does not exist."""
+
+    venues: tuple[Literal["binance"], ...] = ()
+    seed: Annotated[int, whole("", 0, 2**63 - 1)] = 1
+    """Of the random market and of the credentials."""
+    rate_limits: Flag = False
+    """Whether the venue's own rate limits are imitated."""
+
+    @model_validator(mode="after")
+    def _names_each_once(self) -> Self:
+        found = Contradictions()
+        found.check(not repeated(self.venues), "venues", "names a venue twice")
+        found.done()
+        return self
+
+
+class MetricsSettings(Section):
+    """The Prometheus endpoint."""
+
+    port: Annotated[int, whole("", 0, 65_535)] = 9_464
+    """0: any free port."""
+    host: Text = "127.0.0.1"
+    enabled: Flag = False
+
+
+class LoggingSettings(Section):
+    """Where log lines go and how they look."""
+
+    level: Literal["TRACE", "DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
+    format: Literal["human", "json"] = "human"
+    file: Text | None = None
+    """None: standard error."""
+
+
+def repeated(values: tuple[Any, ...]) -> list[Any]:
+    """List the values that occur more than once."""
+    return [value for value in dict.fromkeys(values) if values.count(value) > 1]
+
+
+def _secret(
+    found: Contradictions, surroundings: Surroundings, key: str, variable: str | None, file: str | None
+) -> Secret | None:
+    """Resolve one of a pair of settings. What they hold is never repeated: it may be the secret itself, misplaced."""
+    if variable is not None and file is not None:
+        found.check(False, f"{key}File", f"must not stand beside {key}Env: name one source")
+    elif variable is not None:
+        return _from_variable(found, surroundings.environ, f"{key}Env", variable)
+    elif file is not None:
+        return _from_file(found, surroundings.folder / file, f"{key}File")
+    return None
+
+
+def _from_variable(found: Contradictions, environ: Mapping[str, str], key: str, variable: str) -> Secret | None:
+    if _VARIABLE.fullmatch(variable) is None:
+        found.check(False, key, "must be the name of an environment variable (capitals, digits, '_'), never the value")
+        return None
+    value = environ.get(variable, "").strip()
+    # A credential never holds an underscore in practice; a name without one may be a misplaced credential.
+    shown = f"{variable}, which" if "_" in variable else "an environment variable that"
+    found.check(bool(value), key, f"names {shown} is not set or empty")
+    return Secret(value) if value else None
+
+
+def _from_file(found: Contradictions, path: Path, key: str) -> Secret | None:
+    try:
+        value = path.read_text(encoding="utf-8").strip()
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not text"
+        found.check(False, key, f"names a file that cannot be read: {reason}")
+        return None
+    found.check(bool(value), key, "names a file that is empty")
+    return Secret(value) if value else None

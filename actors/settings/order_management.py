@@ -1,0 +1,312 @@
+"""The settings under `orderManagement`: how orders live, what makes a duplicate, how the unknown is found out.
+
+Names and units of the keys are fixed by the specification; attributes say their unit at the end. Every class is one
+part's own small section. Must never: hold a key that nothing reads.
+"""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, PlainValidator, model_validator
+
+from actors.settings.values import Contradictions, Flag, Section, decimal, fraction, refuse, whole
+from messages.types import OrderState
+
+_DAY_MS = 86_400_000
+_YEAR_S = 31_536_000
+_TERMINAL = frozenset(
+    {
+        OrderState.FILLED,
+        OrderState.CANCELLED,
+        OrderState.REJECTED,
+        OrderState.EXPIRED,
+        OrderState.PARTIAL_FILL_TIMEOUT,
+        OrderState.FAILED,
+    }
+)
+
+
+def _thresholds(raw: Any) -> tuple[tuple[OrderState, int], ...]:
+    live = [state.value for state in OrderState if state not in _TERMINAL]
+    if not isinstance(raw, Mapping) or not set(raw) <= set(live):
+        refuse(f"must be seconds by state, of the states {', '.join(live)}")
+    if any(type(seconds) is not int or not 1 <= seconds <= _YEAR_S for seconds in raw.values()):
+        refuse(f"must be whole seconds between 1 and {_YEAR_S} for each state")
+    return tuple((OrderState(state), seconds) for state, seconds in raw.items())
+
+
+Thresholds = Annotated[tuple[tuple[OrderState, int], ...], PlainValidator(_thresholds)]
+Interval = Annotated[int, whole("milliseconds", 100, 600_000)]
+
+
+class TransitionSettings(Section):
+    """What is kept of an order's history; that transitions are checked and stored is not optional."""
+
+    history_retention_days: Annotated[int, whole("days", 1, 3650)] = 90
+    """How long recorded transitions stay in the store."""
+
+
+class EventSettings(Section):
+    """The stored event stream of an account."""
+
+    stream_max_length: Annotated[int, whole("events", 1_000, 10_000_000)] = 100_000
+    """About how many events are kept per account; listeners resume from them."""
+
+
+class StuckOrderSettings(Section):
+    """When an order counts as stuck."""
+
+    detect_stuck_orders: Flag = True
+    """Whether orders that stay too long in a state are looked up and reported."""
+    stuck_order_threshold_s: Annotated[int, whole("seconds", 1, _YEAR_S)] = Field(
+        default=3600, alias="stuckOrderThresholdSeconds"
+    )
+    """How long an order may stay in a non-terminal state, in general."""
+    stuck_order_threshold_by_state_s: Thresholds = Field(
+        default=((OrderState.PENDING, 10), (OrderState.SUBMITTED, 30)), alias="stuckOrderThresholdByState"
+    )
+    """The same for single states, as (state, seconds): a written mapping replaces the default one."""
+
+
+class LifecycleSettings(Section):
+    """How orders live."""
+
+    transitions: TransitionSettings = TransitionSettings()
+    events: EventSettings = EventSettings()
+    monitoring: StuckOrderSettings = StuckOrderSettings()
+
+
+class KeyGenerationSettings(Section):
+    """Which characteristics make two requests without a request id the same one."""
+
+    timestamp_resolution_ms: Annotated[int, whole("milliseconds", 1_000, _DAY_MS)] = Field(
+        default=60_000, alias="timestampResolution"
+    )
+    """Width of the time bucket within which equal characteristics are one request."""
+    include_order_type: Flag = True
+    include_prices: Flag = True
+    include_time_in_force: Flag = True
+
+
+class IdempotencyCacheSettings(Section):
+    """How long requests are remembered."""
+
+    ttl_ms: Annotated[int, whole("milliseconds", 1_000, 30 * _DAY_MS)] = Field(default=3_600_000, alias="ttl")
+    """Life of an entry whose order is settled; an entry never expires under a live or unresolved order."""
+    cleanup_interval_ms: Annotated[int, whole("milliseconds", 1_000, _DAY_MS)] = Field(
+        default=300_000, alias="cleanupInterval"
+    )
+    """How often expired entries are swept."""
+
+
+class IdempotencyBehaviorSettings(Section):
+    """What a repeated request leads to."""
+
+    return_cached_result: Flag = True
+    """Answer a repetition with the first request's result; false: refuse it."""
+    allow_retry_after_failure: Flag = True
+    """Whether the same request may be tried again after it failed with proof."""
+    allow_retry_after_expiry: Flag = True
+    """Whether the same request may be made again after its entry expired."""
+    when_store_unavailable: Literal["refuse", "degrade"] = "refuse"
+    """`refuse`: no new order without a durable intent. `degrade`: protected by memory alone, with an alert."""
+
+
+class DuplicateRateSettings(Section):
+    """When duplicates are worth an alert."""
+
+    duplicate_rate_threshold: Annotated[float, fraction()] = 0.05
+    """Share of duplicates among requests above which an alert is raised."""
+
+
+class IdempotencySettings(Section):
+    """What makes a duplicate, and what becomes of it."""
+
+    enabled: Flag = True
+    """False gives the protection up, with a warning at start."""
+    key_generation: KeyGenerationSettings = KeyGenerationSettings()
+    cache: IdempotencyCacheSettings = IdempotencyCacheSettings()
+    behavior: IdempotencyBehaviorSettings = IdempotencyBehaviorSettings()
+    monitoring: DuplicateRateSettings = DuplicateRateSettings()
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        found = Contradictions()
+        resolution_ms = self.key_generation.timestamp_resolution_ms
+        found.check(
+            self.cache.ttl_ms >= resolution_ms,
+            "cache.ttl",
+            f"must be at least keyGeneration.timestampResolution ({resolution_ms} milliseconds): an entry that expires "
+            "within its own time bucket protects from nothing",
+        )
+        found.check(
+            self.cache.cleanup_interval_ms <= self.cache.ttl_ms,
+            "cache.cleanupInterval",
+            f"must not exceed cache.ttl ({self.cache.ttl_ms} milliseconds)",
+        )
+        found.done()
+        return self
+
+
+class MatchQualitySettings(Section):
+    """How far from our sending a venue order found by its characteristics may lie, per quality."""
+
+    excellent_ms: Interval = Field(default=5_000, alias="excellent")
+    good_ms: Interval = Field(default=30_000, alias="good")
+    acceptable_ms: Interval = Field(default=60_000, alias="acceptable")
+    suspicious_ms: Interval = Field(default=120_000, alias="suspicious")
+    """Above `acceptable` an order goes to manual review; above this it is not considered."""
+
+    @model_validator(mode="after")
+    def _rises(self) -> Self:
+        found = Contradictions()
+        ordered = ("excellent", self.excellent_ms), ("good", self.good_ms), ("acceptable", self.acceptable_ms)
+        for (lower, at_least), (key, value) in zip(
+            ordered, (*ordered[1:], ("suspicious", self.suspicious_ms)), strict=True
+        ):
+            found.check(value > at_least, key, f"must be above {lower} ({at_least} milliseconds)")
+        found.done()
+        return self
+
+
+class VerificationSettings(Section):
+    """How the outcome of a call that nobody answered is found out."""
+
+    direct_lookup_timeout_ms: Interval = Field(default=500, alias="directLookupTimeout")
+    """Budget of one direct look-up, all tries together."""
+    direct_lookup_retries: Annotated[int, whole("retries", 0, 10)] = 2
+    time_window_s: Annotated[int, whole("seconds", 1, 3_600)] = Field(default=60, alias="timeWindowSeconds")
+    """How far before and after the sending a search reaches."""
+    search_timeout_ms: Interval = Field(default=2_000, alias="searchTimeout")
+    """Budget of one search, all tries together."""
+    search_retries: Annotated[int, whole("retries", 0, 10)] = 1
+    max_verification_attempts: Annotated[int, whole("rounds", 1, 20)] = 3
+    """Look-up rounds before an order that is not settled goes to manual review (it stays watched)."""
+    verification_retry_intervals_ms: tuple[Interval, ...] = Field(
+        default=(2_000, 5_000, 10_000), alias="verificationRetryIntervals"
+    )
+    """The waits before the rounds, one for each."""
+    total_verification_timeout_ms: Interval = Field(default=30_000, alias="totalVerificationTimeout")
+    """Since the submit; bounds resending. Unresolved orders are still looked up afterwards, more slowly."""
+    max_placement_attempts: Annotated[int, whole("attempts", 1, 10)] = 3
+    """How often an order may be sent under its client order id, each time after proof that it is not there."""
+    slow_retry_interval_ms: Annotated[int, whole("milliseconds", 1_000, 3_600_000)] = Field(
+        default=60_000, alias="slowRetryInterval"
+    )
+    """Between look-ups of an order in manual review."""
+    match_quality_thresholds: MatchQualitySettings = MatchQualitySettings()
+    quantity_tolerance: Annotated[Decimal, decimal("0", "1")] = Decimal("0.00000001")
+    """Base units by which a venue's quantity may differ from ours and still be the same."""
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        found = Contradictions()
+        total_ms = self.total_verification_timeout_ms
+        limit = f"must not exceed totalVerificationTimeout ({total_ms} milliseconds)"
+        found.check(self.direct_lookup_timeout_ms <= total_ms, "directLookupTimeout", limit)
+        found.check(self.search_timeout_ms <= total_ms, "searchTimeout", limit)
+        rounds = self.max_verification_attempts
+        found.check(
+            len(self.verification_retry_intervals_ms) == rounds,
+            "verificationRetryIntervals",
+            f"must hold one interval for each of the {rounds} rounds of maxVerificationAttempts",
+        )
+        found.check(
+            self.slow_retry_interval_ms >= max(self.verification_retry_intervals_ms, default=0),
+            "slowRetryInterval",
+            "must not be shorter than the longest of verificationRetryIntervals",
+        )
+        found.done()
+        return self
+
+
+class CompletionSettings(Section):
+    """When an order counts as fully filled."""
+
+    quantity_tolerance: Annotated[Decimal, decimal("0", "1")] = Decimal("0.00000001")
+    """Base units that may be missing."""
+
+
+class PartialFillTrackingSettings(Section):
+    """How fills are counted."""
+
+    completion: CompletionSettings = CompletionSettings()
+
+
+class OrderPlacementSettings(Section):
+    """How many commands may wait for an account."""
+
+    max_queue_size: Annotated[int, whole("commands", 1, 100_000)] = 100
+    """Placements and drafts waiting for one account; the next is refused at once."""
+    queue_timeout_ms: Interval = Field(default=5_000, alias="queueTimeout")
+    """A command that waited longer is refused and never executed."""
+
+
+class EventOrderingSettings(Section):
+    """Venue time against ours."""
+
+    clock_skew_alert_ms: Annotated[int, whole("milliseconds", 1, 60_000)] = 1_000
+    """Difference of the two clocks above which an alert is raised."""
+
+
+class OwnershipSettings(Section):
+    """The lease by which one process owns an account."""
+
+    lease_ttl_ms: Annotated[int, whole("milliseconds", 500, 600_000)] = Field(default=5_000, alias="leaseTtl")
+    """Without renewal for so long, another process may take the account."""
+    lease_renew_interval_ms: Interval = Field(default=1_500, alias="leaseRenewInterval")
+
+    @model_validator(mode="after")
+    def _renews_in_time(self) -> Self:
+        found = Contradictions()
+        found.check(
+            2 * self.lease_renew_interval_ms <= self.lease_ttl_ms,
+            "leaseRenewInterval",
+            f"must be at most half of leaseTtl ({self.lease_ttl_ms} milliseconds), so that one lost renewal costs "
+            "no account",
+        )
+        found.done()
+        return self
+
+
+class ConcurrencyControlSettings(Section):
+    """Queues, clocks and leases."""
+
+    order_placement: OrderPlacementSettings = OrderPlacementSettings()
+    event_ordering: EventOrderingSettings = EventOrderingSettings()
+    ownership: OwnershipSettings = OwnershipSettings()
+
+
+class SyncSettings(Section):
+    """The regular comparison with the venue."""
+
+    reconcile_interval_s: Annotated[int, whole("seconds", 5, 86_400)] = Field(
+        default=300, alias="reconcileIntervalSeconds"
+    )
+    """Between two comparisons of open orders and executions."""
+    lookback_minutes: Annotated[int, whole("minutes", 1, 10_080)] = 120
+    """How far back recent orders and executions are read."""
+
+    @model_validator(mode="after")
+    def _leaves_no_gap(self) -> Self:
+        found = Contradictions()
+        found.check(
+            self.lookback_minutes * 60 >= self.reconcile_interval_s,
+            "lookbackMinutes",
+            f"must reach back at least reconcileIntervalSeconds ({self.reconcile_interval_s} seconds), or what happens "
+            "in between is never read",
+        )
+        found.done()
+        return self
+
+
+class OrderManagementSettings(Section):
+    """Everything under `orderManagement`."""
+
+    lifecycle: LifecycleSettings = LifecycleSettings()
+    idempotency: IdempotencySettings = IdempotencySettings()
+    verification: VerificationSettings = VerificationSettings()
+    partial_fill_tracking: PartialFillTrackingSettings = PartialFillTrackingSettings()
+    concurrency_control: ConcurrencyControlSettings = ConcurrencyControlSettings()
+    sync: SyncSettings = SyncSettings()

@@ -1,0 +1,157 @@
+"""The kinds of value that settings are made of, each checked with an error that says what would be right.
+
+Must never: convert between kinds (text for a number, a binary fraction for a decimal) or guess a unit.
+"""
+
+import re
+from decimal import Decimal, InvalidOperation
+from typing import Annotated, Any, NoReturn
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Strict
+from pydantic.alias_generators import to_camel
+from pydantic_core import PydanticCustomError
+
+from actors.settings.secret import ConnectionUrl
+
+# How many milliseconds a written unit stands for, to say what a value with a unit would be in the unit asked for.
+_UNIT_MS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
+_NAMED_UNIT_MS = {"milliseconds": 1, "seconds": 1_000, "minutes": 60_000, "days": 86_400_000}
+_WITH_UNIT = re.compile(r"(\d+)\s*(ms|s|m|h|d)")
+_LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+
+Flag = Annotated[bool, Strict()]
+Text = Annotated[str, Strict()]
+
+
+class Section(BaseModel):
+    """Base of every part of the settings: frozen, unknown keys refused, keys in camelCase."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", alias_generator=to_camel, hide_input_in_errors=True, arbitrary_types_allowed=True
+    )
+
+
+class Contradictions:
+    """Collects what does not fit together within one section, and raises all of it at once."""
+
+    def __init__(self) -> None:
+        self._found: list[tuple[str, str]] = []
+
+    def check(self, condition: bool, key: str, text: str) -> None:  # noqa: FBT001 - reads like an assertion
+        """Note that the value under `key` is wrong unless `condition` holds; `text` says what would be right."""
+        if not condition:
+            self._found.append((key, text))
+
+    def done(self) -> None:
+        """Raise what was noted, if anything."""
+        if self._found:
+            raise PydanticCustomError("contradictions", "contradictions", {"found": self._found})
+
+
+def refuse(text: str) -> NoReturn:
+    """Refuse a value; `text` says what would be right and never repeats the value."""
+    raise PydanticCustomError("refused", "{text}", {"text": text})
+
+
+def whole(unit: str, low: int, high: int) -> BeforeValidator:
+    """Accept a whole number of `unit` between two bounds, both included."""
+
+    def read(raw: Any) -> int:
+        if type(raw) is not int:
+            refuse(f"must be a whole number of {unit}{_in_unit(raw, unit)}")
+        if not low <= raw <= high:
+            refuse(f"must be between {low} and {high} {unit}")
+        return raw
+
+    return BeforeValidator(read)
+
+
+def fraction() -> BeforeValidator:
+    """Accept a share between 0 and 1."""
+
+    def read(raw: Any) -> float:
+        if type(raw) not in {int, float} or not 0 <= raw <= 1:
+            refuse("must be a share between 0 and 1, for example 0.05")
+        return float(raw)
+
+    return BeforeValidator(read)
+
+
+def decimal(low: str, high: str) -> BeforeValidator:
+    """Accept an exact decimal, written as text, between two bounds, both included."""
+
+    def read(raw: Any) -> Decimal:
+        if type(raw) not in {str, int, Decimal}:
+            refuse(f'must be a decimal in quotes, for example "{high}", so that no digit is lost')
+        try:
+            value = Decimal(raw)
+        except InvalidOperation:
+            refuse(f'must be a decimal in quotes, for example "{high}"')
+        if not value.is_finite() or not Decimal(low) <= value <= Decimal(high):
+            refuse(f"must be between {low} and {high}")
+        return value
+
+    return BeforeValidator(read)
+
+
+def identifier(pattern: str, meaning: str) -> BeforeValidator:
+    """Accept text that matches `pattern` as a whole; `meaning` says so in words."""
+
+    def read(raw: Any) -> str:
+        if type(raw) is int:
+            refuse(f'must be text: write it in quotes, "{raw}"')
+        if type(raw) is not str or re.fullmatch(pattern, raw) is None:
+            refuse(f"must be {meaning}")
+        return raw
+
+    return BeforeValidator(read)
+
+
+def web_address(secure: str, plain: str) -> BeforeValidator:
+    """Accept an address; without encryption only on this machine, since credentials travel over it."""
+
+    def read(raw: Any) -> str:
+        parts = _split(raw)
+        if parts is None or parts.hostname is None or parts.scheme not in {secure, plain}:
+            refuse(f"must be an address that begins with {secure}://")
+        if parts.username is not None or parts.password is not None:
+            refuse("must not carry a user or password")
+        if parts.scheme == plain and parts.hostname not in _LOOPBACK:
+            refuse(f"must begin with {secure}:// (without encryption only on loopback)")
+        return str(raw)
+
+    return BeforeValidator(read)
+
+
+def _server_address(raw: Any) -> ConnectionUrl:
+    if isinstance(raw, ConnectionUrl):
+        return raw
+    parts = _split(raw)
+    if parts is None or parts.scheme not in {"redis", "rediss", "unix"} or not (parts.hostname or parts.path):
+        refuse("must be an address that begins with redis://, rediss:// or unix://")
+    return ConnectionUrl(raw)
+
+
+def _split(raw: Any) -> Any:
+    if type(raw) is not str:
+        return None
+    try:
+        parts = urlsplit(raw)
+        _ = parts.port
+    except ValueError:
+        return None
+    return parts
+
+
+def _in_unit(raw: Any, unit: str) -> str:
+    """Say what a number with a written unit would be, where that is a whole number."""
+    match = _WITH_UNIT.fullmatch(raw.strip().lower()) if type(raw) is str else None
+    scale = _NAMED_UNIT_MS.get(unit)
+    if match is None or scale is None:
+        return ""
+    total, rest = divmod(int(match[1]) * _UNIT_MS[match[2]], scale)
+    return f": {total}" if rest == 0 else ""
+
+
+ServerAddress = Annotated[ConnectionUrl, BeforeValidator(_server_address)]

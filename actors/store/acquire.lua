@@ -1,0 +1,15 @@
+-- Takes an account unless another owner that lives holds it, and raises its epoch.
+-- KEYS[1] the account's meta hash. ARGV[1] the new owner. ARGV[2] prefix of the keys that say who lives.
+-- Answer: {holder} when it is held, else {'', epoch, seq}.
+-- The epoch is never below the server's time in ms: after a failover that forgot the newest lease, a mere count would
+-- hand the forgotten owner's epoch to somebody else, and both would be let through.
+local meta, owner = KEYS[1], ARGV[1]
+local found = redis.call('HMGET', meta, 'owner', 'epoch', 'seq')
+local holder = found[1]
+if holder and holder ~= owner and redis.call('EXISTS', ARGV[2] .. holder) == 1 then return { holder } end
+
+local time = redis.call('TIME')
+local now_ms = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+local epoch = string.format('%d', math.max(tonumber(found[2] or '0') + 1, now_ms))
+redis.call('HSET', meta, 'owner', owner, 'epoch', epoch)
+return { '', epoch, found[3] or '0' }

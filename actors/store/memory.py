@@ -1,0 +1,131 @@
+"""The store in memory: the same answers as `redis.py`, for simulation and tests. Keeps nothing beyond its process.
+
+It reads no clock: time is handed in, so that a simulated run can be repeated.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from threading import RLock
+
+from actors.errors import AccountOwnedElsewhere
+from actors.store.port import Lease, Section, StoreFacts, Table, Write
+from messages.control import Verdict
+
+_PUBLIC = (Table.OPEN, Table.LAST_SYNC)
+
+
+@dataclass(slots=True)
+class _Account:
+    owner: str | None = None
+    epoch: int = 0
+    """0: nobody ever took it."""
+    seq: int = 0
+    records: dict[tuple[Table, str], dict[str, bytes]] = field(default_factory=dict)
+    """By table and scope."""
+    events: list[tuple[int, int, bytes]] = field(default_factory=list)
+    """Section number, index in the section, encoded event."""
+
+
+class MemoryStore:
+    """A `StateStore` without a server. Several owners may share one, as processes share a server."""
+
+    def __init__(self, now_ms: Callable[[], int] = lambda: 0, *, events_max: int = 100_000) -> None:
+        self._now_ms = now_ms
+        self._events_max = events_max
+        self._accounts: dict[str, _Account] = {}
+        self._alive_until_ms: dict[str, int] = {}
+        self._lock = RLock()
+
+    def open(self) -> StoreFacts:
+        """See `StateStore`; nothing can be wrong here."""
+        return self.facts()
+
+    def facts(self) -> StoreFacts:
+        """See `StateStore`."""
+        return StoreFacts(product="memory", durability="none", eviction="noeviction")
+
+    def keep_alive(self, owner: str, ttl_ms: int) -> None:
+        """See `StateStore`."""
+        with self._lock:
+            self._alive_until_ms[owner] = self._now_ms() + ttl_ms
+
+    def acquire(self, account_id: str, owner: str) -> Lease:
+        """See `StateStore`."""
+        with self._lock:
+            account = self._accounts.setdefault(account_id, _Account())
+            holder = account.owner
+            if holder is not None and holder != owner and self._is_alive(holder):
+                raise AccountOwnedElsewhere(f"account {account_id} is held by {holder}, which is alive")
+            account.owner = owner
+            account.epoch += 1
+            return Lease(account_id=account_id, owner=owner, epoch=account.epoch, seq=account.seq)
+
+    def release(self, lease: Lease) -> None:
+        """See `StateStore`."""
+        with self._lock:
+            account = self._accounts.get(lease.account_id)
+            if account is not None and (account.owner, account.epoch) == (lease.owner, lease.epoch):
+                account.owner = None
+
+    def load(self, account_id: str) -> dict[Table, dict[str, bytes]]:
+        """See `StateStore`."""
+        with self._lock:
+            account = self._accounts.get(account_id, _Account())
+            return {table: dict(account.records.get((table, ""), {})) for table in Table if table not in _PUBLIC}
+
+    def commit(self, sections: list[Section]) -> list[Verdict]:
+        """See `StateStore`."""
+        with self._lock:
+            refused: dict[str, Verdict] = {}
+            return [self._commit_section(section, refused) for section in sections]
+
+    def open_orders(self, account_id: str, exchange_id: int) -> dict[str, bytes]:
+        """See `StateStore`."""
+        with self._lock:
+            account = self._accounts.get(account_id, _Account())
+            return dict(account.records.get((Table.OPEN, str(exchange_id)), {}))
+
+    def events(self, account_id: str, after: str = "", limit: int = 1000) -> list[tuple[str, bytes]]:
+        """See `StateStore`."""
+        seq, _, index = (after or "0-0").partition("-")
+        with self._lock:
+            account = self._accounts.get(account_id, _Account())
+            later = [event for event in account.events if event[:2] > (int(seq), int(index))]
+        return [(f"{event[0]}-{event[1]}", event[2]) for event in later[:limit]]
+
+    def close(self) -> None:
+        """See `StateStore`; records stay, as they do on a server."""
+
+    def _is_alive(self, owner: str) -> bool:
+        return self._now_ms() < self._alive_until_ms.get(owner, 0)
+
+    def _commit_section(self, section: Section, refused: dict[str, Verdict]) -> Verdict:
+        account = self._accounts.setdefault(section.account_id, _Account())
+        verdict = refused.get(section.account_id) or _judge(account, section)
+        if verdict in (Verdict.STALE, Verdict.GAP):
+            refused[section.account_id] = verdict
+        if verdict is Verdict.OK:
+            for write in section.writes:
+                _apply(account, write)
+            account.events += [(section.seq, index, event) for index, event in enumerate(section.events)]
+            del account.events[: -self._events_max]
+            account.seq = section.seq
+        return verdict
+
+
+def _judge(account: _Account, section: Section) -> Verdict:
+    if section.epoch != account.epoch or account.epoch == 0:
+        return Verdict.STALE
+    if section.seq <= account.seq:
+        return Verdict.ALREADY
+    return Verdict.OK if section.seq == account.seq + 1 else Verdict.GAP
+
+
+def _apply(account: _Account, write: Write) -> None:
+    records = account.records.setdefault((write.table, write.scope), {})
+    if write.value is None:
+        records.pop(write.field, None)
+    elif write.table is Table.FILLS:
+        records.setdefault(write.field, write.value)
+    else:
+        records[write.field] = write.value

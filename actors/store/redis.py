@@ -1,0 +1,294 @@
+"""The store on a Redis or Valkey server. Never repeats a commit by itself and never hides that an answer is missing.
+
+All that happens to an account in one commit happens in one Lua call (`commit.lua`), so that a reader sees all of it or
+nothing, and a refused section leaves no trace.
+"""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib.resources import files
+from typing import Any
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from actors.errors import AccountOwnedElsewhere, StoreUnavailable, StoreUnfit
+from actors.store.keys import STAMP, Keys, check_deployment
+from actors.store.migrate import Run, check_known, migrate, newest
+from actors.store.packing import Packing, verdicts
+from actors.store.port import Lease, Section, StoreFacts, Table
+from messages.control import Verdict
+
+_RECORD_TABLES = tuple(table for table in Table if table not in (Table.OPEN, Table.LAST_SYNC))
+_DURABILITIES = ("none", "everysec", "fsync")
+_OLDEST_SERVER = (6, 2)
+
+
+class RedisStore:
+    """A `StateStore` on one Redis ≥ 6.2 or Valkey server, by TCP, TLS or unix socket.
+
+    Every failure to get an answer becomes `StoreUnavailable`; the next call connects anew.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        deployment: str,
+        partitions: int = 1,
+        durability: str = "everysec",
+        connect_timeout_ms: int = 1000,
+        call_timeout_ms: int = 5000,
+        events_max: int = 100_000,
+        client: redis.Redis | None = None,
+    ) -> None:
+        """Prepare; nothing is sent before `open`.
+
+        Args:
+            url: `redis://`, `rediss://` or `unix://`.
+            deployment: Name that our keys bear.
+            partitions: Number of hash tags that accounts spread over; fixed when the store is first used.
+            durability: The least that the server must offer: `fsync`, `everysec` or `none`.
+            connect_timeout_ms: Longest wait for a connection.
+            call_timeout_ms: Longest wait for an answer; afterwards the call counts as unanswered.
+            events_max: About how many events an account's stream keeps.
+            client: A client to use instead of connecting to `url`; it must not retry by itself.
+
+        Raises:
+            StoreUnfit: one of these cannot be used.
+        """
+        if durability not in _DURABILITIES:
+            raise StoreUnfit(f"redis.durability is {durability!r}; it must be one of {', '.join(_DURABILITIES)}")
+        self._deployment = check_deployment(deployment)
+        self._keys = Keys(deployment, partitions)
+        self._durability = durability
+        self._events_max = events_max
+        self._client = client or _connectable(url, connect_timeout_ms, call_timeout_ms)
+        self._run: Run = self._client.execute_command
+        self._packing = Packing(self._keys)
+        self._commit_script = _Script("commit.lua")
+        self._acquire_script = _Script("acquire.lua")
+        self._release_script = _Script("release.lua")
+
+    def open(self) -> StoreFacts:
+        """See `StateStore`. Runs migrations when the store holds an older schema."""
+        with _answering():
+            facts = self._checked_facts()
+            migrate(self._run, self._keys, self._stamped_schema())
+        return facts
+
+    def facts(self) -> StoreFacts:
+        """See `StateStore`."""
+        with _answering():
+            facts = self._checked_facts()
+            check_known(self._stamped_schema())
+        return facts
+
+    def keep_alive(self, owner: str, ttl_ms: int) -> None:
+        """See `StateStore`."""
+        names = [self._keys.owner(partition, owner) for partition in range(self._keys.partitions)]
+        with _answering():
+            _raise_first(self._run_all([("SET", name, "1", "PX", ttl_ms) for name in names]))
+
+    def acquire(self, account_id: str, owner: str) -> Lease:
+        """See `StateStore`."""
+        owners = self._keys.owner(self._keys.partition(account_id), "")
+        with _answering():
+            reply = self._run_script(self._acquire_script, 1, self._keys.meta(account_id), owner, owners)
+        if holder := reply[0].decode():
+            raise AccountOwnedElsewhere(f"account {account_id} is held by {holder}, which is alive")
+        return Lease(account_id=account_id, owner=owner, epoch=int(reply[1]), seq=int(reply[2]))
+
+    def release(self, lease: Lease) -> None:
+        """See `StateStore`."""
+        meta = self._keys.meta(lease.account_id)
+        with _answering():
+            self._run_script(self._release_script, 1, meta, lease.owner, lease.epoch)
+
+    def load(self, account_id: str) -> dict[Table, dict[str, bytes]]:
+        """See `StateStore`. One transaction, so that no commit can fall between two tables."""
+        commands = [("HGETALL", self._keys.records(account_id, table)) for table in _RECORD_TABLES]
+        with _answering():
+            replies = _raise_first(self._run_all(commands, transaction=True))
+        return {table: _by_name(reply) for table, reply in zip(_RECORD_TABLES, replies, strict=True)}
+
+    def commit(self, sections: list[Section]) -> list[Verdict]:
+        """See `StateStore`."""
+        groups = self._places_by_partition(sections)
+        batches = [self._packing.pack([sections[place] for place in places]) for places in groups]
+        with _answering():
+            replies = self._commit_calls([(0, *batch, self._events_max) for batch in batches])
+        answer: dict[int, Verdict] = {}
+        for places, reply in zip(groups, replies, strict=True):
+            answer.update(zip(places, verdicts(reply), strict=True))
+        return [answer[place] for place in range(len(sections))]
+
+    def open_orders(self, account_id: str, exchange_id: int) -> dict[str, bytes]:
+        """See `StateStore`."""
+        with _answering():
+            return _by_name(self._run("HGETALL", self._keys.records(account_id, Table.OPEN, str(exchange_id))))
+
+    def events(self, account_id: str, after: str = "", limit: int = 1000) -> list[tuple[str, bytes]]:
+        """See `StateStore`."""
+        start = f"({after}" if after else "-"
+        with _answering():
+            entries = self._run("XRANGE", self._keys.events(account_id), start, "+", "COUNT", limit)
+        return [(event_id.decode(), fields[b"event"]) for event_id, fields in entries]
+
+    def close(self) -> None:
+        """See `StateStore`."""
+        self._client.close()
+
+    def _places_by_partition(self, sections: Sequence[Section]) -> list[list[int]]:
+        groups: dict[int, list[int]] = {}
+        for place, section in enumerate(sections):
+            groups.setdefault(self._keys.partition(section.account_id), []).append(place)
+        return list(groups.values())
+
+    def _commit_calls(self, calls: Sequence[tuple[Any, ...]]) -> list[bytes]:
+        script = self._commit_script
+        if len(calls) == 1:
+            return [self._run_script(script, *calls[0])]
+        replies = self._run_all([("EVALSHA", script.sha, *call) for call in calls])
+        # A server that was restarted has forgotten the script and ran none of these calls.
+        for place, reply in enumerate(replies):
+            if isinstance(reply, redis.exceptions.NoScriptError):
+                replies[place] = self._run("EVAL", script.source, *calls[place])
+        return _raise_first(replies)
+
+    def _run_script(self, script: "_Script", *arguments: Any) -> Any:
+        try:
+            return self._run("EVALSHA", script.sha, *arguments)
+        except redis.exceptions.NoScriptError:
+            return self._run("EVAL", script.source, *arguments)
+
+    def _run_all(self, commands: Sequence[tuple[Any, ...]], *, transaction: bool = False) -> list[Any]:
+        # Refusals of single commands come back as values, so that the others' answers are not lost.
+        with self._client.pipeline(transaction=transaction) as pipeline:
+            add: Run = pipeline.execute_command
+            for words in commands:
+                add(*words)
+            return pipeline.execute(raise_on_error=False)
+
+    def _checked_facts(self) -> StoreFacts:
+        info = self._run("INFO")
+        product, version = _product(info)
+        if _version_numbers(info["redis_version"]) < _OLDEST_SERVER:
+            raise StoreUnfit(f"{product} {version} is too old: Redis 6.2, Valkey 7.2 or newer is needed")
+        eviction = self._setting("maxmemory-policy") or info.get("maxmemory_policy")
+        if info.get("redis_mode") == "cluster":
+            raise StoreUnfit(f"{product} {version} runs as a Cluster: redis.url must name a single server")
+        if eviction != "noeviction":
+            raise StoreUnfit(
+                f"the server's maxmemory-policy is {eviction or 'not readable'}, so it may throw orders away when "
+                "memory is short: set 'maxmemory-policy noeviction'"
+            )
+        return StoreFacts(product=f"{product} {version}", durability=self._checked_durability(), eviction=eviction)
+
+    def _checked_durability(self) -> str:
+        found = _durability(self._setting("appendonly"), self._setting("appendfsync"))
+        if found is None and self._durability != "none":
+            raise StoreUnfit(
+                "the server refuses CONFIG GET appendonly and appendfsync, so nobody knows what survives a crash: "
+                "allow CONFIG GET to this user, or set redis.durability to none if losing orders is acceptable"
+            )
+        # What is not known is not promised.
+        found = found or "none"
+        if _DURABILITIES.index(found) < _DURABILITIES.index(self._durability):
+            fsync = "always" if self._durability == "fsync" else "everysec"
+            raise StoreUnfit(
+                f"the server's durability is {found}, redis.durability asks for {self._durability}: set "
+                f"'appendonly yes' and 'appendfsync {fsync}' on the server, or ask for less"
+            )
+        return found
+
+    def _setting(self, name: str) -> str | None:
+        """Read a setting of the server; None where CONFIG is refused, as on managed servers."""
+        try:
+            found: dict[Any, Any] = self._run("CONFIG GET", name)
+        except redis.exceptions.ResponseError:
+            return None
+        return {_text(key): _text(value) for key, value in found.items()}.get(name)
+
+    def _stamped_schema(self) -> int:
+        """Read the schema version of what is stored, after making sure that the database is this deployment's."""
+        ours = {"deployment": self._deployment, "partitions": str(self._keys.partitions), "schema": str(newest())}
+        commands: list[tuple[Any, ...]] = [("HSETNX", STAMP, name, value) for name, value in ours.items()]
+        *_, stored = _raise_first(self._run_all([*commands, ("HGETALL", STAMP)], transaction=True))
+        found = {name: value.decode() for name, value in _by_name(stored).items()}
+        for name, setting in (("deployment", "deployment.name"), ("partitions", "redis.partitions")):
+            if found[name] != ours[name]:
+                raise StoreUnfit(
+                    f"the database was made with {setting} {found[name]}, and the configuration says {ours[name]}: "
+                    f"correct {setting}, or use another database"
+                )
+        return int(found["schema"])
+
+
+class _Script:
+    """A Lua file beside this module, and the name by which a server remembers it."""
+
+    def __init__(self, file_name: str) -> None:
+        self.source = files("actors.store").joinpath(file_name).read_text(encoding="utf-8")
+        self.sha = hashlib.sha1(self.source.encode(), usedforsecurity=False).hexdigest()
+
+
+def _connectable(url: str, connect_timeout_ms: int, call_timeout_ms: int) -> redis.Redis:
+    try:
+        return redis.Redis.from_url(
+            url,
+            protocol=2,
+            retry=Retry(NoBackoff(), 0),
+            socket_connect_timeout=connect_timeout_ms / 1000,
+            socket_timeout=call_timeout_ms / 1000,
+        )
+    except ValueError:
+        # The library quotes the part it stumbles over, which may be a piece of the password.
+        raise StoreUnfit(
+            "redis.url is not a redis://, rediss:// or unix:// URL; special characters in a password must be "
+            "percent-encoded"
+        ) from None
+
+
+@contextmanager
+def _answering() -> Iterator[None]:
+    """Whatever the client library raises means that nobody knows whether the call took effect."""
+    try:
+        yield
+    except (redis.exceptions.RedisError, OSError) as error:
+        raise StoreUnavailable(f"{type(error).__name__}: {error}") from error
+
+
+def _raise_first(replies: list[Any]) -> list[Any]:
+    for reply in replies:
+        if isinstance(reply, Exception):
+            raise reply
+    return replies
+
+
+def _durability(appendonly: str | None, appendfsync: str | None) -> str | None:
+    if appendonly == "no":
+        return "none"
+    if appendonly is None or appendfsync is None:
+        return None
+    return {"always": "fsync", "everysec": "everysec"}.get(appendfsync, "none")
+
+
+def _product(info: dict[str, Any]) -> tuple[str, str]:
+    if "valkey_version" in info:
+        return "valkey", str(info["valkey_version"])
+    return "redis", str(info["redis_version"])
+
+
+def _version_numbers(version: Any) -> tuple[int, ...]:
+    return tuple(int(part) for part in str(version).split(".")[:2])
+
+
+def _by_name(fields: dict[bytes, bytes]) -> dict[str, bytes]:
+    return {name.decode(): value for name, value in fields.items()}
+
+
+def _text(value: Any) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)

@@ -1,0 +1,84 @@
+"""The tree of actors, the same in production and in simulation: only the system and the rims differ."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, Final, cast
+
+from actors.account import AccountActor, AccountLoader
+from actors.committer import CommitterActor, StoreWriter
+from actors.exchange import ExchangeActor, ExchangeRhythm
+from actors.memory import PublishedViews
+from actors.policy import AccountPolicy
+from actors.runtime.base import OmsActor
+from actors.runtime.seam import System
+from actors.runtime.supervision import ChildKind
+from actors.supervisors.root import Build, Child, RootSupervisor
+from actors.supervisors.verification import VerificationSupervisor
+from exchanges.gateway import VenueGateway
+from messages.base import Message
+
+ROOT: Final = "root"
+COMMITTER: Final = "committer"
+VERIFICATION: Final = "supervisor/verification"
+
+
+def account_address(account_id: str) -> str:
+    """Where an account lives."""
+    return f"account/{account_id}"
+
+
+def plant(  # noqa: PLR0913 - the composition of a whole system
+    system: System,
+    *,
+    accounts: Mapping[str, AccountPolicy],
+    gateway_of: Callable[[str, str], VenueGateway],
+    writer: StoreWriter,
+    loader: AccountLoader,
+    views: dict[str, PublishedViews],
+    renew_interval_ms: int,
+    rhythm: ExchangeRhythm,
+    escalate: Callable[[str], None],
+) -> None:
+    """Start the whole tree: root, committer, verification supervisor, accounts and, by them, their exchanges.
+
+    `gateway_of` gives the gateway of an (account id, exchange name); `views` is filled with one object per account
+    that readers use.
+    """
+    committer = partial(_build, CommitterActor, writer=writer, renew_interval_ms=renew_interval_ms)
+    verification = partial(_build, VerificationSupervisor, accounts=tuple(accounts))
+    children = [
+        Child(COMMITTER, None, cast("Build", committer)),
+        Child(VERIFICATION, ChildKind.SUPERVISOR, cast("Build", verification)),
+    ]
+    for account_id, policy in accounts.items():
+        views.setdefault(account_id, PublishedViews())
+        build = partial(
+            _build,
+            AccountActor,
+            account_id=account_id,
+            policy=policy,
+            loader=loader,
+            views=views[account_id],
+            build_exchange=partial(_exchange, account_id, gateway_of, rhythm),
+        )
+        children.append(Child(account_address(account_id), ChildKind.ACCOUNT, cast("Build", build)))
+    root = partial(_build, RootSupervisor, children=tuple(children), escalate=escalate)
+    system.start(ROOT, cast("Build", root))
+
+
+def _exchange(
+    account_id: str, gateway_of: Callable[[str, str], VenueGateway], rhythm: ExchangeRhythm, exchange: str
+) -> Build:
+    build = partial(
+        _build,
+        ExchangeActor,
+        account_id=account_id,
+        account=account_address(account_id),
+        gateway=gateway_of(account_id, exchange),
+        rhythm=rhythm,
+    )
+    return cast("Build", build)
+
+
+def _build(actor: type[OmsActor[Any]], system: System, address: str, **parts: Any) -> OmsActor[Message]:
+    return system.concrete(actor)(system, address, **parts)

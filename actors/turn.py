@@ -1,0 +1,238 @@
+"""One turn of an account under construction: everything its handlers decide is gathered here and becomes an `Outcome`.
+
+An order may take several steps in one turn; it is written once, as it stands at the end. Must never touch the
+account's memory: what a turn decides is remembered by the base actor when the turn is over.
+"""
+
+from collections.abc import Iterable
+
+from actors.domain.fills import fill_key
+from actors.domain.lifecycle import TERMINAL
+from actors.domain.projection import normalized, view
+from actors.memory import AccountMemory, EntryForgotten, WaitersGone
+from actors.runtime.outcome import Effect, Outcome, Respond, Send
+from actors.store.port import Table, Write
+from messages.base import Message
+from messages.codec import encode_public, encode_record
+from messages.events import Alert, Event, FillRecorded, OrderStateChanged, OrderUpdated, Severity
+from messages.queries import CancelDone, OrderPlaced, OrderUnresolved, RefusalCode, Refused, Reply
+from messages.types import (
+    Evidence,
+    Fill,
+    IdempotencyEntry,
+    Order,
+    OrderState,
+    OrderView,
+    StateTransition,
+)
+
+_PUBLIC = frozenset(
+    {OrderState.PENDING, OrderState.SUBMITTED, OrderState.ACKNOWLEDGED, OrderState.PARTIALLY_FILLED}
+)
+_UNSETTLED = frozenset({OrderState.DRAFT, OrderState.PENDING, OrderState.SUBMITTED})
+
+
+class Turn:
+    """Collects what one message changes. `now_ms` is the turn's only time."""
+
+    def __init__(self, memory: AccountMemory, *, now_ms: int, exchange_ids: dict[str, str]) -> None:
+        self.memory = memory
+        self.now_ms = now_ms
+        self.outcome = Outcome()
+        self._exchange_ids = exchange_ids
+        self._orders: dict[str, Order] = {}
+        self._steps: list[StateTransition | Fill] = []
+        self._entries: dict[str, IdempotencyEntry | None] = {}
+        self._proof: dict[str, Evidence] = {}
+        self._alerts: list[Event] = []
+
+    # ----- reading
+
+    def order(self, order_id: str) -> Order | None:
+        """An order as this turn has it so far."""
+        return self._orders.get(order_id) or self.memory.orders.get(order_id)
+
+    # ----- records
+
+    def save(self, order: Order, transitions: Iterable[StateTransition] = (), fills: Iterable[Fill] = ()) -> None:
+        """Record an order's new form, its steps and its executions."""
+        self._orders[order.order_id] = order
+        for fill in fills:
+            self._steps.append(fill)
+        for step in transitions:
+            self._steps.append(step)
+            if step.evidence is not None:
+                self._proof[order.order_id] = step.evidence
+
+    def save_entry(self, entry: IdempotencyEntry) -> None:
+        """Record an idempotency entry."""
+        self._entries[entry.key] = entry
+
+    def forget_entry(self, key: str) -> None:
+        """Remove an idempotency entry whose time is over."""
+        self._entries[key] = None
+
+    def note(self, record: object) -> None:
+        """Remember something that need not survive a restart."""
+        self.outcome.apply.append(record)
+
+    # ----- effects
+
+    def send(self, address: str, message: Message) -> None:
+        """Tell an actor, after the commit."""
+        self.outcome.effects.append(Send(address, message))
+
+    def effect(self, effect: Effect) -> None:
+        """Any other effect, after the commit."""
+        self.outcome.effects.append(effect)
+
+    def reply(self, reply: Reply) -> None:
+        """Answer a host, after the commit."""
+        if reply.correlation_id:
+            self.outcome.effects.append(Respond(reply))
+
+    def refuse(  # noqa: PLR0913 - a refusal is these things
+        self,
+        correlation_id: str,
+        code: RefusalCode,
+        text: str,
+        *,
+        rule: str = "",
+        limit: str = "",
+        actual: str = "",
+        fields: tuple[str, ...] = (),
+        view: OrderView | None = None,
+    ) -> None:
+        """Answer a host that nothing was done, and why."""
+        self.reply(
+            Refused(
+                correlation_id=correlation_id, code=code, text=text, rule=rule, limit=limit, actual=actual,
+                fields=fields, view=view,
+            )  # fmt: skip
+        )
+
+    def alert(self, name: str, severity: Severity, text: str, **details: str) -> None:
+        """Say something an operator should know, in the account's stream."""
+        self._alerts.append(
+            Alert(
+                account_id=self._account(), name=name, severity=severity, text=text,
+                details=tuple(sorted(details.items())), at_ms=self.now_ms,
+            )  # fmt: skip
+        )
+
+    def event(self, event: Event) -> None:
+        """Any other event, committed and published with the turn."""
+        self._alerts.append(event)
+
+    # ----- views
+
+    def view_of(self, order: Order) -> OrderView:
+        """The order as hosts see it."""
+        proof = self._proof.get(order.order_id)
+        if proof is None:
+            for step in reversed(self.memory.transitions.get(order.order_id, ())):
+                if step.evidence is not None:
+                    proof = step.evidence
+                    break
+        return view(order, proof, self.now_ms)
+
+    # ----- finishing
+
+    def finish(self) -> Outcome:
+        """Close the turn: write every changed record once, build events, answer the hosts that waited."""
+        outcome = self.outcome
+        records: list[object] = []
+        writes = outcome.writes
+        for order in self._orders.values():
+            records.append(order)
+            self._write_order(writes, order)
+        for step in self._steps:
+            records.append(step)
+            writes.append(_write_step(step))
+        for key, entry in self._entries.items():
+            records.append(EntryForgotten(key) if entry is None else entry)
+            writes.append(Write(Table.IDEMPOTENCY, key, None if entry is None else encode_record(entry)))
+        outcome.apply[:0] = records
+        self._build_events(outcome)
+        for order in self._orders.values():
+            self._answer_waiters(order)
+        return outcome
+
+    def _account(self) -> str:
+        return next(iter(self._orders.values())).account_id if self._orders else ""
+
+    def _write_order(self, writes: list[Write], order: Order) -> None:
+        writes.append(Write(Table.ORDERS, order.order_id, encode_record(order)))
+        before = self.memory.orders.get(order.order_id)
+        scope = self._exchange_ids[order.exchange]
+        old_field = _public_field(before) if before is not None and before.state in _PUBLIC else None
+        new_field = _public_field(order) if order.state in _PUBLIC else None
+        if old_field is not None and old_field != new_field:
+            writes.append(Write(Table.OPEN, old_field, None, scope))
+        if new_field is not None:
+            writes.append(Write(Table.OPEN, new_field, encode_public(normalized(order)), scope))
+
+    def _build_events(self, outcome: Outcome) -> None:
+        views = {order_id: self.view_of(order) for order_id, order in self._orders.items()}
+        changed = set()
+        for step in self._steps:
+            shown = views[step.order_id]
+            changed.add(step.order_id)
+            if isinstance(step, Fill):
+                outcome.events.append(FillRecorded(account_id=step.account_id, fill=step, view=shown))
+            else:
+                outcome.events.append(
+                    OrderStateChanged(
+                        account_id=shown.account_id, view=shown, from_state=step.from_state, to_state=step.to_state,
+                        trigger=step.trigger, at_ms=step.at_ms,
+                    )  # fmt: skip
+                )
+        for order_id, shown in views.items():
+            if order_id not in changed:
+                outcome.events.append(OrderUpdated(account_id=shown.account_id, view=shown))
+        outcome.events.extend(self._alerts)
+
+    def _answer_waiters(self, order: Order) -> None:
+        waiters = self.memory.waiters.get(order.order_id, ())
+        if not waiters or (order.state in _UNSETTLED and not order.needs_review):
+            return
+        ended = order.state in TERMINAL
+        shown = self.view_of(order)
+        for waiter in waiters:
+            if waiter.cancel and (ended or order.needs_review):
+                done = CancelDone if ended else OrderUnresolved
+                self.reply(done(correlation_id=waiter.correlation_id, view=shown))
+            elif not waiter.cancel:
+                self.reply(settled_reply(order, shown, waiter.correlation_id, duplicate=waiter.duplicate))
+        self.note(WaitersGone(order.order_id, cancels_too=ended or order.needs_review))
+
+
+def settled_reply(order: Order, shown: OrderView, correlation_id: str, *, duplicate: bool) -> Reply:
+    """What the host that placed an order is told when its outcome is known, or cannot be known without a human."""
+    if order.state is OrderState.REJECTED and order.filled_size == 0:
+        return Refused(
+            correlation_id=correlation_id,
+            code=RefusalCode.VENUE_REJECTED,
+            text=order.reason_text or order.reason,
+            view=shown,
+        )
+    if order.state is OrderState.FAILED:
+        return Refused(
+            correlation_id=correlation_id, code=RefusalCode.NOT_PLACED, text=order.reason_text or order.reason, view=shown
+        )
+    if order.state in _UNSETTLED:
+        return OrderUnresolved(correlation_id=correlation_id, view=shown, text=order.review_reason)
+    return OrderPlaced(
+        correlation_id=correlation_id, view=shown, duplicate=duplicate, original_request_id=order.request_id
+    )
+
+
+def _public_field(order: Order) -> str:
+    return order.venue_order_id or order.client_order_id
+
+
+def _write_step(step: StateTransition | Fill) -> Write:
+    if isinstance(step, Fill):
+        key = fill_key(step.exchange, step.symbol, step.venue_order_id, step.fill_id)
+        return Write(Table.FILLS, key, encode_record(step))
+    return Write(Table.TRANSITIONS, f"{step.order_id}:{step.version}", encode_record(step))

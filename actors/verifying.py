@@ -1,0 +1,274 @@
+"""The account's side of verification: asks, judges the answers, commits what they prove.
+
+Serves two questions with one procedure: 'was this order placed?' (its `verification` is set, and absence can be
+proven) and 'what has become of this order?' (it is `watched`; the venue has had it, so it is only ever found).
+"""
+
+from dataclasses import replace
+
+from actors.adoption import take_in
+from actors.domain.lifecycle import TERMINAL, evolve
+from actors.domain.matching import (
+    FoundByFills,
+    FoundMatch,
+    Inconclusive,
+    NoMatch,
+    SeveralMatches,
+    Undecidable,
+    agrees,
+    judge_search,
+)
+from actors.domain.verification import next_round, proves_absence
+from actors.memory import Unwatched, Watched
+from actors.reminders import cancel_again_timer
+from actors.settlement import SUPERVISOR, Desk, absorb_claim, request_round, send_again_or_end
+from actors.turn import Turn
+from messages.commands import LookUpOrder, SearchOrder
+from messages.control import VerificationDue, VerificationEnded
+from messages.events import ManualReviewRequired, Severity
+from messages.reports import LookUpFailed, OrderFound, OrderNotFound, OrdersSearched
+from messages.types import AttemptOutcome, Order, OrderState, Trigger, VerificationPhase
+
+_CANCEL_AGAIN_MS = 1000
+
+
+def on_due(turn: Turn, desk: Desk, message: VerificationDue) -> None:
+    """Ask the venue, unless the question has answered itself."""
+    order = turn.order(message.order_id)
+    if order is None or not _open_question(turn, order):
+        turn.send(
+            SUPERVISOR,
+            VerificationEnded(account_id=message.account_id, order_id=message.order_id, outcome="superseded"),
+        )
+        return
+    watched = turn.memory.watched.get(order.order_id, Watched(order.order_id))
+    if message.phase is VerificationPhase.WINDOW_SEARCH:
+        _search(turn, desk, order, replace(watched, direct_asked_venue_ms=None))
+        return
+    _look_up(turn, desk, order, watched)
+
+
+def on_found(turn: Turn, desk: Desk, report: OrderFound) -> str:
+    """The direct look-up found the order."""
+    order = turn.order(report.order_id)
+    if order is None:
+        return "found"
+    differing = agrees(order, report.order, desk.policy.tolerance)
+    if differing and order.state is OrderState.SUBMITTED:
+        turn.alert(
+            "VerificationMismatch", Severity.WARNING, "the order found under our client id is not the one we sent",
+            order_id=order.order_id, fields=",".join(differing),
+        )  # fmt: skip
+        _search(turn, desk, order, _watched(turn, order))
+        return "mismatch"
+    merged = absorb_claim(turn, desk, order, report.order, report.fills, report.evidence, Trigger.VERIFICATION_FOUND)
+    _after_finding(turn, desk, merged.order, complete=not (merged.missing > 0 or merged.unknown_status))
+    return "found"
+
+
+def on_not_found(turn: Turn, desk: Desk, report: OrderNotFound) -> str:
+    """The venue does not know the order by its id: see what it lists."""
+    order = turn.order(report.order_id)
+    if order is not None and _open_question(turn, order):
+        _search(turn, desk, order, replace(_watched(turn, order), direct_asked_venue_ms=report.asked_venue_ms))
+    return "not_found"
+
+
+def on_failed(turn: Turn, desk: Desk, report: LookUpFailed) -> str:
+    """A question was not answered: ask the other one, or the next time."""
+    order = turn.order(report.order_id)
+    if order is None or not _open_question(turn, order):
+        return "failed"
+    watched = _watched(turn, order)
+    if watched.phase is VerificationPhase.DIRECT_LOOKUP and report.retry_after_ms == 0:
+        _search(turn, desk, order, replace(watched, direct_asked_venue_ms=None))
+    else:
+        _round_over(turn, desk, order, watched, at_least_ms=report.retry_after_ms)
+    return "failed"
+
+
+def on_searched(turn: Turn, desk: Desk, report: OrdersSearched) -> str:
+    """Judge everything the venue lists around the time of sending."""
+    order = turn.order(report.order_id)
+    if order is None or not _open_question(turn, order):
+        return "superseded"
+    can = desk.exchange(order).capabilities
+    sent = order.attempts[-1].recorded_ms + desk.offsets_ms.get(order.exchange, 0) if order.attempts else 0
+    owned = {
+        venue_id
+        for (exchange, symbol, venue_id), owner in turn.memory.by_venue_id.items()
+        if exchange == order.exchange and symbol == order.symbol and owner != order.order_id
+    }
+    judged = judge_search(
+        order,
+        report,
+        client_id_echoed=can.client_id_in_lists,
+        required_sources=can.search_sources,
+        owned_venue_ids=owned,
+        sent_venue_ms=sent,
+        thresholds=desk.policy.thresholds_ms,
+    )
+    watched = _watched(turn, order)
+    match judged:
+        case FoundMatch(venue_order):
+            after = take_in(
+                turn, desk, order.account_id, venue_order, report.fills, report.evidence, Trigger.VERIFICATION_FOUND
+            )
+            _after_finding(turn, desk, after, complete=after.filled_size >= venue_order.filled_size)
+            return "found"
+        case FoundByFills(venue_order_id):
+            # It executed under our id although no list shows it: read it by the id the venue gave it.
+            _look_up(turn, desk, evolve(order, venue_order_id=venue_order_id), watched)
+            return "found_by_fills"
+        case SeveralMatches(venue_orders):
+            for venue_order in venue_orders:
+                take_in(
+                    turn, desk, order.account_id, venue_order, report.fills, report.evidence, Trigger.VERIFICATION_FOUND
+                )
+            return "found"
+        case Undecidable(candidates):
+            _review(turn, desk, order, watched, "more than one order at the venue could be this one", tuple(each.venue_order_id for each in candidates))
+            return "undecidable"
+        case NoMatch():
+            return _nothing_found(turn, desk, order, watched, report)
+        case Inconclusive():
+            _round_over(turn, desk, order, watched)
+            return "inconclusive"
+
+
+def _nothing_found(turn: Turn, desk: Desk, order: Order, watched: Watched, report: OrdersSearched) -> str:
+    asked = order.verification
+    if (
+        asked is None
+        or order.venue_order_id is not None
+        or not proves_absence(
+            fence_venue_ms=asked.fence_venue_ms,
+            direct_asked_venue_ms=watched.direct_asked_venue_ms,
+            search_asked_venue_ms=report.asked_venue_ms,
+        )
+    ):
+        _round_over(turn, desk, order, watched)
+        return "not_found"
+    last = order.attempts[-1]
+    evidence = replace(
+        report.evidence,
+        fence_ms=asked.fence_venue_ms,
+        detail=f"absent from {', '.join(report.sources)} and from the look-up, both asked after the fence",
+    )
+    absent = evolve(
+        order,
+        attempts=(*order.attempts[:-1], replace(last, outcome=AttemptOutcome.ABSENT)),
+        verification=None,
+        needs_review=False,
+        review_reason="",
+        updated_at_ms=turn.now_ms,
+    )
+    turn.note(Unwatched(order.order_id))
+    turn.send(
+        SUPERVISOR, VerificationEnded(account_id=order.account_id, order_id=order.order_id, outcome="absent")
+    )
+    send_again_or_end(turn, desk, absent, evidence, delay_ms=0)
+    return "absent"
+
+
+def _after_finding(turn: Turn, desk: Desk, order: Order, *, complete: bool) -> None:
+    if not complete:
+        _round_over(turn, desk, order, _watched(turn, order))
+        return
+    turn.note(Unwatched(order.order_id))
+    turn.send(
+        SUPERVISOR, VerificationEnded(account_id=order.account_id, order_id=order.order_id, outcome="found")
+    )
+    if order.state in TERMINAL:
+        return
+    if order.needs_review:
+        turn.save(evolve(order, needs_review=False, review_reason=""))
+    if order.cancel_pending:
+        turn.effect(cancel_again_timer(order.order_id, _CANCEL_AGAIN_MS))
+
+
+def _round_over(turn: Turn, desk: Desk, order: Order, watched: Watched, *, at_least_ms: int = 0) -> None:
+    rounds = watched.rounds + 1
+    fence = order.verification.fence_venue_ms if order.verification is not None else 0
+    following = next_round(
+        rounds=rounds,
+        fence_venue_ms=fence,
+        venue_now_ms=turn.now_ms + desk.offsets_ms.get(order.exchange, 0),
+        policy=desk.policy.verification,
+    )
+    again = Watched(order.order_id, rounds=rounds)
+    turn.note(again)
+    if following.review and not order.needs_review:
+        _raise_review(turn, order, "the venue does not tell what became of the order", ())
+    request_round(turn, desk, order, due_in_ms=max(following.due_in_ms, at_least_ms), rounds=rounds)
+
+
+def _review(
+    turn: Turn, desk: Desk, order: Order, watched: Watched, reason: str, candidates: tuple[str, ...]
+) -> None:
+    if not order.needs_review:
+        _raise_review(turn, order, reason, candidates)
+    turn.note(Watched(order.order_id, rounds=watched.rounds + 1))
+    request_round(
+        turn, desk, order, due_in_ms=desk.policy.verification.slow_interval_ms, rounds=watched.rounds + 1
+    )
+
+
+def _raise_review(turn: Turn, order: Order, reason: str, candidates: tuple[str, ...]) -> None:
+    order = evolve(order, needs_review=True, review_reason=reason, updated_at_ms=turn.now_ms)
+    turn.save(order)
+    turn.event(
+        ManualReviewRequired(
+            account_id=order.account_id, view=turn.view_of(order), reason=reason, candidates=candidates
+        )
+    )
+
+
+def _look_up(turn: Turn, desk: Desk, order: Order, watched: Watched) -> None:
+    policy = desk.policy.verification
+    turn.note(
+        replace(watched, phase=VerificationPhase.DIRECT_LOOKUP, asked_ms=turn.now_ms, direct_asked_venue_ms=None)
+    )
+    turn.send(
+        desk.exchange_address[order.exchange],
+        LookUpOrder(
+            account_id=order.account_id,
+            exchange=order.exchange,
+            order_id=order.order_id,
+            symbol=order.symbol,
+            client_order_id=order.client_order_id,
+            venue_order_id=order.venue_order_id,
+            budget_ms=policy.direct_budget_ms,
+            retries=policy.direct_retries,
+        ),
+    )
+
+
+def _search(turn: Turn, desk: Desk, order: Order, watched: Watched) -> None:
+    policy = desk.policy.verification
+    offset = desk.offsets_ms.get(order.exchange, 0)
+    sent = order.attempts[0].recorded_ms if order.attempts else order.created_at_ms
+    turn.note(replace(watched, phase=VerificationPhase.WINDOW_SEARCH, asked_ms=turn.now_ms))
+    turn.send(
+        desk.exchange_address[order.exchange],
+        SearchOrder(
+            account_id=order.account_id,
+            exchange=order.exchange,
+            order_id=order.order_id,
+            symbol=order.symbol,
+            client_order_id=order.client_order_id,
+            from_venue_ms=sent + offset - policy.window_ms,
+            to_venue_ms=turn.now_ms + offset + policy.window_ms,
+            budget_ms=policy.search_budget_ms,
+            retries=policy.search_retries,
+        ),
+    )
+
+
+def _open_question(turn: Turn, order: Order) -> bool:
+    return order.verification is not None or order.order_id in turn.memory.watched
+
+
+def _watched(turn: Turn, order: Order) -> Watched:
+    return turn.memory.watched.get(order.order_id, Watched(order.order_id))
+

@@ -1,0 +1,1 @@
+"""Venues: the port, its rims, one adapter per venue and the paper venue. Imports nothing of the actors."""

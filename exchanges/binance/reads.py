@@ -1,0 +1,316 @@
+"""Questions to Binance that take more than one call: look-ups with executions, searches, lists with pages.
+
+Owns which sources are asked, in what order and how they are joined. A source that did not answer completely makes
+the whole question unanswered; it never passes off a part as everything.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Protocol, TypeVar
+
+from exchanges.binance.answers import ORDER_PATH, Told, Untold, answer_evidence
+from exchanges.binance.fields import UnreadableError, as_list, as_record, integer
+from exchanges.binance.orders import Params
+from exchanges.binance.outcomes import NO_SUCH_ORDER
+from exchanges.binance.symbols import SymbolBook
+from exchanges.binance.translate import ENDED, exact_sum, read_balance, read_list, read_order, read_trade
+from exchanges.failures import unanswered
+from messages.commands import FetchBalances, FetchFills, FetchOpenOrders, LookUpOrder, SearchOrder
+from messages.reports import (
+    BalancesFetched,
+    CallReport,
+    FillsFetched,
+    OpenOrdersFetched,
+    OrderFound,
+    OrderNotFound,
+    OrdersSearched,
+)
+from messages.types import EvidenceSource, VenueFill, VenueOrder
+
+SEARCH_SOURCES = ("openOrders", "allOrders", "myTrades")
+PAGE = 1000
+PAGES_MAX = 100
+"""A list with more pages, or a period with more windows, is given up rather than read in part."""
+WINDOW_MS = 86_400_000
+"""The venue lists at most this period per call."""
+
+_ORDER = f"GET {ORDER_PATH}"
+_OPEN_ORDERS = "/api/v3/openOrders"
+_ACCOUNT = "/api/v3/account"
+
+_CLOCK_MARGIN_MS = 60_000
+# Added to "until now": our idea of the venue's time is aimed low, and a period must not end before it began.
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    # One list of the venue and how its pages are turned.
+    path: str
+    weight: int
+    key: str
+    from_parameter: str
+
+
+_ORDERS = _Source("/api/v3/allOrders", 20, "orderId", "orderId")
+_TRADES = _Source("/api/v3/myTrades", 20, "id", "fromId")
+_TRADES_OF_ORDER = _Source("/api/v3/myTrades", 5, "id", "fromId")
+
+class Asking(Protocol):
+    """Asks the venue on behalf of one request, inside that request's time and retries."""
+
+    symbols: SymbolBook
+    asked_venue_ms: int
+    """Lower bound of the venue time at which the first answered question was asked; 0 while there is none."""
+
+    def venue_now_ms(self) -> int:
+        """Tell the venue's time, aimed low."""
+        ...
+
+    def ask(self, path: str, params: Params, weight: int) -> Told | Untold:
+        """Ask one signed question."""
+        ...
+
+
+class IncompleteError(Exception):
+    """A source did not answer completely."""
+
+    def __init__(self, untold: Untold) -> None:
+        super().__init__(untold.reason)
+        self.untold = untold
+
+
+def look_up(asking: Asking, request: LookUpOrder, venue_symbol: str) -> CallReport:
+    """Ask for one order, and for its executions when it has any."""
+    named = (
+        ("orderId", request.venue_order_id)
+        if request.venue_order_id is not None
+        else ("origClientOrderId", request.client_order_id)
+    )
+    told = asking.ask(ORDER_PATH, [("symbol", venue_symbol), named], 4)
+    if isinstance(told, Untold):
+        return _not_told(asking, request, told)
+    try:
+        order = read_order(as_record(told.payload), asking.symbols)
+    except UnreadableError as error:
+        return unanswered(request, f"unreadable: {error}")
+    fills, complete = _executions(asking, request, order, venue_symbol)
+    return OrderFound(
+        account_id=request.account_id,
+        exchange=request.exchange,
+        order_id=request.order_id,
+        order=order,
+        fills=fills,
+        fills_complete=complete,
+        asked_venue_ms=asking.asked_venue_ms,
+        evidence=answer_evidence(
+            EvidenceSource.LOOKUP, _ORDER, told.answer, venue_time_ms=order.updated_venue_ms, detail=order.venue_status
+        ),
+    )
+
+
+def _not_told(asking: Asking, request: LookUpOrder, untold: Untold) -> CallReport:
+    if untold.code != NO_SUCH_ORDER or untold.answer is None:
+        return unanswered(request, untold.reason, retry_after_ms=untold.retry_after_ms)
+    return OrderNotFound(
+        account_id=request.account_id,
+        exchange=request.exchange,
+        order_id=request.order_id,
+        asked_venue_ms=asking.asked_venue_ms,
+        evidence=answer_evidence(EvidenceSource.LOOKUP, _ORDER, untold.answer, detail=str(untold.code)),
+    )
+
+
+def _executions(
+    asking: Asking, request: LookUpOrder, order: VenueOrder, venue_symbol: str
+) -> tuple[tuple[VenueFill, ...], bool]:
+    if not order.filled_size:
+        return (), True
+    if not request.with_fills:
+        return (), False
+    try:
+        fills, unreadable = _trades_of_order(asking, venue_symbol, order.venue_order_id)
+    except IncompleteError:
+        return (), False
+    own = tuple(fill for fill in fills if fill.venue_order_id == order.venue_order_id)
+    return own, not unreadable and exact_sum(fill.size for fill in own) >= order.filled_size
+
+
+def search(asking: Asking, request: SearchOrder, venue_symbol: str) -> CallReport:
+    """List open orders, all orders and executions of a symbol around a time: every source, or no answer."""
+    symbol = ("symbol", venue_symbol)
+    try:
+        opened = _ask(asking, _OPEN_ORDERS, [symbol], 6)
+        found_open, bad_open = _listed(opened, lambda item: read_order(as_record(item), asking.symbols))
+        listed = _period(asking, _ORDERS, symbol, request.from_venue_ms, request.to_venue_ms)
+        found, bad_found = read_list(listed, lambda item: read_order(as_record(item), asking.symbols))
+        fills, bad_fills = _trades_between(asking, symbol, request.from_venue_ms, request.to_venue_ms)
+    except IncompleteError as error:
+        return unanswered(request, error.untold.reason, retry_after_ms=error.untold.retry_after_ms)
+    return OrdersSearched(
+        account_id=request.account_id,
+        exchange=request.exchange,
+        order_id=request.order_id,
+        orders=_joined(found_open + found),
+        fills=fills,
+        unreadable=bad_open + bad_found + bad_fills,
+        sources=SEARCH_SOURCES,
+        # The first source was asked before the others: what holds for it holds for all.
+        asked_venue_ms=asking.asked_venue_ms,
+        evidence=answer_evidence(
+            EvidenceSource.LOOKUP, f"GET {'+'.join(SEARCH_SOURCES)}", opened.answer, detail="openOrders"
+        ),
+    )
+
+
+def open_orders(asking: Asking, request: FetchOpenOrders, venue_symbol: str | None) -> CallReport:
+    """List open orders, of one symbol or of all."""
+    params, weight = ([], 80) if venue_symbol is None else ([("symbol", venue_symbol)], 6)
+    try:
+        told = _ask(asking, _OPEN_ORDERS, params, weight)
+        orders, unreadable = _listed(told, lambda item: read_order(as_record(item), asking.symbols))
+    except IncompleteError as error:
+        return unanswered(request, error.untold.reason, retry_after_ms=error.untold.retry_after_ms)
+    return OpenOrdersFetched(
+        account_id=request.account_id,
+        exchange=request.exchange,
+        order_id=request.order_id,
+        symbol=request.symbol,
+        orders=orders,
+        unreadable=unreadable,
+        asked_venue_ms=asking.asked_venue_ms,
+        evidence=answer_evidence(EvidenceSource.LOOKUP, f"GET {_OPEN_ORDERS}", told.answer),
+    )
+
+
+def fills(asking: Asking, request: FetchFills, venue_symbol: str) -> CallReport:
+    """List executions of one order, or of a symbol since a time, or the latest of a symbol."""
+    symbol = ("symbol", venue_symbol)
+    try:
+        if request.venue_order_id is not None:
+            found, unreadable = _trades_of_order(asking, venue_symbol, request.venue_order_id)
+        elif request.since_venue_ms is not None:
+            until_ms = asking.venue_now_ms() + _CLOCK_MARGIN_MS
+            found, unreadable = _trades_between(asking, symbol, request.since_venue_ms, until_ms)
+        else:
+            found, unreadable = read_list(
+                _page(asking, _TRADES, [symbol]), lambda item: read_trade(item, asking.symbols)
+            )
+    except IncompleteError as error:
+        return unanswered(request, error.untold.reason, retry_after_ms=error.untold.retry_after_ms)
+    return FillsFetched(
+        account_id=request.account_id,
+        exchange=request.exchange,
+        order_id=request.order_id,
+        symbol=request.symbol,
+        fills=found,
+        unreadable=unreadable,
+        asked_venue_ms=asking.asked_venue_ms,
+    )
+
+
+def balances(asking: Asking, request: FetchBalances) -> CallReport:
+    """Read balances. One that cannot be read makes the whole answer unreadable: left out, it would look like zero."""
+    try:
+        told = _ask(asking, _ACCOUNT, [("omitZeroBalances", "true")], 20)
+        entries = as_list(as_record(told.payload).get("balances"))
+        read = tuple(read_balance(entry, asset="asset", free="free", locked="locked") for entry in entries)
+    except IncompleteError as error:
+        return unanswered(request, error.untold.reason, retry_after_ms=error.untold.retry_after_ms)
+    except UnreadableError as error:
+        return unanswered(request, f"unreadable: {error}")
+    return BalancesFetched(
+        account_id=request.account_id,
+        exchange=request.exchange,
+        order_id=request.order_id,
+        balances=read,
+        received_ms=told.answer.received_ms,
+    )
+
+
+def _ask(asking: Asking, path: str, params: Params, weight: int) -> Told:
+    told = asking.ask(path, params, weight)
+    if isinstance(told, Untold):
+        raise IncompleteError(told)
+    return told
+
+
+def _listed(told: Told, read: Callable[[Any], T]) -> tuple[tuple[T, ...], int]:
+    try:
+        return read_list(told.payload, read)
+    except UnreadableError:
+        raise IncompleteError(Untold(reason="unreadable: not a list")) from None
+
+
+def _trades_of_order(asking: Asking, venue_symbol: str, venue_order_id: str) -> tuple[tuple[VenueFill, ...], int]:
+    about = [("symbol", venue_symbol), ("orderId", venue_order_id)]
+    page = _page(asking, _TRADES_OF_ORDER, about)
+    if len(page) >= PAGE:
+        page = page + _following(asking, _TRADES_OF_ORDER, about, page, until_ms=None)
+    return read_list(page, lambda item: read_trade(item, asking.symbols))
+
+
+def _trades_between(
+    asking: Asking, symbol: tuple[str, str], from_ms: int, to_ms: int
+) -> tuple[tuple[VenueFill, ...], int]:
+    return read_list(_period(asking, _TRADES, symbol, from_ms, to_ms), lambda item: read_trade(item, asking.symbols))
+
+
+def _period(asking: Asking, source: _Source, symbol: tuple[str, str], from_ms: int, to_ms: int) -> list[Any]:
+    # Everything the source lists for a period. A window that fills a page is continued by id, which also covers
+    # the windows after it.
+    found: list[Any] = []
+    start_ms = min(from_ms, to_ms)
+    for _ in range(PAGES_MAX):
+        end_ms = min(start_ms + WINDOW_MS, to_ms)
+        page = _page(asking, source, [symbol, ("startTime", str(start_ms)), ("endTime", str(end_ms))])
+        found += page
+        if len(page) >= PAGE:
+            return found + _following(asking, source, [symbol], page, until_ms=to_ms)
+        if end_ms >= to_ms:
+            return found
+        start_ms = end_ms + 1
+    raise IncompleteError(Untold(reason="too_many_pages"))
+
+
+def _following(asking: Asking, source: _Source, about: Params, page: list[Any], *, until_ms: int | None) -> list[Any]:
+    found: list[Any] = []
+    for _ in range(PAGES_MAX):
+        after = str(_integer_of(page[-1], source.key) + 1)
+        page = _page(asking, source, [*about, (source.from_parameter, after)])
+        found += page
+        if len(page) < PAGE or (until_ms is not None and _integer_of(page[-1], "time") > until_ms):
+            return found
+    raise IncompleteError(Untold(reason="too_many_pages"))
+
+
+def _page(asking: Asking, source: _Source, params: Params) -> list[Any]:
+    told = _ask(asking, source.path, [*params, ("limit", str(PAGE))], source.weight)
+    try:
+        return as_list(told.payload)
+    except UnreadableError:
+        raise IncompleteError(Untold(reason="unreadable: not a list")) from None
+
+
+def _integer_of(item: Any, name: str) -> int:
+    # Where a full page ends in a record that cannot be read, the next page cannot be named.
+    try:
+        return integer(as_record(item), name)
+    except UnreadableError as error:
+        raise IncompleteError(Untold(reason=f"unreadable: {error}")) from None
+
+
+def _joined(orders: tuple[VenueOrder, ...]) -> tuple[VenueOrder, ...]:
+    # One entry per order: the sources differ in how far behind they are, so the most advanced one counts.
+    latest: dict[str, VenueOrder] = {}
+    for order in orders:
+        known = latest.get(order.venue_order_id)
+        if known is None or _progress(order) > _progress(known):
+            latest[order.venue_order_id] = order
+    return tuple(latest.values())
+
+
+def _progress(order: VenueOrder) -> tuple[bool, Decimal, int]:
+    return order.status in ENDED, order.filled_size, order.updated_venue_ms or 0

@@ -1,0 +1,211 @@
+"""The pure matching engine of the paper venue: requests in, events out. No I/O, no clock, no threads, no randomness.
+
+Whoever drives it hands in the venue's time as `now_ms` with every call and gets back the events of that call, in order.
+The same calls give the same events. The engine rejects and expires as a venue does; it never raises for what a client
+may ask, only for misuse by its driver (`ValueError`).
+
+    engine = Engine(instruments)
+    engine.add_account("a1", {"USDT": Decimal(1000)})
+    events = engine.place(NewOrder(account="a1", ...), now_ms)      # OrderAccepted first, or one RequestRefused
+    events = engine.cancel("a1", order_id, now_ms, cancel_id="c1")  # OrderCancelled, or RequestRefused
+    events = engine.amend("a1", order_id, new_size, now_ms)         # size down only, keeps its place in the queue
+    events = engine.execute(order_id, price, size, now_ms)          # a scripted fill against the outside world
+    events = engine.end(order_id, PaperStatus.EXPIRED, now_ms)      # the venue itself cancels, expires or rejects
+    events = engine.step(now_ms)                                    # good-till-time orders whose time has come
+
+Queries: `order`, `find`, `open_orders`, `orders_of`, `executions_of`, `balances`, `last_price`, `best`. Auditors read
+`truth`: every accepted order with its account and client order id, every execution, `truth.duplicates()`.
+
+Orders of a **scripted** account rest beside the book: they match nothing by themselves and execute only by `execute`.
+"""
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal, localcontext
+
+from exchanges.paper.accounts import Ledger, PaperAccount
+from exchanges.paper.desk import Desk
+from exchanges.paper.floor import Floor
+from exchanges.paper.matching import crosses
+from exchanges.paper.model import (
+    EXACT,
+    ClientIdPolicy,
+    EndReason,
+    Events,
+    Execution,
+    NewOrder,
+    PaperInstrument,
+    PaperOrder,
+    PaperStatus,
+    RefusalReason,
+)
+from exchanges.paper.truth import Truth
+from messages.types import ZERO, Liquidity, Side
+
+
+class Engine:
+    """A venue without wires. See the module's docstring."""
+
+    def __init__(
+        self,
+        instruments: tuple[PaperInstrument, ...],
+        *,
+        client_ids: ClientIdPolicy = ClientIdPolicy.OPEN_ONLY,
+        maker_fee: Decimal = Decimal("0.001"),
+        taker_fee: Decimal = Decimal("0.001"),
+    ) -> None:
+        """Fees are fractions of what the order receives and are taken from it, rounded down to eight decimals."""
+        self._floor = Floor(instruments, maker_fee=maker_fee, taker_fee=taker_fee)
+        self._desk = Desk(self._floor, client_ids)
+        self.maker_fee = maker_fee
+        self.taker_fee = taker_fee
+
+    # ----- set-up
+
+    def add_account(
+        self,
+        name: str,
+        balances: Mapping[str, Decimal] | None = None,
+        *,
+        unlimited: bool = False,
+        scripted: bool = False,
+        audited: bool = True,
+    ) -> None:
+        """Open an account; see `PaperAccount` for the switches. Raises ValueError when the name is taken."""
+        self.ledger.open(PaperAccount(name=name, unlimited=unlimited, scripted=scripted, audited=audited))
+        for asset, amount in (balances or {}).items():
+            self.ledger.deposit(name, asset, amount)
+        self.ledger.take_changes()
+
+    # ----- requests of clients
+
+    def place(self, request: NewOrder, now_ms: int) -> Events:
+        """Place an order: `OrderAccepted` and what follows from it, or a single `RequestRefused`."""
+        with localcontext(EXACT):
+            self._floor.now_ms = now_ms
+            self._desk.place(request)
+            return self._floor.take_events()
+
+    def cancel(self, account: str, order_id: int, now_ms: int, *, cancel_id: str = "") -> Events:
+        """Cancel an account's open order: `OrderCancelled`, or `RequestRefused` with UNKNOWN_ORDER."""
+        with localcontext(EXACT):
+            self._floor.now_ms = now_ms
+            order = self._own_open(account, order_id)
+            if order is not None:
+                self._floor.cancel(order, EndReason.USER, cancel_id)
+            return self._floor.take_events()
+
+    def amend(
+        self, account: str, order_id: int, new_size: Decimal, now_ms: int, *, client_order_id: str | None = None
+    ) -> Events:
+        """Reduce an open order's total size; it keeps its id and place and may take a new client order id.
+
+        A size at or below what has executed ends the order as EXPIRED.
+        """
+        with localcontext(EXACT):
+            self._floor.now_ms = now_ms
+            order = self._own_open(account, order_id)
+            if order is not None:
+                self._desk.amend(order, new_size, client_order_id or order.client_order_id)
+            return self._floor.take_events()
+
+    # ----- acts of the venue and of scripts
+
+    def execute(
+        self,
+        order_id: int,
+        price: Decimal,
+        size: Decimal,
+        now_ms: int,
+        *,
+        liquidity: Liquidity = Liquidity.MAKER,
+    ) -> Events:
+        """Fill an open order by exactly this against the outside world.
+
+        Raises ValueError when the order is not open and working, when less than `size` remains, or when the price is
+        worse than its limit.
+        """
+        with localcontext(EXACT):
+            order = self.order(order_id)
+            if order is None or not order.is_open or not order.working:
+                msg = f"order {order_id} cannot execute: not open or not triggered"
+                raise ValueError(msg)
+            if not ZERO < size <= order.remaining or not crosses(order.side, order.price, price):
+                msg = f"order {order_id} cannot execute {size} at {price}: beyond what remains or its limit"
+                raise ValueError(msg)
+            self._floor.now_ms = now_ms
+            self._floor.trade_outside(order, price, size, liquidity)
+            self._desk.run_stops(order.symbol)
+            return self._floor.take_events()
+
+    def end(self, order_id: int, status: PaperStatus, now_ms: int) -> Events:
+        """Let the venue itself cancel, expire or reject an order; no events when it is not open any more."""
+        with localcontext(EXACT):
+            self._floor.now_ms = now_ms
+            order = self.order(order_id)
+            if order is not None and order.is_open:
+                self._desk.end_by_venue(order, status)
+            return self._floor.take_events()
+
+    def step(self, now_ms: int) -> Events:
+        """Let time pass: expire the good-till-time orders whose time has come."""
+        with localcontext(EXACT):
+            self._floor.now_ms = now_ms
+            for order in self._floor.due():
+                self._floor.expire(order, EndReason.TIME)
+            return self._floor.take_events()
+
+    # ----- queries
+
+    @property
+    def truth(self) -> Truth:
+        """The complete record; read only."""
+        return self._floor.truth
+
+    @property
+    def ledger(self) -> Ledger:
+        """All balances; read only."""
+        return self._floor.ledger
+
+    @property
+    def instruments(self) -> Mapping[str, PaperInstrument]:
+        """All instruments by canonical symbol."""
+        return self._floor.instruments
+
+    def order(self, order_id: int) -> PaperOrder | None:
+        """Return an order by id, open or not."""
+        return self.truth.orders.get(order_id)
+
+    def find(self, account: str, symbol: str, client_order_id: str) -> PaperOrder | None:
+        """Return the latest order with this client order id, open or not."""
+        return self.truth.find(account, symbol, client_order_id)
+
+    def open_orders(self, account: str, symbol: str | None = None) -> tuple[PaperOrder, ...]:
+        """Return an account's open orders in the order of acceptance."""
+        return self.truth.open_orders(account, symbol)
+
+    def orders_of(self, account: str, symbol: str) -> tuple[PaperOrder, ...]:
+        """Return all of an account's orders of a symbol in the order of acceptance."""
+        return self.truth.orders_of(account, symbol)
+
+    def executions_of(self, account: str, symbol: str) -> Sequence[Execution]:
+        """Return all of an account's executions of a symbol, oldest first."""
+        return self.truth.executions_of(account, symbol)
+
+    def balances(self, account: str) -> Mapping[str, tuple[Decimal, Decimal]]:
+        """Return free and locked by asset."""
+        return self.ledger.balances(account)
+
+    def last_price(self, symbol: str) -> Decimal:
+        """Return the price of the last trade, the instrument's reference price before the first."""
+        return self._floor.last_prices[symbol]
+
+    def best(self, symbol: str, side: Side) -> Decimal | None:
+        """Return the best resting price of a side, or None."""
+        return self._floor.book(symbol).side(side).best()
+
+    def _own_open(self, account: str, order_id: int) -> PaperOrder | None:
+        order = self.order(order_id)
+        if order is None or order.account != account or not order.is_open:
+            self._floor.refuse(account, RefusalReason.UNKNOWN_ORDER)
+            return None
+        return order

@@ -1,0 +1,123 @@
+"""Rate budgets of one credential, as pure arithmetic: what may be sent now, and how long to wait otherwise.
+
+Budgets are fixed windows aligned to the venue's clock, as venues count them. What the venue reports replaces what we
+count. It never sends, waits or reads a clock, and during a ban it lets nothing through, whoever asks.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+CANCEL_SHARE_PERCENT = 10
+"""Part of every budget that only cancels may use."""
+CANCEL_HEAD_START_MS = 250
+"""After a ban, cancels go first for this long."""
+
+
+class CallKind(StrEnum):
+    """What a call is for; decides which part of a budget it may use."""
+
+    PLACE = "place"
+    CANCEL = "cancel"
+    READ = "read"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """One limit of a venue."""
+
+    name: str
+    """How usage reports call it, for example `weight-60000`."""
+    unit: str
+    """What it counts: a key of the costs handed to `admit`."""
+    limit: int
+    window_ms: int
+
+
+class _Window:
+    # Usage of one budget in the window that contains the latest call.
+
+    def __init__(self, budget: Budget) -> None:
+        self.budget = budget
+        self.start_ms = 0
+        self.used = 0
+        self.pending = 0
+
+    def roll(self, now_ms: int) -> None:
+        start_ms = now_ms - now_ms % self.budget.window_ms
+        if start_ms > self.start_ms:
+            self.start_ms = start_ms
+            self.used = 0
+
+    def wait_ms(self, cost: int, kind: CallKind, now_ms: int) -> int:
+        share = 0 if kind is CallKind.CANCEL else CANCEL_SHARE_PERCENT
+        allowed = self.budget.limit * (100 - share) // 100
+        if self.used + self.pending + cost <= allowed:
+            return 0
+        return self.start_ms + self.budget.window_ms - now_ms
+
+
+class Throttle:
+    """Budgets and bans of one credential. Not thread-safe: the rim that owns it holds a lock.
+
+    All times are the venue's clock, because its windows are. Every admitted call is settled exactly once.
+    """
+
+    def __init__(self) -> None:
+        self._windows: dict[str, _Window] = {}
+        self._blocked_until_ms: dict[CallKind, int] = {}
+        self._banned_until_ms = 0
+
+    def learn(self, budgets: Iterable[Budget]) -> None:
+        """Adopt the limits that the venue publishes; usage of budgets that stay is kept."""
+        kept = self._windows
+        self._windows = {}
+        for budget in budgets:
+            window = kept.get(budget.name) or _Window(budget)
+            window.budget = budget
+            self._windows[budget.name] = window
+
+    def admit(self, kind: CallKind, now_ms: int, costs: Mapping[str, int]) -> int:
+        """Reserve a call's costs and answer 0, or answer how many milliseconds to wait and reserve nothing."""
+        wait_ms = max(0, self._blocked_until_ms.get(kind, 0) - now_ms)
+        touched = [(window, costs[window.budget.unit]) for window in self._windows.values()
+                   if costs.get(window.budget.unit)]
+        for window, cost in touched:
+            window.roll(now_ms)
+            wait_ms = max(wait_ms, window.wait_ms(cost, kind, now_ms))
+        if wait_ms:
+            return wait_ms
+        for window, cost in touched:
+            window.pending += cost
+        return 0
+
+    def settle(
+        self, costs: Mapping[str, int], *, sent_ms: int, now_ms: int, reported: Mapping[str, int] | None
+    ) -> None:
+        """Take note of how a call ended.
+
+        `reported` is usage by budget name as the answer stated it; what an answer does not mention was not counted.
+        None: there was no answer, so the costs are taken for spent.
+        """
+        for window in self._windows.values():
+            cost = costs.get(window.budget.unit, 0)
+            window.pending = max(0, window.pending - cost)
+            window.roll(now_ms)
+            if sent_ms < window.start_ms:
+                continue
+            if reported is None:
+                window.used += cost
+            elif window.budget.name in reported:
+                window.used = reported[window.budget.name]
+
+    def block(self, kinds: Iterable[CallKind], until_ms: int, *, ban: bool) -> None:
+        """Let nothing of these kinds through before a moment; an earlier block that lasts longer stays."""
+        for kind in kinds:
+            head_start_ms = 0 if kind is CallKind.CANCEL else CANCEL_HEAD_START_MS
+            self._blocked_until_ms[kind] = max(self._blocked_until_ms.get(kind, 0), until_ms + head_start_ms)
+        if ban:
+            self._banned_until_ms = max(self._banned_until_ms, until_ms)
+
+    def reason(self, now_ms: int) -> str:
+        """Say why `admit` asks for patience: `banned` or `rate_limited`."""
+        return "banned" if now_ms < self._banned_until_ms else "rate_limited"

@@ -1,0 +1,96 @@
+"""Stores under one contract: in memory, on fakeredis, on a real server."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import fakeredis
+import pytest
+import redis
+
+from actors.errors import StoreError
+from actors.store.embedded import EmbeddedServer, find_binary
+from actors.store.memory import MemoryStore
+from actors.store.port import Section, StateStore, Write
+from actors.store.redis import RedisStore
+
+
+class FakeServer(fakeredis.FakeRedis):
+    """fakeredis with the two commands that it lacks; refuses CONFIG when `settings` is None."""
+
+    settings: dict[str, str] | None = None
+    info: dict[str, Any] = {"redis_version": "7.2.4", "maxmemory_policy": "noeviction"}  # noqa: RUF012 - replaced, not changed
+
+    def execute_command(self, *words: Any, **options: Any) -> Any:
+        if words[0] == "INFO":
+            return self.info
+        if words[0] == "CONFIG GET":
+            if self.settings is None:
+                raise redis.exceptions.ResponseError("unknown command 'CONFIG'")
+            return {words[1]: self.settings[words[1]]}
+        return super().execute_command(*words, **options)
+
+
+@pytest.fixture
+def client() -> FakeServer:
+    """A fake server of its own, fit for everysec."""
+    made = FakeServer(server=fakeredis.FakeServer())
+    made.settings = {"appendonly": "yes", "appendfsync": "everysec", "maxmemory-policy": "noeviction"}
+    return made
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedServer]:
+    """A real server, shared; every test starts on an empty database."""
+    try:
+        find_binary()
+    except StoreError as error:
+        pytest.skip(str(error))
+    with EmbeddedServer(Path(tmp_path_factory.mktemp("server"))) as running:
+        yield running
+
+
+@pytest.fixture
+def plain(server: EmbeddedServer) -> Iterator[redis.Redis]:
+    """Another program's client of the real server."""
+    with redis.Redis.from_url(server.url) as client:
+        client.flushall()
+        yield client
+
+
+@pytest.fixture
+def real_store(server: EmbeddedServer, plain: redis.Redis) -> Iterator[RedisStore]:
+    """A store on the real server."""
+    store = RedisStore(server.url, deployment="test")
+    store.open()
+    yield store
+    store.close()
+
+
+@pytest.fixture(params=["memory", "fakeredis", "fakeredis-partitions", "valkey", "valkey-partitions"])
+def store(request: pytest.FixtureRequest) -> Iterator[StateStore]:
+    """Each store in turn, empty."""
+    backend, _, spread = request.param.partition("-")
+    made: StateStore
+    if backend == "memory":
+        made = MemoryStore()
+    elif backend == "fakeredis":
+        client = request.getfixturevalue("client")
+        made = RedisStore("redis://unused", deployment="test", partitions=8 if spread else 1, client=client)
+    else:
+        request.getfixturevalue("plain")
+        url = request.getfixturevalue("server").url
+        made = RedisStore(url, deployment="test", partitions=8 if spread else 1)
+    made.open()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def section() -> Callable[..., Section]:
+    """Builds a section with as little as a test needs to say."""
+
+    def build(account_id: str, epoch: int, seq: int, *writes: Write, events: tuple[bytes, ...] = ()) -> Section:
+        return Section(account_id=account_id, epoch=epoch, seq=seq, writes=writes, events=events)
+
+    return build

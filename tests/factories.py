@@ -1,0 +1,196 @@
+"""Builds any message or record with valid defaults: `make(SubmitOrder, price=Decimal(1))`.
+
+A required field gets the value that stands for its name below, so that two messages built side by side are about the
+same account, order and symbol. Fields with a default keep it, unless `ALSO` makes the whole valid.
+"""
+
+from dataclasses import MISSING, fields
+from decimal import Decimal
+from typing import Any, TypeVar
+
+from messages import (
+    Attempt,
+    Evidence,
+    EvidenceSource,
+    Fill,
+    FillSource,
+    FillsSnapshot,
+    IdempotencyEntry,
+    IdempotencyStatus,
+    Instrument,
+    NormalizedOrder,
+    Order,
+    OrderState,
+    OrderTerms,
+    OrderType,
+    OrderView,
+    PublicStatus,
+    RefusalCode,
+    Refused,
+    ResolveReview,
+    Severity,
+    Side,
+    TimeInForce,
+    Trigger,
+    VenueFill,
+    VenueOrder,
+    VenueReportBase,
+    Verdict,
+    VerificationPhase,
+)
+
+T = TypeVar("T")
+
+NOW_MS = 1_795_255_200_000
+ACCOUNT = "1"
+EXCHANGE = "binance"
+SYMBOL = "BTC-USDT"
+CLIENT_ORDER_ID = "0badc0de" + "0123456789abcdef01234567"
+VENUE_ORDER_ID = "28"
+
+# What a required field gets when the caller says nothing, by its name. Callables build a fresh nested value.
+BY_NAME: dict[str, object] = {
+    "account_id": ACCOUNT,
+    "address": f"account/{ACCOUNT}",
+    "asked_venue_ms": NOW_MS,
+    "as_of_ms": NOW_MS,
+    "at_ms": NOW_MS,
+    "attempt": 1,
+    "available": True,
+    "balances": (("USDT", Decimal("1000.00"), Decimal("575.00")),),
+    "base": "BTC",
+    "body_sha256": "ab" * 32,
+    "bucketless_key": "cd" * 32,
+    "budget_ms": 500,
+    "client_order_id": CLIENT_ORDER_ID,
+    "code": "-2010",
+    "connected": True,
+    "connection": 1,
+    "created_at": NOW_MS,
+    "created_at_ms": NOW_MS,
+    "created_ms": NOW_MS,
+    "details": (("side", "BUY"), ("symbol", SYMBOL)),
+    "due_in_ms": 0,
+    "endpoint": "POST /api/v3/order",
+    "epoch": 1,
+    "error": "RuntimeError: broken",
+    "error_ms": 20,
+    "evidence": lambda: make(Evidence),
+    "exchange": EXCHANGE,
+    "expires_ms": NOW_MS + 3_600_000,
+    "fence_venue_ms": NOW_MS + 15_000,
+    "fill": lambda: make(Fill),
+    "fill_id": "56",
+    "fills": lambda: (make(VenueFill),),
+    "filled_size": Decimal(0),
+    "from_state": OrderState.SUBMITTED,
+    "from_venue_ms": NOW_MS - 60_000,
+    "handling": "SubmitOrder",
+    "instruments": lambda: (make(Instrument),),
+    "key": "ef" * 32,
+    "last_accessed_ms": NOW_MS,
+    "local_id": CLIENT_ORDER_ID,
+    "name": "TerminalCorrection",
+    "number": 1,
+    "offset_ms": -12,
+    "open": True,
+    "operator": "ann",
+    "order": lambda: make(VenueOrder),
+    "order_id": CLIENT_ORDER_ID,
+    "order_types": frozenset({OrderType.LIMIT, OrderType.MARKET}),
+    "orders": lambda: (make(VenueOrder),),
+    "outcome": "found",
+    "phase": VerificationPhase.DIRECT_LOOKUP,
+    "price": Decimal("42500.00"),
+    "quote": "USDT",
+    "reason": "timeout",
+    "received_ms": NOW_MS + 40,
+    "recorded_ms": NOW_MS,
+    "remaining_size": Decimal("0.01000000"),
+    "reply_to": "supervisor/root",
+    "request": "FetchOpenOrders",
+    "seq": 1,
+    "sequence": 1,
+    "severity": Severity.WARNING,
+    "side": Side.BUY,
+    "size": Decimal("0.01000000"),
+    "source": FillSource.STREAM,
+    "sources": ("openOrders", "allOrders", "myTrades"),
+    "started_ms": NOW_MS,
+    "state": OrderState.SUBMITTED,
+    "state_since_ms": NOW_MS,
+    "status": PublicStatus.OPEN,
+    "symbol": SYMBOL,
+    "text": "Account has insufficient balance for requested action.",
+    "time_in_force": TimeInForce.GTC,
+    "time_in_state_ms": ((OrderState.SUBMITTED, 40),),
+    "to_state": OrderState.ACKNOWLEDGED,
+    "to_venue_ms": NOW_MS + 60_000,
+    "trading": True,
+    "transitions": (),
+    "trigger": Trigger.API_ACKNOWLEDGED,
+    "type": OrderType.LIMIT,
+    "updated_at_ms": NOW_MS,
+    "valid_until_venue_ms": NOW_MS + 5_000,
+    "venue_order_id": VENUE_ORDER_ID,
+    "venue_status": "NEW",
+    "venue_symbol": "BTCUSDT",
+    "venue_time_ms": NOW_MS + 20,
+    "verdict": Verdict.OK,
+    "verdicts": (Verdict.OK,),
+    "version": 1,
+    "view": lambda: make(OrderView),
+    "views": lambda: (make(OrderView),),
+    "weighted_average_price": Decimal("42500.00"),
+}
+
+# Where a name means something else in one class, or an optional field is needed to make the whole valid.
+ALSO: dict[type, dict[str, object]] = {
+    OrderTerms: {"size": Decimal("0.01000000"), "price": Decimal("42500.00")},
+    ResolveReview: {"attach_venue_order_id": VENUE_ORDER_ID},
+    Order: {
+        "price": Decimal("42500.00"),
+        "submitted_at_ms": NOW_MS,
+        "version": 2,
+        "attempts": lambda: (make(Attempt),),
+    },
+    NormalizedOrder: {"order_id": VENUE_ORDER_ID, "client_order_id": CLIENT_ORDER_ID, "price": Decimal("42500.00")},
+    OrderView: {"order": lambda: make(NormalizedOrder)},
+    VenueOrder: {"client_order_id": CLIENT_ORDER_ID, "price": Decimal("42500.00")},
+    Evidence: {"source": EvidenceSource.PLACE_ANSWER, "sent_ms": NOW_MS},
+    IdempotencyEntry: {"status": IdempotencyStatus.PENDING},
+    Refused: {"code": RefusalCode.GATE_CLOSED, "text": "not reconciled yet"},
+    FillsSnapshot: {"fills": lambda: (make(Fill),)},
+    VenueReportBase: {"order_id": CLIENT_ORDER_ID},
+}
+
+
+def make(cls: type[T], **overrides: object) -> T:
+    """Build one with valid defaults. A required field that is not in the tables above is a `LookupError`."""
+    values: dict[str, Any] = {}
+    for field in fields(cls):  # type: ignore[arg-type]
+        if field.name in overrides:
+            continue
+        extra = _also(cls, field.name)
+        if extra is not MISSING:
+            values[field.name] = _built(extra)
+        elif field.default is MISSING and field.default_factory is MISSING:
+            values[field.name] = _built(_required(cls, field.name))
+    return cls(**values, **overrides)
+
+
+def _also(cls: type, name: str) -> object:
+    for base in cls.__mro__:
+        if name in ALSO.get(base, {}):
+            return ALSO[base][name]
+    return MISSING
+
+
+def _required(cls: type, name: str) -> object:
+    if name not in BY_NAME:
+        raise LookupError(f"no default for {cls.__name__}.{name}: add it to tests/factories.py")
+    return BY_NAME[name]
+
+
+def _built(value: object) -> object:
+    return value() if callable(value) else value
