@@ -14,7 +14,7 @@ from typing import ClassVar, Protocol, TypeAlias, assert_never, get_args
 from actors import admission, recovery, settlement, verifying
 from actors.adoption import take_in
 from actors.admission import Circumstances
-from actors.commanding import cancel, discard_draft, expire, resolve_review
+from actors.commanding import cancel, discard_draft, expire, report_command, resolve_review
 from actors.domain.lifecycle import TERMINAL
 from actors.housekeeping import sweep
 from actors.memory import AccountMemory, PublishedViews
@@ -46,6 +46,7 @@ from messages.control import (
     Committed,
     Ping,
     Pong,
+    ReportCommand,
     ReportUnresolved,
     StoreAvailability,
     Verdict,
@@ -222,6 +223,10 @@ class AccountActor(CommittingActor[_Inbox]):
             case ReportUnresolved():
                 turn = self._turn()
                 recovery.announce(turn, self._desk)
+                return turn.finish()
+            case ReportCommand():
+                turn = self._turn()
+                report_command(turn, message)
                 return turn.finish()
             case ResendDue() | CancelAgainDue() | ExpiryDue():
                 return self._on_reminder(message)

@@ -9,6 +9,7 @@ from actors.runtime.outcome import Send
 from actors.settlement import Desk, cancel_request, request_round
 from actors.turn import Turn
 from messages.commands import CancelOrder, DiscardDraft, ResolveReview
+from messages.control import ReportCommand
 from messages.queries import CancelDone, DraftDone, OrderUnresolved, RefusalCode, ReviewResolved
 from messages.types import (
     AttemptOutcome,
@@ -94,6 +95,18 @@ def resolve_review(turn: Turn, desk: Desk, command: ResolveReview) -> None:
         turn.save(attached)
         request_round(turn, desk, attached, due_in_ms=0)
         turn.reply(ReviewResolved(correlation_id=command.correlation_id, view=turn.view_of(attached)))
+
+
+def report_command(turn: Turn, message: ReportCommand) -> None:
+    """A host's patience is over: name the order its command waits for. A command that is not waiting was answered."""
+    for order_id, waiters in turn.memory.waiters.items():
+        if any(waiter.correlation_id == message.command_id for waiter in waiters):
+            order = turn.memory.orders[order_id]
+            turn.reply(
+                OrderUnresolved(
+                    correlation_id=message.command_id, view=turn.view_of(order), text="still being worked on"
+                )
+            )
 
 
 def _declare_absent(turn: Turn, order: Order, command: ResolveReview) -> None:

@@ -1,7 +1,8 @@
 """Rate budgets of one credential, as pure arithmetic: what may be sent now, and how long to wait otherwise.
 
 Budgets are fixed windows aligned to the venue's clock, as venues count them. What the venue reports replaces what we
-count. It never sends, waits or reads a clock, and during a ban it lets nothing through, whoever asks.
+count. Times are monotonic, so that no correction of a clock can end a ban early. It never sends, waits or reads a
+clock, and during a ban it lets nothing through, whoever asks.
 """
 
 from collections.abc import Iterable, Mapping
@@ -39,13 +40,14 @@ class _Window:
 
     def __init__(self, budget: Budget) -> None:
         self.budget = budget
-        self.start_ms = 0
+        self.start_ms: int | None = None
         self.used = 0
         self.pending = 0
 
-    def roll(self, now_ms: int) -> None:
-        start_ms = now_ms - now_ms % self.budget.window_ms
-        if start_ms > self.start_ms:
+    def roll(self, now_ms: int, phase_ms: int) -> None:
+        start_ms = now_ms - (now_ms + phase_ms) % self.budget.window_ms
+        # A small step back is a corrected phase; a window never ends because of it.
+        if self.start_ms is None or start_ms >= self.start_ms + self.budget.window_ms // 2:
             self.start_ms = start_ms
             self.used = 0
 
@@ -54,19 +56,20 @@ class _Window:
         allowed = self.budget.limit * (100 - share) // 100
         if self.used + self.pending + cost <= allowed:
             return 0
-        return self.start_ms + self.budget.window_ms - now_ms
+        return max(1, (self.start_ms or 0) + self.budget.window_ms - now_ms)
 
 
 class Throttle:
     """Budgets and bans of one credential. Not thread-safe: the rim that owns it holds a lock.
 
-    All times are the venue's clock, because its windows are. Every admitted call is settled exactly once.
+    All times are monotonic milliseconds. Every admitted call is settled exactly once.
     """
 
     def __init__(self) -> None:
         self._windows: dict[str, _Window] = {}
         self._blocked_until_ms: dict[CallKind, int] = {}
         self._banned_until_ms = 0
+        self._phase_ms = 0
 
     def learn(self, budgets: Iterable[Budget]) -> None:
         """Adopt the limits that the venue publishes; usage of budgets that stay is kept."""
@@ -77,13 +80,17 @@ class Throttle:
             window.budget = budget
             self._windows[budget.name] = window
 
+    def align(self, phase_ms: int) -> None:
+        """Adopt the difference between the venue's clock and the monotonic one: windows begin by the venue's clock."""
+        self._phase_ms = phase_ms
+
     def admit(self, kind: CallKind, now_ms: int, costs: Mapping[str, int]) -> int:
         """Reserve a call's costs and answer 0, or answer how many milliseconds to wait and reserve nothing."""
         wait_ms = max(0, self._blocked_until_ms.get(kind, 0) - now_ms)
         touched = [(window, costs[window.budget.unit]) for window in self._windows.values()
                    if costs.get(window.budget.unit)]
         for window, cost in touched:
-            window.roll(now_ms)
+            window.roll(now_ms, self._phase_ms)
             wait_ms = max(wait_ms, window.wait_ms(cost, kind, now_ms))
         if wait_ms:
             return wait_ms
@@ -102,8 +109,8 @@ class Throttle:
         for window in self._windows.values():
             cost = costs.get(window.budget.unit, 0)
             window.pending = max(0, window.pending - cost)
-            window.roll(now_ms)
-            if sent_ms < window.start_ms:
+            window.roll(now_ms, self._phase_ms)
+            if sent_ms < (window.start_ms or 0):
                 continue
             if reported is None:
                 window.used += cost

@@ -14,6 +14,8 @@ from messages.types import InitiatedBy, OrderType, Side, TimeInForce
 class AccountCommand(Message):
     """A command to one account."""
 
+    places_an_order: ClassVar[bool] = False
+    """Whether not hearing of its outcome must be taken for 'perhaps placed'."""
     account_id: str
     offered_ms: int = 0
     """When the command was offered (our clock); filled by the facade. A command that waited longer than the queue
@@ -59,6 +61,7 @@ class SubmitOrder(OrderTerms):
     """Place an order, at most once."""
 
     urgent: ClassVar[bool] = False
+    places_an_order: ClassVar[bool] = True
     reply_when: Literal["resolved", "committed"] = "resolved"
     """`resolved`: reply when the venue's outcome is known. `committed`: reply when the intent is durable."""
 
@@ -75,6 +78,7 @@ class SubmitDraft(AccountCommand):
     """Place a draft."""
 
     urgent: ClassVar[bool] = False
+    places_an_order: ClassVar[bool] = True
     order_id: str
     reply_when: Literal["resolved", "committed"] = "resolved"
 

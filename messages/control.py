@@ -124,3 +124,12 @@ class VerificationEnded(Message):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportUnresolved(Message):
     """Verification supervisor, newly started, to an account: announce every order that is being verified."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportCommand(Message):
+    """Facade to account: a host's patience is over; answer now how far its command got."""
+
+    account_id: str
+    command_id: str
+    """The command's correlation id."""

@@ -15,6 +15,7 @@ from messages.control import (
     ChildFailed,
     Committed,
     Ping,
+    ReportCommand,
     ReportUnresolved,
     StoreAvailability,
     VerificationDue,
@@ -26,7 +27,7 @@ from messages.reports import CallReport, StreamReport, VenueReport
 HostCommand: TypeAlias = SubmitOrder | CreateDraft | SubmitDraft | DiscardDraft | CancelOrder | ResolveReview
 
 AccountInbox: TypeAlias = (
-    HostCommand | VenueReport | Committed | StoreAvailability | VerificationDue | ReportUnresolved | ChildFailed | Ping
+    HostCommand | VenueReport | Committed | StoreAvailability | VerificationDue | ReportUnresolved | ReportCommand | ChildFailed | Ping
 )
 ExchangeInbox: TypeAlias = VenueRequest | CallReport | StreamReport | Ping
 VerificationInbox: TypeAlias = VerificationRequested | VerificationEnded | Ping

@@ -71,3 +71,8 @@ def unexpected_message(address: str, name: str) -> None:
 def actor_overdue(address: str, handling: str, age_ms: int, stack: str) -> None:
     """A message has been handled for too long."""
     bound(address).bind(handling=handling, age_ms=age_ms, stack=stack).error("actor message overdue")
+
+
+def subscriber_failed(event: str, error: BaseException) -> None:
+    """A host's event handler raised."""
+    logger.bind(event=event).opt(exception=error).error("event handler failed")

@@ -40,11 +40,21 @@ class AccountNotLoaded(Message):
 class StoreRim:
     """Threads around one `StateStore`. Implements the committer's `StoreWriter`."""
 
-    def __init__(self, system: System, store: StateStore, *, owner: str, owner_ttl_ms: int) -> None:
+    def __init__(
+        self,
+        system: System,
+        store: StateStore,
+        *,
+        owner: str,
+        owner_ttl_ms: int,
+        revive: Callable[[], None] | None = None,
+    ) -> None:
+        """`revive` is called before a store that did not answer is tried again: it may start a server that died."""
         self._system = system
         self._store = store
         self._owner = owner
         self._owner_ttl_ms = owner_ttl_ms
+        self._revive = revive
         self._suspect = False
         self._writes: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._loads: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
@@ -105,6 +115,8 @@ class StoreRim:
         # A server that went away may come back with another configuration: what it promises is read again before
         # anything is entrusted to it.
         if self._suspect:
+            if self._revive is not None:
+                self._revive()
             self._store.facts()
             self._suspect = False
 

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from exchanges.binance.fields import Record, UnreadableError, as_record, identifier, integer, parse_json, text
+from exchanges.binance.fields import Record, UnreadableError, as_record, identifier, integer, text
 from exchanges.binance.outcomes import Outcome, OutcomeClass, classify_cancel, classify_place
 from exchanges.binance.symbols import SymbolBook
-from exchanges.binance.translate import ENDED, original_client_id, read_order, read_placed_fills
+from exchanges.binance.translate import ENDED, original_client_id, parse_json, read_order, read_placed_fills
 from exchanges.failures import not_processed, unknown
 from exchanges.http import HttpAnswer, HttpFailure, HttpResult
 from messages.commands import CancelVenueOrder, PlaceOrder
@@ -164,10 +164,7 @@ def _placed(request: PlaceOrder, answer: HttpAnswer, symbols: SymbolBook) -> Cal
     venue_order_id: str | None = None
     try:
         record = as_record(parse_json(answer.body))
-        if not _is_about(request, record, symbols):
-            evidence = answer_evidence(EvidenceSource.PLACE_ANSWER, _PLACE, answer, detail="answer is about another order")
-            return unknown(request, "unreadable", evidence)
-        venue_order_id = identifier(record, "orderId")
+        venue_order_id = _id_of_own(request, record, symbols)
         venue_time_ms = integer(record, "transactTime")
         order, fills, unreadable = _full(record, symbols)
     except UnreadableError as error:
@@ -200,11 +197,11 @@ def _full(record: Record, symbols: SymbolBook) -> tuple[VenueOrder | None, tuple
     return order, fills, unreadable
 
 
-def _is_about(request: PlaceOrder, record: Record, symbols: SymbolBook) -> bool:
-    return (
-        text(record, "clientOrderId") == request.client_order_id
-        and symbols.canonical(text(record, "symbol")) == request.symbol
-    )
+def _id_of_own(request: PlaceOrder, record: Record, symbols: SymbolBook) -> str:
+    own = text(record, "clientOrderId") == request.client_order_id
+    if not own or symbols.canonical(text(record, "symbol")) != request.symbol:
+        raise UnreadableError("the answer is about another order")
+    return identifier(record, "orderId")
 
 
 def _cancelled(request: CancelVenueOrder, answer: HttpAnswer, symbols: SymbolBook) -> CallReport:

@@ -8,8 +8,6 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, TypeAlias
 
-import orjson
-
 Record: TypeAlias = Mapping[str, Any]
 
 # Anything else that `Decimal` would take (NaN, Infinity, underscores, spaces, foreign digits) is not an amount.
@@ -18,14 +16,6 @@ _AMOUNT = re.compile(r"-?[0-9]{1,40}(\.[0-9]{1,40})?", re.ASCII)
 
 class UnreadableError(Exception):
     """A record is not as documented. The text names the field, never its value."""
-
-
-def parse_json(body: bytes) -> Any:
-    """Parse a body; raises `UnreadableError`. Amounts are strings on this venue, so no digit passes through a float."""
-    try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError:
-        raise UnreadableError("not JSON") from None
 
 
 def as_record(value: Any) -> Record:

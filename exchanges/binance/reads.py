@@ -7,12 +7,13 @@ the whole question unanswered; it never passes off a part as everything.
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
-from exchanges.binance.answers import ORDER_PATH, Told, Untold, answer_evidence
+from exchanges.binance.answers import ORDER_PATH, Told, Untold, answer_evidence, read_answer
 from exchanges.binance.fields import UnreadableError, as_list, as_record, integer
 from exchanges.binance.orders import Params
 from exchanges.binance.outcomes import NO_SUCH_ORDER
+from exchanges.binance.rest import RestSession
 from exchanges.binance.symbols import SymbolBook
 from exchanges.binance.translate import ENDED, exact_sum, read_balance, read_list, read_order, read_trade
 from exchanges.failures import unanswered
@@ -58,20 +59,38 @@ _ORDERS = _Source("/api/v3/allOrders", 20, "orderId", "orderId")
 _TRADES = _Source("/api/v3/myTrades", 20, "id", "fromId")
 _TRADES_OF_ORDER = _Source("/api/v3/myTrades", 5, "id", "fromId")
 
-class Asking(Protocol):
-    """Asks the venue on behalf of one request, inside that request's time and retries."""
+class Asking:
+    """Questions on behalf of one request, inside that request's time and retries."""
 
-    symbols: SymbolBook
-    asked_venue_ms: int
-    """Lower bound of the venue time at which the first answered question was asked; 0 while there is none."""
+    def __init__(self, session: RestSession, *, budget_ms: int, retries: int) -> None:
+        self.symbols = SymbolBook()
+        self.asked_venue_ms = 0
+        """Lower bound of the venue time at which the first question was asked; 0 while there is none."""
+        self._session = session
+        self._deadline_ms = session.clock.monotonic_ms() + budget_ms
+        self._retries = retries
+
+    def left_ms(self) -> int:
+        """Tell how much of the time is left."""
+        return max(0, self._deadline_ms - self._session.clock.monotonic_ms())
 
     def venue_now_ms(self) -> int:
         """Tell the venue's time, aimed low."""
-        ...
+        return self._session.clock.now_ms() + self._session.venue_offset_ms()
 
     def ask(self, path: str, params: Params, weight: int) -> Told | Untold:
-        """Ask one signed question."""
-        ...
+        """Ask one signed question, again while that may help and retries are left."""
+        while True:
+            left_ms = self.left_ms()
+            if not left_ms:
+                return Untold(reason="timeout")
+            result, asked_venue_ms = self._session.read(path, params, weight, left_ms)
+            told = read_answer(result)
+            if isinstance(told, Told) or not told.worth_repeating or not self._retries:
+                break
+            self._retries -= 1
+        self.asked_venue_ms = self.asked_venue_ms or asked_venue_ms
+        return told
 
 
 class IncompleteError(Exception):

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable
 from decimal import Context, Decimal
 from typing import Any, TypeVar
 
+import orjson
+
 from exchanges.binance.fields import (
     Record,
     UnreadableError,
@@ -62,6 +64,14 @@ _EXECUTION_TYPES = frozenset({"NEW", "CANCELED", "REPLACED", "REJECTED", "TRADE"
 _EXACT = Context(prec=100)
 
 T = TypeVar("T")
+
+
+def parse_json(body: bytes) -> Any:
+    """Parse a body; raises `UnreadableError`. Amounts are strings on this venue, so no digit passes through a float."""
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        raise UnreadableError("not JSON") from None
 
 
 def order_status(venue_status: str, reason: str | None) -> PublicStatus | None:

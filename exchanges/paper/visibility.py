@@ -1,4 +1,4 @@
-"""What queries may see: orders that are hidden for a while after their acceptance, and lists as they were some time ago.
+"""What queries may see: orders hidden for a while after their acceptance, and lists as they were some time ago.
 
 It looks at the engine and never changes it.
 """

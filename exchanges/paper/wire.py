@@ -85,6 +85,13 @@ class Dialect(Protocol):
     stream_path: str
     """Path of the stream's WebSocket endpoint."""
 
+    def add_keys(self, account: str, seed: int, given: Mapping[str, str] | None = None) -> dict[str, str]:
+        """Accept API keys for an account, those given or else keys derived from the seed, and return them.
+
+        Raises ValueError when what is given is no usable key.
+        """
+        ...
+
     def subject(self, request: WireRequest) -> Subject:
         """Say what a request is about. Never fails; what cannot be read is about nothing."""
         ...
@@ -101,7 +108,7 @@ class Dialect(Protocol):
         """Render events for the streams."""
         ...
 
-    def open_session(self) -> StreamSession:
+    def open_session(self, now_ms: int) -> StreamSession:
         """Begin the protocol of a new stream connection."""
         ...
 

@@ -127,9 +127,7 @@ def test_failed_from_working_states_needs_a_proven_absence_or_an_operator() -> N
         ),
     ],
 )
-def test_trigger_may_cause_exactly_what_it_means(
-    trigger: Trigger, edges: set[tuple[OrderState, OrderState]]
-) -> None:
+def test_trigger_may_cause_exactly_what_it_means(trigger: Trigger, edges: set[tuple[OrderState, OrderState]]) -> None:
     assert CAUSES[trigger] == edges
 
 

@@ -153,11 +153,13 @@ def test_start_right_after_the_holder_was_killed_waits_for_its_server_to_go(tmp_
     process, pid = hold(tmp_path)
     with process:
         os.kill(pid, signal.SIGSTOP)
-        process.kill()
-        process.wait()
-        with pytest.raises(DataFolderInUse):
-            EmbeddedServer(tmp_path, stop_timeout_ms=50).start()
-        os.kill(pid, signal.SIGCONT)
+        try:
+            process.kill()
+            process.wait()
+            with pytest.raises(DataFolderInUse):
+                EmbeddedServer(tmp_path, stop_timeout_ms=50).start()
+        finally:
+            os.kill(pid, signal.SIGCONT)
         with EmbeddedServer(tmp_path) as successor:
             assert not is_alive(pid)
             assert ask(successor, "PING") == b"+PONG\r\n"

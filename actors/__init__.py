@@ -1,0 +1,5 @@
+"""The order manager: embed it with `Oms`."""
+
+from actors.oms import Oms
+
+__all__ = ["Oms"]

@@ -1,0 +1,241 @@
+"""The composition root: settings in, a running system out. The only place that knows every concrete class.
+
+Start order: store, rims, venues, actors; stop order: the reverse. Must never: decide anything about orders.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from prometheus_client import CollectorRegistry
+
+from actors.errors import StoreUnavailable
+from actors.domain.idempotency import IdempotencyPolicy, KeyComponents, deployment_tag
+from actors.domain.verification import VerificationPolicy
+from actors.exchange import ExchangeRhythm
+from actors.memory import PublishedViews
+from actors.policy import AccountPolicy, ExchangePolicy
+from actors.runtime.metrics import Metrics
+from actors.runtime.pooled import PooledSystem
+from actors.runtime.store_rim import StoreRim
+from actors.settings import AccountSettings, ExchangeSettings, Settings
+from actors.store.embedded import EmbeddedServer, state_folder
+from actors.store.port import StoreFacts
+from actors.store.redis import RedisStore
+from actors.tree import plant
+from actors.venues import Venues
+from exchanges.gateway import VenueGateway
+from exchanges.registry import capabilities
+from messages.base import Message
+from messages.events import Event
+from messages.queries import Reply
+
+DEFAULT_DEPLOYMENT: Final = "paper"
+_POLL_S = 0.005
+
+
+class Runtime:
+    """One composed system. Built by the facade; its parts are public for the programs and tests of this project."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        registry: CollectorRegistry,
+        switch_interval_s: float | None,
+        data_folder: Path | None,
+        on_fatal: Callable[[str], None],
+        gateway_of: Callable[[str, str], VenueGateway] | None = None,
+    ) -> None:
+        self.settings = settings
+        self.deployment = settings.deployment.name or DEFAULT_DEPLOYMENT
+        self.metrics = Metrics(registry)
+        self.system = PooledSystem(self.metrics, switch_interval_s=switch_interval_s)
+        self.views: dict[str, PublishedViews] = {}
+        self.facts: StoreFacts | None = None
+        self.server: EmbeddedServer | None = None
+        self._data_folder = data_folder
+        self._on_fatal = on_fatal
+        self._gateway_of = gateway_of
+        self.venues = Venues(settings, clock=self.system.clock, random=self.system.random)
+        ownership = settings.order_management.concurrency_control.ownership
+        self._owner = f"{self.deployment}:{self.system.random.getrandbits(64):016x}"
+        self._owner_ttl_ms = ownership.lease_ttl_ms
+        self._store: RedisStore | None = None
+        self._rim: StoreRim | None = None
+        self._stopped = threading.Event()
+
+    # ----- life
+
+    def start(self, *, on_event: Callable[[Event], None], on_reply: Callable[[Reply], None]) -> None:
+        """Start everything. Raises `StoreError` when the store is away or unfit; what was started is stopped again."""
+        self.system.on_event = on_event
+        self.system.on_reply = on_reply
+        try:
+            store = self._store = self._open_store()
+            if self._gateway_of is None:
+                self.venues.start()
+        except BaseException:
+            self.stop(5.0)
+            raise
+        rim = self._rim = StoreRim(
+            self.system,
+            store,
+            owner=self._owner,
+            owner_ttl_ms=self._owner_ttl_ms,
+            revive=None if self.server is None else self.server.start,
+        )
+        rim.start()
+        plant(
+            self.system,
+            accounts={account.id: self._account_policy(account) for account in self.settings.accounts},
+            gateway_of=self._gateway_of or self.venues.gateway_of,
+            writer=rim,
+            loader=rim,
+            views=self.views,
+            renew_interval_ms=self.settings.order_management.concurrency_control.ownership.lease_renew_interval_ms,
+            rhythm=ExchangeRhythm(),
+            escalate=self._on_fatal,
+        )
+
+    def wait_until_open(self, timeout_s: float) -> bool:
+        """Wait until every gate of every account is open; False when that takes longer."""
+        deadline = time.monotonic() + timeout_s
+        while not self.all_open():
+            if self._stopped.wait(_POLL_S) or time.monotonic() > deadline:
+                return False
+        return True
+
+    def all_open(self) -> bool:
+        """Whether every account takes new orders on every one of its exchanges."""
+        for account in self.settings.accounts:
+            gates = self.views[account.id].gates
+            if len(gates) < len(account.exchanges.by_name()) or any(gates.values()):
+                return False
+        return True
+
+    def stop(self, timeout_s: float) -> tuple[str, ...]:
+        """Stop everything in reverse, bounded; the answer names actors that did not come back."""
+        if self._stopped.is_set():
+            return ()
+        self._stopped.set()
+        deadline = time.monotonic() + timeout_s
+        self.venues.close_streams()
+        stuck = self.system.shutdown(max(0.5, (deadline - time.monotonic()) / 2))
+        if self._rim is not None:
+            self._rim.stop(max(0.5, deadline - time.monotonic()))
+        self.venues.close()
+        if self._store is not None:
+            self._store.close()
+        if self.server is not None:
+            self.server.stop()
+        return stuck
+
+    # ----- what the facade needs
+
+    @property
+    def store(self) -> RedisStore:
+        """The store, once started."""
+        if self._store is None:
+            raise StoreUnavailable("not started")
+        return self._store
+
+    def tell(self, address: str, message: Message) -> bool:
+        """Put a message into an actor's inbox."""
+        return self.system.tell(address, message)
+
+    def depth(self, address: str) -> int:
+        """Commands waiting for an account."""
+        return self.system.depth(address)
+
+    def next_id(self) -> str:
+        """A fresh message id."""
+        return self.system.ids.next()
+
+    def now_ms(self) -> int:
+        """Our clock."""
+        return self.system.clock.now_ms()
+
+    # ----- parts
+
+    def _open_store(self) -> RedisStore:
+        redis = self.settings.redis
+        if redis.url is None:
+            folder = self._data_folder or state_folder(self.deployment)
+            self.server = EmbeddedServer(folder, durability=self.settings.durability)
+            self.server.start()
+            url = self.server.url
+        else:
+            url = redis.url.reveal()
+        store = RedisStore(
+            url,
+            deployment=self.deployment,
+            partitions=redis.partitions or 1,
+            durability=self.settings.durability,
+            connect_timeout_ms=redis.connect_timeout_ms,
+            events_max=self.settings.order_management.lifecycle.events.stream_max_length,
+        )
+        self.facts = store.open()
+        store.keep_alive(self._owner, self._owner_ttl_ms)
+        return store
+
+    def _account_policy(self, account: AccountSettings) -> AccountPolicy:
+        management = self.settings.order_management
+        verification = management.verification
+        idempotency = management.idempotency
+        quality = verification.match_quality_thresholds
+        stuck = management.lifecycle.monitoring
+        names = account.exchanges.by_name()
+        return AccountPolicy(
+            tag=deployment_tag(self.deployment),
+            exchanges={name: _exchange_policy(name, self.settings.exchanges.by_name()[name]) for name in names},
+            keys=KeyComponents(
+                resolution_ms=idempotency.key_generation.timestamp_resolution_ms,
+                include_order_type=idempotency.key_generation.include_order_type,
+                include_prices=idempotency.key_generation.include_prices,
+                include_time_in_force=idempotency.key_generation.include_time_in_force,
+            ),
+            idempotency=IdempotencyPolicy(
+                allow_retry_after_failure=idempotency.behavior.allow_retry_after_failure,
+                allow_retry_after_expiry=idempotency.behavior.allow_retry_after_expiry,
+            ),
+            idempotency_enabled=idempotency.enabled,
+            idempotency_ttl_ms=idempotency.cache.ttl_ms,
+            sweep_interval_ms=idempotency.cache.cleanup_interval_ms,
+            refuse_without_store=idempotency.behavior.when_store_unavailable == "refuse",
+            max_sends=verification.max_placement_attempts,
+            verification=VerificationPolicy(
+                direct_budget_ms=verification.direct_lookup_timeout_ms,
+                direct_retries=verification.direct_lookup_retries,
+                search_budget_ms=verification.search_timeout_ms,
+                search_retries=verification.search_retries,
+                window_ms=verification.time_window_s * 1000,
+                max_rounds=verification.max_verification_attempts,
+                intervals_ms=verification.verification_retry_intervals_ms,
+                total_ms=verification.total_verification_timeout_ms,
+                slow_interval_ms=verification.slow_retry_interval_ms,
+            ),
+            thresholds_ms=(quality.excellent_ms, quality.good_ms, quality.acceptable_ms),
+            tolerance=verification.quantity_tolerance,
+            fill_tolerance=management.partial_fill_tracking.completion.quantity_tolerance,
+            queue_timeout_ms=management.concurrency_control.order_placement.queue_timeout_ms,
+            stuck_default_ms=stuck.stuck_order_threshold_s * 1000,
+            stuck_by_state_ms={state: s * 1000 for state, s in stuck.stuck_order_threshold_by_state_s},
+            detect_stuck=stuck.detect_stuck_orders,
+            lookback_ms=management.sync.lookback_minutes * 60_000,
+            reconcile_ms=management.sync.reconcile_interval_s * 1000,
+            clock_skew_alert_ms=management.concurrency_control.event_ordering.clock_skew_alert_ms,
+        )
+
+
+def _exchange_policy(name: str, settings: ExchangeSettings) -> ExchangePolicy:
+    can = next(each for each in capabilities() if each.venue == name)
+    return ExchangePolicy(
+        name=name,
+        public_id=settings.id,
+        capabilities=can,
+        valid_for_ms=settings.valid_for_ms,
+        settle_ms=can.settle_ms,
+    )

@@ -1,0 +1,196 @@
+"""Binance's request interface as the port has it: every request ends as exactly one report.
+
+Owns the dispatch. It never turns an unknown outcome into a known one, and never repeats a placement or a cancel.
+"""
+
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import assert_never
+
+from exchanges.binance import reads
+from exchanges.binance.answers import ORDER_PATH, Untold, cancel_report, place_report, refused_here
+from exchanges.binance.capabilities import CAPABILITIES, REST_URL
+from exchanges.binance.orders import NotSupportedError, cancel_params, place_params
+from exchanges.binance.rest import INFO_TIMEOUT_MS, RestSession
+from exchanges.binance.sign import Signer
+from exchanges.failures import not_processed, unanswered
+from exchanges.http import Clock
+from exchanges.throttle import CallKind
+from messages.commands import (
+    CancelVenueOrder,
+    FetchBalances,
+    FetchFills,
+    FetchInstruments,
+    FetchOpenOrders,
+    FetchServerTime,
+    LookUpOrder,
+    PlaceOrder,
+    SearchOrder,
+    VenueRequest,
+)
+from messages.reports import CallReport, InstrumentsFetched, ServerTimeFetched
+from messages.types import Evidence, EvidenceSource
+
+FETCH_BUDGET_MS = 30_000
+"""Time for a list with all its pages."""
+
+_PLACE_COST = {"weight": 1, "orders": 1}
+_CANCEL_COST = {"weight": 1}
+
+
+class BinanceClient:
+    """A `VenueClient` for one credential. Thread-safe; shows no secret in its repr, reports or errors."""
+
+    capabilities = CAPABILITIES
+
+    def __init__(
+        self,
+        *,
+        api_key: str,
+        signer: Signer,
+        clock: Clock,
+        rest_url: str = REST_URL,
+        aliases: Mapping[str, str] | None = None,
+        call_timeout_ms: int = 3000,
+        connect_timeout_ms: int = 1000,
+        pool_size: int = 16,
+        last_price: Callable[[str], Decimal | None] = lambda _symbol: None,
+    ) -> None:
+        """`aliases` maps canonical names to venue symbols; `last_price` answers by canonical symbol, where known."""
+        self.session = RestSession(
+            api_key=api_key,
+            signer=signer,
+            clock=clock,
+            rest_url=rest_url,
+            aliases=aliases or {},
+            call_timeout_ms=call_timeout_ms,
+            connect_timeout_ms=connect_timeout_ms,
+            pool_size=pool_size,
+        )
+        self._clock = clock
+        self._last_price = last_price
+
+    def __repr__(self) -> str:
+        return f"BinanceClient({self.session!r})"
+
+    def execute(self, request: VenueRequest) -> CallReport:
+        """Carry out one request; every outcome is exactly one report."""
+        match request:
+            case PlaceOrder():
+                return self._place(request)
+            case CancelVenueOrder():
+                return self._cancel(request)
+            case LookUpOrder() | SearchOrder():
+                asking = reads.Asking(self.session, budget_ms=request.budget_ms, retries=request.retries)
+                return self._question(request, asking)
+            case FetchOpenOrders() | FetchFills() | FetchBalances():
+                return self._question(request, reads.Asking(self.session, budget_ms=FETCH_BUDGET_MS, retries=1))
+            case FetchInstruments():
+                return self._instruments(request)
+            case FetchServerTime():
+                return self._server_time(request)
+            case _:
+                assert_never(request)
+
+    def close(self) -> None:
+        """Close idle connections."""
+        self.session.close()
+
+    def venue_offset_ms(self) -> int:
+        """Tell venue time minus our time, aimed low; 0 while unknown."""
+        return self.session.venue_offset_ms()
+
+    def _place(self, request: PlaceOrder) -> CallReport:
+        symbols = self.session.loaded_symbols(self.session.call_timeout_ms)
+        if isinstance(symbols, Untold):
+            return not_processed(
+                request, "instruments_unavailable", self._local(symbols.reason), retry_after_ms=symbols.retry_after_ms
+            )
+        venue_symbol = symbols.to_venue.get(request.symbol)
+        if venue_symbol is None:
+            return refused_here(request, "unknown_symbol", "the venue lists no such symbol", self._clock.now_ms())
+        try:
+            params = place_params(request, venue_symbol, self._last_price(request.symbol))
+        except NotSupportedError as error:
+            return refused_here(request, "not_supported", str(error), self._clock.now_ms())
+        result = self.session.signed(
+            CallKind.PLACE,
+            _PLACE_COST,
+            "POST",
+            ORDER_PATH,
+            params,
+            timeout_ms=self.session.call_timeout_ms,
+            valid_until_ms=request.valid_until_venue_ms,
+        )
+        return place_report(request, result, symbols)
+
+    def _cancel(self, request: CancelVenueOrder) -> CallReport:
+        symbols = self.session.loaded_symbols(self.session.call_timeout_ms)
+        if isinstance(symbols, Untold):
+            return not_processed(
+                request, "instruments_unavailable", self._local(symbols.reason), retry_after_ms=symbols.retry_after_ms
+            )
+        venue_symbol = symbols.venue(request.symbol)
+        if venue_symbol is None:
+            return not_processed(request, "unknown_symbol", self._local("the venue lists no such symbol"))
+        params = cancel_params(request, venue_symbol)
+        result = self.session.signed(
+            CallKind.CANCEL, _CANCEL_COST, "DELETE", ORDER_PATH, params, timeout_ms=self.session.call_timeout_ms
+        )
+        return cancel_report(request, result, symbols)
+
+    def _question(
+        self,
+        request: LookUpOrder | SearchOrder | FetchOpenOrders | FetchFills | FetchBalances,
+        asking: reads.Asking,
+    ) -> CallReport:
+        symbols = self.session.loaded_symbols(asking.left_ms())
+        if isinstance(symbols, Untold):
+            return unanswered(request, "instruments_unavailable", retry_after_ms=symbols.retry_after_ms)
+        asking.symbols = symbols
+        if isinstance(request, FetchBalances):
+            return reads.balances(asking, request)
+        if isinstance(request, FetchOpenOrders) and request.symbol is None:
+            return reads.open_orders(asking, request, None)
+        venue_symbol = symbols.venue(request.symbol or "")
+        if not venue_symbol:
+            return unanswered(request, "unknown_symbol")
+        match request:
+            case LookUpOrder():
+                return reads.look_up(asking, request, venue_symbol)
+            case SearchOrder():
+                return reads.search(asking, request, venue_symbol)
+            case FetchOpenOrders():
+                return reads.open_orders(asking, request, venue_symbol)
+            case FetchFills():
+                return reads.fills(asking, request, venue_symbol)
+
+    def _instruments(self, request: FetchInstruments) -> CallReport:
+        info = self.session.load_info(INFO_TIMEOUT_MS)
+        if isinstance(info, Untold):
+            return unanswered(request, info.reason, retry_after_ms=info.retry_after_ms)
+        return InstrumentsFetched(
+            account_id=request.account_id,
+            exchange=request.exchange,
+            order_id=request.order_id,
+            instruments=info.instruments,
+            unreadable=info.unreadable,
+        )
+
+    def _server_time(self, request: FetchServerTime) -> CallReport:
+        told = self.session.read_clock()
+        if isinstance(told, Untold):
+            return unanswered(request, told.reason, retry_after_ms=told.retry_after_ms)
+        return ServerTimeFetched(
+            account_id=request.account_id,
+            exchange=request.exchange,
+            order_id=request.order_id,
+            offset_ms=self.venue_offset_ms(),
+            error_ms=(told.answer.elapsed_ms + 1) // 2,
+            received_ms=told.answer.received_ms,
+        )
+
+    def _local(self, detail: str) -> Evidence:
+        return Evidence(
+            source=EvidenceSource.LOCAL, endpoint=ORDER_PATH, received_ms=self._clock.now_ms(), detail=detail
+        )

@@ -1,0 +1,105 @@
+"""Venues by name: from a credential and a few settings to a gateway.
+
+Owns the list of adapters. It reads no configuration, no environment and no file; secrets are handed in and shown
+nowhere.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from random import Random
+
+from exchanges.binance.capabilities import CAPABILITIES as BINANCE
+from exchanges.binance.capabilities import REST_URL as BINANCE_REST_URL
+from exchanges.binance.capabilities import STREAM_URL as BINANCE_STREAM_URL
+from exchanges.binance.client import BinanceClient
+from exchanges.binance.sign import signer_for
+from exchanges.binance.stream import BinanceStream
+from exchanges.gateway import Capabilities, UserStream
+from exchanges.gateway_pool import PooledGateway
+from exchanges.http import Clock
+from exchanges.stream import WebSocketStream
+
+CANCEL_WORKERS = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credential:
+    """What proves to a venue who is asking."""
+
+    api_key: str = field(repr=False)
+    api_secret: str = field(repr=False)
+    """An HMAC secret, or a PEM private key."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VenueSettings:
+    """Settings of one exchange that its adapter needs."""
+
+    rest_url: str | None = None
+    """None: the venue's own."""
+    stream_url: str | None = None
+    max_in_flight: int | None = None
+    """None: the venue's default."""
+    call_timeout_ms: int = 3000
+    """A call unanswered for longer counts as unknown."""
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    """Canonical names that the configuration gives to venue symbols."""
+
+
+class UnknownVenueError(Exception):
+    """No adapter has this name."""
+
+
+def open_gateway(
+    venue: str, *, account_id: str, credential: Credential, settings: VenueSettings, clock: Clock, random: Random
+) -> PooledGateway:
+    """Build the gateway of one account at one venue; its stream is not started.
+
+    Raises `UnknownVenueError`, and `ValueError` for a credential of a form the venue does not take.
+    """
+    build = _VENUES.get(venue)
+    if build is None:
+        raise UnknownVenueError(f"no adapter for {venue!r}; there is one for {', '.join(sorted(_VENUES))}")
+    return build(account_id, credential, settings, clock, random)
+
+
+def capabilities() -> tuple[Capabilities, ...]:
+    """List what each venue can do."""
+    return (BINANCE,)
+
+
+def _binance(
+    account_id: str, credential: Credential, settings: VenueSettings, clock: Clock, random: Random
+) -> PooledGateway:
+    signer = signer_for(credential.api_secret)
+    workers = settings.max_in_flight or BINANCE.max_in_flight
+    client = BinanceClient(
+        api_key=credential.api_key,
+        signer=signer,
+        clock=clock,
+        rest_url=settings.rest_url or BINANCE_REST_URL,
+        aliases=settings.aliases,
+        call_timeout_ms=settings.call_timeout_ms,
+        pool_size=workers + CANCEL_WORKERS,
+    )
+
+    def stream() -> UserStream:
+        protocol = BinanceStream(
+            account_id=account_id,
+            api_key=credential.api_key,
+            signer=signer,
+            session=client.session,
+            url=settings.stream_url or BINANCE_STREAM_URL,
+        )
+        return WebSocketStream(
+            account_id=account_id, exchange=BINANCE.venue, protocol=protocol, clock=clock, random=random
+        )
+
+    return PooledGateway(
+        client=client, stream_factory=stream, workers=workers, cancel_workers=CANCEL_WORKERS, clock=clock
+    )
+
+
+_VENUES: Mapping[str, Callable[[str, Credential, VenueSettings, Clock, Random], PooledGateway]] = {
+    BINANCE.venue: _binance,
+}
