@@ -119,6 +119,10 @@ class _Connection(HTTPConnection):
 
     def getresponse(self) -> Any:
         response = super().getresponse()
+        head: Any = getattr(response._original_response, "msg", None)  # noqa: SLF001 - nothing public tells a cut head
+        if head is None or head.defects:
+            # The library takes a head that was cut off for a short one.
+            raise http.client.HTTPException("the answer's head is damaged")
         self.last_used_s = time.monotonic()
         return response
 

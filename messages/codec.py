@@ -270,7 +270,7 @@ def _exact_form(value: object) -> object:
             raise CodecError("not a finite decimal")
         return str(value)
     if isinstance(value, frozenset):
-        return sorted(value)
+        return list(value)
     raise CodecError(f"{type(value).__name__} has no place in a record")
 
 

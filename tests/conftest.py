@@ -1,9 +1,14 @@
-"""What every test gets: no settings from the developer's own environment, and no timing verdicts from hypothesis."""
+"""What every test gets: the modules beside this file, no settings from outside, no timing verdicts from hypothesis."""
 
 import os
+import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+# At the end, so that the folders of tests named like packages of the product never hide those.
+sys.path.append(str(Path(__file__).parent))
 
 settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("house")

@@ -64,6 +64,7 @@ BY_NAME: dict[str, object] = {
     "budget_ms": 500,
     "client_order_id": CLIENT_ORDER_ID,
     "code": "-2010",
+    "command_id": "host-1",
     "connected": True,
     "connection": 1,
     "created_at": NOW_MS,

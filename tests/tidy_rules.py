@@ -62,6 +62,8 @@ LAYERS: dict[str, Layer] = {
     "exchanges.paper.dialects": layer("messages", "exchanges.paper", third="starlette uvicorn orjson cryptography"),
     "exchanges.paper.wire": layer("messages", "exchanges.paper", third="orjson"),
     "exchanges.paper.server": layer("messages", "exchanges.paper", third="starlette uvicorn orjson websockets"),
+    "exchanges.paper.listener": layer("messages", "exchanges.paper", third="uvicorn"),
+    "exchanges.paper.streams": layer("messages", "exchanges.paper", third="uvicorn websockets orjson"),
     "exchanges.paper.control": layer("messages", "exchanges.paper", third="starlette uvicorn orjson"),
     "exchanges.paper.client": layer("messages", "exchanges.paper", third="requests orjson"),
     "exchanges.paper.process": layer("messages", "exchanges.paper", third="uvicorn orjson"),
@@ -82,12 +84,13 @@ LAYERS: dict[str, Layer] = {
     "actors.runtime": layer("messages", "actors.errors", "actors.store.port", "actors.runtime", third="pykka loguru"),
     "actors.runtime.metrics": layer(third="prometheus_client"),
     "actors.build": Layer(EVERYTHING, frozenset({"prometheus_client"})),
+    "actors.venues": Layer(EVERYTHING),
     "actors.oms": Layer(EVERYTHING, frozenset({"prometheus_client"})),
     "actors.app": Layer(EVERYTHING, frozenset({"typer", "rich", "loguru", "prometheus_client", "orjson"})),
     "run": Layer(EVERYTHING, frozenset({"typer", "loguru"})),
 }
 # `import actors` itself is the embedding facade.
-COMPOSITION = frozenset({"actors.build", "actors.oms", "actors.app", "actors.settings", "run"})
+COMPOSITION = frozenset({"actors.build", "actors.venues", "actors.oms", "actors.app", "actors.settings", "run"})
 
 # Where clocks, threads, queues and random sources may be used. Everywhere else time and randomness are handed in.
 RIMS = (
@@ -105,6 +108,8 @@ RIMS = (
     "exchanges.*.rest",
     "exchanges.*.stream",
     "exchanges.paper.server",
+    "exchanges.paper.listener",
+    "exchanges.paper.streams",
     "exchanges.paper.control",
     "exchanges.paper.client",
     "exchanges.paper.process",

@@ -12,15 +12,16 @@ _DOUBLINGS_MAX = 40
 
 
 def backoff_ms(failures: int, *, base_ms: int, max_ms: int, random: Random, min_ms: int = 0) -> int:
-    """Draw a delay between `min_ms` and `base_ms` doubled with every failure after the first, at most `max_ms`.
+    """Draw a delay between 0 and `base_ms` doubled with every failure after the first, at most `max_ms`.
 
     The whole range is drawn from ("full jitter"), so that many who failed together do not come back together.
-    `failures` counts from 1; all times in milliseconds.
+    `min_ms` is what a venue asked us to wait: it comes before the drawn delay, however long it is. `failures` counts
+    from 1; all times in milliseconds.
 
     Raises:
         InvariantViolated: the bounds contradict each other, or nothing has failed yet.
     """
     check(failures >= 1, f"a backoff after {failures} failures")
-    check(0 <= min_ms <= base_ms <= max_ms, f"backoff bounds {min_ms} <= {base_ms} <= {max_ms} do not hold")
+    check(0 <= base_ms <= max_ms, f"backoff bounds 0 <= {base_ms} <= {max_ms} do not hold")
     ceiling = min(max_ms, base_ms << min(failures - 1, _DOUBLINGS_MAX))
-    return random.randint(min_ms, ceiling)
+    return max(0, min_ms) + random.randint(0, ceiling)

@@ -70,7 +70,8 @@ class OmsActor(pykka.Actor, Generic[InboxT]):
         try:
             self.carry_out(self.first_turn())
         except BaseException as error:
-            raise self._failed(error, "on_start") from error
+            self._report(error, "on_start")
+            raise
 
     def on_receive(self, message: object) -> None:
         """Run one turn."""
@@ -82,7 +83,8 @@ class OmsActor(pykka.Actor, Generic[InboxT]):
         try:
             self.carry_out(self.receive(cast("InboxT", message)))
         except BaseException as error:
-            raise self._failed(error, type(message).__name__) from error
+            self._report(error, type(message).__name__)
+            raise
         finally:
             self._handling = None
 
@@ -137,9 +139,10 @@ class OmsActor(pykka.Actor, Generic[InboxT]):
             del self._timer_keys[timer]
             self.system.cancel(timer)
 
-    def _failed(self, error: BaseException, handling: str) -> Exception:
+    def _report(self, error: BaseException, handling: str) -> None:
         self.system.child_failed(self.address, error, handling)
-        return error if isinstance(error, Exception) else ActorKilled(f"{type(error).__name__} in {handling}")
+        if not isinstance(error, Exception):
+            raise ActorKilled(f"{type(error).__name__} in {handling}") from error
 
     def _stamp(self, message: Message) -> None:
         # The sender owns a message until it is sent, so completing its header here is not a mutation anyone can see.

@@ -37,7 +37,8 @@ class CommittingActor(OmsActor[InboxT]):
         self.account_id = account_id
         self.epoch = 0
         self.seq = 0
-        self._unreleased: deque[tuple[int, Outcome]] = deque()
+        self._unreleased: deque[tuple[int, Message | None, Outcome]] = deque()
+        """By section: what was being handled and what it led to, oldest first."""
 
     @abstractmethod
     def remember(self, record: object) -> None:
@@ -63,10 +64,8 @@ class CommittingActor(OmsActor[InboxT]):
             self.perform(outcome.at_once)
         if outcome.writes:
             self.seq += 1
-            number = 0
-            for event in outcome.events:
+            for number, event in enumerate(outcome.events):
                 object.__setattr__(event, "event_id", f"{self.seq}-{number}")
-                number += 1
             section = Section(
                 self.account_id,
                 self.epoch,
@@ -74,15 +73,15 @@ class CommittingActor(OmsActor[InboxT]):
                 tuple(outcome.writes),
                 tuple([self.encode_event(event) for event in outcome.events]),
             )
-            self._unreleased.append((self.seq, outcome))
+            self._unreleased.append((self.seq, self._handling, outcome))
             self.system.tell(self.committer, Stage(section=section, reply_to=self.address))
         elif self._unreleased and (outcome.effects or outcome.events):
-            self._unreleased.append((self.seq, outcome))
+            self._unreleased.append((self.seq, self._handling, outcome))
         else:
             self._release(outcome)
 
     def on_committed(self, message: Committed) -> Outcome:
-        """Release what has become durable, in the order of the turns."""
+        """Release what has become durable, in the order of the turns and in the name of the messages that led to it."""
         if message.epoch != self.epoch:
             return Outcome()
         if message.verdict in (Verdict.STALE, Verdict.GAP):
@@ -90,7 +89,9 @@ class CommittingActor(OmsActor[InboxT]):
             return self.on_fenced(message.verdict)
         unreleased = self._unreleased
         while unreleased and unreleased[0][0] <= message.seq:
-            self._release(unreleased.popleft()[1])
+            _, self._handling, outcome = unreleased.popleft()
+            self._release(outcome)
+        self._handling = message
         return Outcome()
 
     def _release(self, outcome: Outcome) -> None:

@@ -161,7 +161,7 @@ class ActorSystem(ABC):
         cell = running_cell()
         if cell is None or cell.address != address:
             cell = self._find(address)
-        self.metrics.actor_failed(address if cell is None else type(cell.actor).__name__)
+        self.metrics.actor_failed("unknown" if cell is None else type(cell.actor).__name__)
         actor_failed(address, error, handling)
         with self._lifecycle:
             if cell is None or self._find(address) is not cell:

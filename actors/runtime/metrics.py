@@ -50,9 +50,10 @@ class _HandledMessages(Collector):
 
 
 class Metrics:
-    """One instance per registry, shared by everything that runs on it. Thread-safe."""
+    """One instance per registry, shared by everything that runs on it. Thread-safe. None: a registry of its own."""
 
-    def __init__(self, registry: CollectorRegistry) -> None:
+    def __init__(self, registry: CollectorRegistry | None = None) -> None:
+        registry = registry or CollectorRegistry()
         self.registry = registry
         self._lifecycle(registry)
         self._exactly_once(registry)

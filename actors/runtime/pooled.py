@@ -64,7 +64,7 @@ class PooledSystem(ActorSystem):
             queue=self._ready.put,
         )
         self.on_overdue: Callable[[Overdue], None] = _no_more_than_logged
-        """Called in the watchdog's thread, once per message that takes too long."""
+        """Called in the watchdog's thread, once per message that takes too long; must not raise."""
         self._name = name
         self._workers = [_Worker(self, number, f"{name}-worker-{number}") for number in range(workers)]
         self._timer_thread: TimerThread[Timed] = TimerThread(self.clock, self._fire, f"{name}-timers")

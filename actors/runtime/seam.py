@@ -60,8 +60,10 @@ class System(Protocol):
         ...
 
     def start(self, address: str, build: Callable[["System", str], "OmsActor[Any]"], parent: str = "") -> None:
-        """Build and start an actor under an address; one that lives there is stopped first, and its last turn is over
-        before the new one begins. `parent` is told when it fails."""
+        """Build and start an actor under an address; `parent` is told when it fails.
+
+        One that lives there is stopped first, and its last turn is over before the new one begins.
+        """
         ...
 
     def stop(self, address: str) -> None:

@@ -11,8 +11,6 @@ from collections.abc import Callable
 from random import Random
 from typing import Final, ParamSpec
 
-from prometheus_client import CollectorRegistry
-
 from actors.errors import InvariantViolated, check
 from actors.runtime.cell import Cell, in_actor
 from actors.runtime.chooser import Chooser, SeededChooser
@@ -50,7 +48,7 @@ class SimulatedSystem(ActorSystem):
         super().__init__(
             clock=self._virtual,
             random=Random(seed),  # noqa: S311 - replayable on purpose
-            metrics=metrics or Metrics(CollectorRegistry()),
+            metrics=metrics or Metrics(),
             queue=self._runnable.append,
         )
         self.after_step: Callable[[], None] = _nothing

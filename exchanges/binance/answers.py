@@ -230,11 +230,12 @@ def _cancelled(request: CancelVenueOrder, answer: HttpAnswer, symbols: SymbolBoo
 
 
 def _is_same(request: CancelVenueOrder, record: Record, order: VenueOrder) -> bool:
+    named = original_client_id(text(record, "origClientOrderId"))
     if order.symbol != request.symbol:
         return False
     if request.venue_order_id is not None:
         return order.venue_order_id == request.venue_order_id
-    return original_client_id(text(record, "origClientOrderId")) == request.client_order_id
+    return named == request.client_order_id
 
 
 def _detail(answer: HttpAnswer, error: VenueError) -> str:

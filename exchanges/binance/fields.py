@@ -48,6 +48,14 @@ def optional_text(record: Record, name: str) -> str | None:
     return text(record, name)
 
 
+def text_or_empty(record: Record, name: str) -> str:
+    """Require a string, which may be empty."""
+    value = record.get(name)
+    if not isinstance(value, str):
+        raise UnreadableError(f"{name} is not a text")
+    return value
+
+
 def integer(record: Record, name: str) -> int:
     """Require an integer number."""
     value = record.get(name)

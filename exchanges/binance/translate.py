@@ -25,6 +25,7 @@ from exchanges.binance.fields import (
     positive_amount,
     signed_amount,
     text,
+    text_or_empty,
 )
 from exchanges.binance.symbols import EXCHANGE, ORDER_TYPES, SymbolBook
 from messages.types import (
@@ -109,7 +110,7 @@ def read_order(record: Record, symbols: SymbolBook) -> VenueOrder:
         # Negative means that the venue does not know, for some old orders.
         filled_value=None if filled_value < 0 else filled_value,
         price=amount(record, "price") or None,
-        stop_price=amount_or_none(record, "stopPrice"),
+        stop_price=_stop_price(record, "stopPrice", venue_type),
         quote_size=amount_or_none(record, "origQuoteOrderQty"),
         post_only=venue_type == "LIMIT_MAKER",
         created_venue_ms=optional_integer(record, "time"),
@@ -175,7 +176,7 @@ def read_execution_report(event: Record, symbols: SymbolBook) -> tuple[VenueOrde
         symbol=symbols.canonical(text(event, "s")),
         venue_order_id=identifier(event, "i"),
         # A cancel puts its own id into `c` and moves the order's to `C`.
-        client_order_id=original_client_id(optional_text(event, "C") or text(event, "c")),
+        client_order_id=original_client_id(text_or_empty(event, "C") or text(event, "c")),
         side=_known(_SIDES, event, "S"),
         type=_known(ORDER_TYPES, event, "o"),
         time_in_force=_time_in_force(event, "f", venue_type),
@@ -185,7 +186,7 @@ def read_execution_report(event: Record, symbols: SymbolBook) -> tuple[VenueOrde
         filled_size=amount(event, "z"),
         filled_value=amount(event, "Z"),
         price=amount(event, "p") or None,
-        stop_price=amount_or_none(event, "P"),
+        stop_price=_stop_price(event, "P", venue_type),
         quote_size=amount_or_none(event, "Q"),
         post_only=venue_type == "LIMIT_MAKER",
         created_venue_ms=optional_integer(event, "O"),
@@ -256,6 +257,12 @@ def _time_in_force(record: Record, name: str, venue_type: str) -> TimeInForce:
     # The venue writes GTC on market orders, which never rest.
     found = _known(_TIMES_IN_FORCE, record, name)
     return TimeInForce.IOC if ORDER_TYPES.get(venue_type) is OrderType.MARKET else found
+
+
+def _stop_price(record: Record, name: str, venue_type: str) -> Decimal | None:
+    # Other orders show none, or zero; a stop order without one is not as documented.
+    stops = ORDER_TYPES.get(venue_type) in (OrderType.STOP_MARKET, OrderType.STOP_LIMIT)
+    return positive_amount(record, name) if stops else amount_or_none(record, name)
 
 
 def _told(reason: str | None) -> str | None:

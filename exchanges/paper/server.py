@@ -11,7 +11,7 @@ from decimal import Decimal
 from random import Random
 from typing import Any
 
-from exchanges.paper.faults import Fault, FaultPlan
+from exchanges.paper.faults import Fault
 from exchanges.paper.listener import Connection, Listener
 from exchanges.paper.market import RandomMarket
 from exchanges.paper.model import Events, PaperStatus

@@ -92,6 +92,10 @@ class Dialect(Protocol):
         """
         ...
 
+    def enforce_limits(self, *, enabled: bool) -> None:
+        """Refuse what exceeds the venue's rate limits, or only count."""
+        ...
+
     def subject(self, request: WireRequest) -> Subject:
         """Say what a request is about. Never fails; what cannot be read is about nothing."""
         ...

@@ -5,7 +5,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 
 from actors.runtime.metrics import Metrics
 
-SPECIFIED = """
+NAMES = """
 order_state_transitions_total order_lifecycle_transitions_total order_time_in_state_ms
 order_terminal_state_reached_total order_completion_by_reason order_terminal_corrections_total order_stuck_total
 order_verification_attempts_total order_verification_duration_ms order_verification_success_rate
@@ -15,7 +15,7 @@ idempotency_cache_errors manual_review_escalations order_fill_events_total order
 order_partial_fill_timeout_total order_weighted_avg_calculation_duration_ms order_fill_deduplication_hits
 order_out_of_order_fills actor_messages_total actor_failures_total actor_message_overdue dead_letters_total
 unexpected_messages_total commit_batch_size commit_duration_ms store_errors_total venue_calls_total stream_connected
-""".split()
+"""
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def metrics(registry: CollectorRegistry) -> Metrics:
 
 
 @pytest.mark.usefixtures("metrics")
-@pytest.mark.parametrize("name", SPECIFIED)
+@pytest.mark.parametrize("name", NAMES.split())
 def test_metrics_every_specified_name_is_exposed(registry: CollectorRegistry, name: str) -> None:
     exposed = {line.split()[2] for line in generate_latest(registry).decode().splitlines() if line.startswith("# TYPE")}
     assert {name, f"{name}_total"} & exposed

@@ -1,4 +1,4 @@
-"""The small parts of the runtime, each by itself: timers, directory, ids, clocks, the watchdog's detector, redaction."""
+"""The small parts of the runtime, each by itself."""
 
 import threading
 from random import Random

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 from runtime_kit import (
-    CancelTimer,
     Call,
+    CancelTimer,
     Do,
     Job,
     Note,
@@ -55,11 +55,9 @@ def test_inbox_urgent_messages_overtake_normal_ones(world: World) -> None:
 def test_depth_counts_the_normal_lane_only(world: World) -> None:
     world.probe("a")
     depths: list[int] = []
-    burst = (Job(text="j1"), Note(text="u1"), Job(text="j2"))
-    world.tell(
-        "a",
-        Do(effects=(*(Send("a", message) for message in burst), Send("a", Call(function=lambda: depths.append(world.system.depth("a")))))),
-    )
+    look = Call(function=lambda: depths.append(world.system.depth("a")))
+    burst = (Job(text="j1"), Note(text="u1"), Job(text="j2"), look)
+    world.tell("a", Do(effects=tuple(Send("a", message) for message in burst)))
     world.until_recorded("a", "j2")
     assert depths == [2]
     assert world.system.depth("nobody") == 0
@@ -130,7 +128,8 @@ def test_timer_set_again_replaces_the_former_one(world: World) -> None:
 
 
 def test_timer_cancelled_does_not_fire(world: World) -> None:
-    world.probe("a", first=(timer("k", 20, "cancelled"), CancelTimer("k"), CancelTimer("no such"), timer("end", 60, "end")))
+    first = (timer("k", 20, "cancelled"), CancelTimer("k"), CancelTimer("no such"), timer("end", 60, "end"))
+    world.probe("a", first=first)
     world.until_recorded("a", "end")
     assert world.journal.of("a") == ["started", "end"]
 
@@ -207,15 +206,12 @@ def test_events_and_replies_reach_their_callbacks(world: World) -> None:
 
 def test_sent_message_carries_id_and_cause(world: World) -> None:
     world.probe("a")
-
-
     sent = Note(text="caused")
     cause = Do(message_id="m1", correlation_id="c1", effects=(Send("a", sent),))
     world.tell("a", cause)
     world.until_recorded("a", "caused")
-    headers = [sent.message_id, sent.causation_id, sent.correlation_id]
-    assert headers[0] not in ("", "m1")
-    assert headers[1:] == ["m1", "c1"]
+    assert sent.message_id not in ("", "m1")
+    assert (sent.causation_id, sent.correlation_id) == ("m1", "c1")
 
 
 def test_in_actor_is_true_inside_a_turn_only(world: World) -> None:

@@ -93,6 +93,10 @@ class BinanceDialect:
             self.gatekeeper.admit(credential)
         return keys.as_json()
 
+    def enforce_limits(self, *, enabled: bool) -> None:
+        """Refuse what exceeds the rate limits, or only count for the headers."""
+        self.limits.enabled = enabled
+
     # ----- requests
 
     def subject(self, request: WireRequest) -> Subject:

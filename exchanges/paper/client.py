@@ -1,0 +1,274 @@
+"""For those who use paper venues: start the process and talk to a venue's control port.
+
+Blocking; for tests and drills. It knows nothing of any venue's wire protocol.
+"""
+
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Self
+
+import orjson
+import requests
+
+from exchanges.paper.faults import Fault, FaultRule
+from exchanges.paper.model import PaperStatus
+from messages.types import OrderType, Side
+
+_TIMEOUT_S = 10.0
+_STOP_S = 5.0
+
+
+class ControlError(Exception):
+    """The control port refused a command; the text says why."""
+
+
+class ControlClient:
+    """One venue's control port. Amounts are `Decimal`s going in and strings in what comes back."""
+
+    def __init__(self, control_url: str) -> None:
+        self._url = control_url
+        self._session = requests.Session()
+        # The control port is on this machine; proxy settings of the environment must not lead elsewhere.
+        self._session.trust_env = False
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._session.close()
+
+    # ----- faults
+
+    def set_faults(
+        self, *rules: FaultRule, probabilities: Mapping[Fault, float] | None = None, seed: int | None = None
+    ) -> None:
+        """Replace the fault plan; without arguments: end all faults. Seed None: the venue's own."""
+        body: dict[str, Any] = {"rules": [_rule(rule) for rule in rules], "probabilities": dict(probabilities or {})}
+        self._call("faults", body if seed is None else body | {"seed": seed})
+
+    def add_fault(self, rule: FaultRule) -> None:
+        """Add one rule to the plan in force."""
+        self._call("add-fault", _rule(rule))
+
+    def begin_outage(self, duration_ms: int | None = None) -> None:
+        """Close the venue's port and break all connections; None: until `end_outage`."""
+        self._call("outage", {} if duration_ms is None else {"durationMs": duration_ms})
+
+    def end_outage(self) -> None:
+        """Open the venue's port again."""
+        self._call("outage", {"end": True})
+
+    def restart(self, down_ms: int = 0, *, announced: bool = False) -> None:
+        """Restart the venue; its books stay."""
+        self._call("restart", {"downMs": down_ms, "announced": announced})
+
+    def lift_ban(self) -> None:
+        """End a ban that a fault began."""
+        self._call("lift-ban", {})
+
+    def set_clock_skew(self, skew_ms: int) -> None:
+        """Set how far the venue's clock is ahead."""
+        self._call("clock", {"skewMs": skew_ms})
+
+    def enforce_limits(self, *, enabled: bool) -> None:
+        """Enforce the venue's rate limits or not."""
+        self._call("limits", {"enabled": enabled})
+
+    def abort_streams(self, account: str | None = None) -> int:
+        """Break the streams of an account, None: all; returns how many."""
+        return int(self._call("streams", {"act": "abort", "account": account})["streams"])
+
+    def terminate_streams(self, account: str | None = None) -> int:
+        """End subscriptions with the venue's notice; returns how many connections were concerned."""
+        return int(self._call("streams", {"act": "terminate", "account": account})["streams"])
+
+    def silence_streams(self, duration_ms: int, account: str | None = None) -> int:
+        """Lose all frames for a while; returns how many connections are concerned."""
+        body = {"act": "silence", "durationMs": duration_ms, "account": account}
+        return int(self._call("streams", body)["streams"])
+
+    # ----- making things happen
+
+    def add_account(
+        self,
+        account: str,
+        balances: Mapping[str, Decimal] | None = None,
+        *,
+        unlimited: bool = False,
+        scripted: bool = False,
+        keys: Mapping[str, str] | None = None,
+    ) -> dict[str, str]:
+        """Open an account and return its keys: those given as `apiKey` and `apiSecret`, or keys from the seed."""
+        body = {"account": account, "unlimited": unlimited, "scripted": scripted, **(keys or {})}
+        amounts = {asset: str(amount) for asset, amount in (balances or {}).items()}
+        return dict(self._call("add-account", body | {"balances": amounts})["credentials"])
+
+    def place(
+        self,
+        account: str,
+        client_order_id: str,
+        *,
+        symbol: str,
+        side: Side,
+        size: Decimal,
+        price: Decimal | None = None,
+    ) -> dict[str, Any]:
+        """Place a limit order, or without a price a market order, past the wire; returns it."""
+        body = {
+            "account": account,
+            "clientOrderId": client_order_id,
+            "symbol": symbol,
+            "side": side,
+            "type": OrderType.MARKET if price is None else OrderType.LIMIT,
+            "size": str(size),
+        }
+        return dict(self._call("place", body if price is None else body | {"price": str(price)})["order"])
+
+    def cancel(self, order_id: int) -> dict[str, Any]:
+        """Cancel an order in its owner's name, past the wire; returns it."""
+        return dict(self._call("cancel", {"orderId": order_id})["order"])
+
+    def execute(self, order_id: int, price: Decimal | None = None, size: Decimal | None = None) -> dict[str, Any]:
+        """Fill an order against the outside; by default all that remains, at its limit price. Returns it."""
+        amounts = {name: str(value) for name, value in (("price", price), ("size", size)) if value is not None}
+        return dict(self._call("execute", {"orderId": order_id, **amounts})["order"])
+
+    def end_order(self, order_id: int, status: PaperStatus) -> dict[str, Any]:
+        """Let the venue cancel, expire or reject an order; returns it."""
+        return dict(self._call("end-order", {"orderId": order_id, "status": status})["order"])
+
+    def step_market(self, steps: int = 1) -> None:
+        """Advance the random market."""
+        self._call("market", {"steps": steps})
+
+    def run_market(self, *, running: bool) -> None:
+        """Let the random market run by itself or stop it."""
+        self._call("market", {"running": running})
+
+    # ----- the truth
+
+    def orders(self, **filters: Any) -> list[dict[str, Any]]:
+        """Return accepted orders. Filters: `account`, `symbol`, `clientOrderId`, `open`, `offset`."""
+        return list(self._call("orders", filters)["orders"])
+
+    def executions(self, **filters: Any) -> list[dict[str, Any]]:
+        """Return executions. Filters: `account`, `symbol`, `orderId`, `offset`."""
+        return list(self._call("executions", filters)["executions"])
+
+    def balances(self, account: str) -> dict[str, dict[str, str]]:
+        """Return free and locked by asset."""
+        return dict(self._call("balances", {"account": account}))
+
+    def summary(self) -> dict[str, Any]:
+        """Return counts: accepted, open, executions, duplicates, requests by kind, faults that happened."""
+        return dict(self._call("summary", {}))
+
+    def placement_requests(self, client_order_id: str) -> list[dict[str, Any]]:
+        """Return every placement request with this client order id that was read from the wire."""
+        return list(self._call("requests", {"clientOrderId": client_order_id})["requests"])
+
+    def last_requests(self, count: int = 100) -> list[dict[str, Any]]:
+        """Return the last requests that were read from the wire."""
+        return list(self._call("requests", {"count": count})["requests"])
+
+    def now_ms(self) -> int:
+        """Return the venue's time."""
+        return int(self._call("health", {})["nowMs"])
+
+    def _call(self, command: str, body: Mapping[str, Any]) -> Any:
+        response = self._session.post(f"{self._url}/{command}", data=orjson.dumps(dict(body)), timeout=_TIMEOUT_S)
+        answer = orjson.loads(response.content)
+        if not response.ok:
+            raise ControlError(answer.get("error", response.status_code))
+        return answer
+
+
+class PaperProcess:
+    """Paper venues in a child process, for the time of a `with` block. The child ends when this process does."""
+
+    def __init__(
+        self, venues: Iterable[str] = ("binance",), *, seed: int = 1, market: bool = False, rate_limits: bool = False
+    ) -> None:
+        self._arguments = ["--venues", ",".join(venues), "--seed", str(seed), "--json", "--exit-with-stdin"]
+        self._arguments += ["--market"] if market else []
+        self._arguments += ["--rate-limits"] if rate_limits else []
+        self._child: subprocess.Popen[bytes] | None = None
+        self._controls: dict[str, ControlClient] = {}
+        self.venues: dict[str, dict[str, Any]] = {}
+        """What the child announced, by venue: `restUrl`, `streamUrl`, `controlUrl`, `account`, `credentials`,
+        `symbols`."""
+
+    @property
+    def pid(self) -> int:
+        """Process id of the child."""
+        return self._running().pid
+
+    def __enter__(self) -> Self:
+        root = Path(__file__).resolve().parents[2]
+        self._child = subprocess.Popen(  # noqa: S603 - our own module
+            [sys.executable, "-m", "exchanges.paper.process", *self._arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            cwd=root,
+        )
+        line = _stream(self._child.stdout).readline()
+        if not line:
+            status = self._child.wait(_STOP_S)
+            self._close_pipes()
+            msg = f"the paper venues did not start: exit status {status}"
+            raise ControlError(msg)
+        self.venues = orjson.loads(line)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for control in self._controls.values():
+            control.close()
+        child = self._running()
+        _stream(child.stdin).close()
+        try:
+            child.wait(_STOP_S)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
+        self._close_pipes()
+
+    def control(self, venue: str = "binance") -> ControlClient:
+        """Return the client of a venue's control port; the same one each time."""
+        if venue not in self._controls:
+            self._controls[venue] = ControlClient(self.venues[venue]["controlUrl"])
+        return self._controls[venue]
+
+    def _running(self) -> subprocess.Popen[bytes]:
+        if self._child is None:
+            msg = "the paper venues are not running"
+            raise ControlError(msg)
+        return self._child
+
+    def _close_pipes(self) -> None:
+        child = self._running()
+        _stream(child.stdin).close()
+        _stream(child.stdout).close()
+
+
+def _stream(stream: IO[bytes] | None) -> IO[bytes]:
+    if stream is None:
+        msg = "the child has no pipe"
+        raise ControlError(msg)
+    return stream
+
+
+def _rule(rule: FaultRule) -> dict[str, Any]:
+    body = {
+        "fault": rule.fault,
+        "kind": rule.kind,
+        "probability": rule.probability,
+        "countMax": rule.count_max,
+        "skip": rule.skip,
+        "clientOrderId": rule.client_order_id,
+        "amountMs": rule.amount_ms,
+    }
+    return {name: value for name, value in body.items() if value is not None}

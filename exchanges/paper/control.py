@@ -1,0 +1,327 @@
+"""The control port of a paper venue: JSON over HTTP on loopback, for tests, drills and demos.
+
+It sets faults, makes things happen and tells the truth about what did. It is no part of any venue's protocol, needs no
+key, and is never reachable from outside the machine.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict
+from decimal import Decimal, InvalidOperation
+from typing import Any, TypeAlias
+
+import orjson
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from exchanges.paper.faults import Fault, FaultPlan, FaultRule, RequestKind
+from exchanges.paper.model import Execution, NewOrder, PaperOrder, PaperStatus, RequestRefused
+from exchanges.paper.server import PaperVenue
+from messages.types import OrderType, Side
+
+_Body: TypeAlias = dict[str, Any]
+_Handler: TypeAlias = Callable[[_Body], Awaitable[Any]]
+
+
+class Control:
+    """The control port's commands over one venue. Each takes a JSON object and returns one."""
+
+    def __init__(self, server: PaperVenue) -> None:
+        self._server = server
+        self._venue = server.venue
+        self._engine = server.venue.engine
+
+    def application(self) -> Starlette:
+        """Return the ASGI application: `POST /<command>` with a JSON object; 400 with `error` for what is wrong."""
+        commands: dict[str, _Handler] = {
+            "health": self.health,
+            "faults": self.faults,
+            "add-fault": self.add_fault,
+            "execute": self.execute,
+            "end-order": self.end_order,
+            "place": self.place,
+            "cancel": self.cancel,
+            "market": self.market,
+            "outage": self.outage,
+            "restart": self.restart,
+            "lift-ban": self.lift_ban,
+            "clock": self.clock,
+            "limits": self.limits,
+            "streams": self.streams,
+            "add-account": self.add_account,
+            "orders": self.orders,
+            "executions": self.executions,
+            "balances": self.balances,
+            "requests": self.requests,
+            "summary": self.summary,
+        }
+        routes = [Route(f"/{name}", _endpoint(handler), methods=["POST"]) for name, handler in commands.items()]
+        return Starlette(routes=routes)
+
+    # ----- making things happen
+
+    async def health(self, body: _Body) -> Any:
+        """Return the venue's name and clock."""
+        del body
+        return {"venue": self._venue.dialect.venue, "nowMs": self._server.now_ms()}
+
+    async def faults(self, body: _Body) -> Any:
+        """Replace the fault plan: `seed`, `probabilities` by fault, `rules`. An empty object ends all faults."""
+        probabilities = {Fault(name): float(value) for name, value in body.get("probabilities", {}).items()}
+        rules = tuple(_rule(rule) for rule in body.get("rules", ()))
+        self._venue.plan = FaultPlan(body.get("seed", self._server.seed), probabilities, rules)
+        return {}
+
+    async def add_fault(self, body: _Body) -> Any:
+        """Add one rule to the plan in force."""
+        self._venue.plan.add(_rule(body))
+        return {}
+
+    async def execute(self, body: _Body) -> Any:
+        """Fill an order against the outside: `orderId` or `account`, `symbol`, `clientOrderId`; `price`, `size`."""
+        order = self._named(body)
+        size = Decimal(body["size"]) if "size" in body else order.remaining
+        self._server.execute(order.order_id, Decimal(body["price"]) if "price" in body else _limit(order), size)
+        return {"order": _order(self._engine.order(order.order_id) or order)}
+
+    async def end_order(self, body: _Body) -> Any:
+        """Let the venue end an order as `status` CANCELLED, EXPIRED or REJECTED."""
+        order = self._named(body)
+        self._server.end(order.order_id, PaperStatus(body["status"]))
+        return {"order": _order(self._engine.order(order.order_id) or order)}
+
+    async def place(self, body: _Body) -> Any:
+        """Place an order by hand, past the wire: for counterparties and for orders that nobody announced."""
+        request = NewOrder(
+            account=body["account"],
+            client_order_id=body["clientOrderId"],
+            symbol=body["symbol"],
+            side=Side(body["side"]),
+            type=OrderType(body["type"]),
+            size=Decimal(body["size"]),
+            price=Decimal(body["price"]) if "price" in body else None,
+            venue_type=body["type"],
+        )
+        events = self._engine.place(request, self._server.now_ms())
+        self._server.publish(events)
+        refused = next((event.reason for event in events if isinstance(event, RequestRefused)), None)
+        if refused is not None:
+            raise ValueError(refused.value)
+        found = self._engine.find(request.account, request.symbol, request.client_order_id)
+        return {"order": None if found is None else _order(found)}
+
+    async def cancel(self, body: _Body) -> Any:
+        """Cancel an order in its owner's name, past the wire."""
+        order = self._named(body)
+        events = self._engine.cancel(order.account, order.order_id, self._server.now_ms(), cancel_id="by-hand")
+        self._server.publish(events)
+        return {"order": _order(self._engine.order(order.order_id) or order)}
+
+    async def market(self, body: _Body) -> Any:
+        """Advance the random market by `steps`, or let it run by itself: `running`."""
+        self._server.step_market(body.get("steps", 0))
+        self._server.market_running = body.get("running", self._server.market_running)
+        return {}
+
+    async def outage(self, body: _Body) -> Any:
+        """Close the port for `durationMs`, or until `end` is sent."""
+        if body.get("end", False):
+            await self._server.end_outage()
+        else:
+            self._server.begin_outage(body.get("durationMs"))
+        return {}
+
+    async def restart(self, body: _Body) -> Any:
+        """Restart the venue: away for `downMs`, told to the streams before when `announced`."""
+        await self._server.restart(body.get("downMs", 0), announced=body.get("announced", False))
+        return {}
+
+    async def lift_ban(self, body: _Body) -> Any:
+        """End a ban that a fault began."""
+        del body
+        self._venue.lift_ban()
+        return {}
+
+    async def clock(self, body: _Body) -> Any:
+        """Set how far the venue's clock is ahead of the machine's: `skewMs`."""
+        self._server.skew_ms = int(body["skewMs"])
+        return {}
+
+    async def limits(self, body: _Body) -> Any:
+        """Enforce the venue's rate limits or not: `enabled`."""
+        self._venue.dialect.enforce_limits(enabled=bool(body["enabled"]))
+        return {}
+
+    async def streams(self, body: _Body) -> Any:
+        """Do something to the streams of `account`, or to all: `act` is `abort`, `terminate` or `silence`."""
+        account = body.get("account")
+        streams = self._server.streams.of(account)
+        for stream in streams:
+            match body["act"]:
+                case "abort":
+                    stream.abort()
+                case "terminate":
+                    for subscribed in stream.session.accounts():
+                        stream.terminate(subscribed)
+                case "silence":
+                    stream.silence(int(body["durationMs"]))
+                case act:
+                    msg = f"unknown act {act}"
+                    raise ValueError(msg)
+        return {"streams": len(streams)}
+
+    async def add_account(self, body: _Body) -> Any:
+        """Open an account with `balances`, `unlimited`, `scripted` and keys, given or derived; return the keys."""
+        name = body["account"]
+        balances = {asset: Decimal(amount) for asset, amount in body.get("balances", {}).items()}
+        self._engine.add_account(
+            name, balances, unlimited=body.get("unlimited", False), scripted=body.get("scripted", False)
+        )
+        given: dict[str, str] = {key: body[key] for key in ("apiKey", "apiSecret") if key in body}
+        return {"credentials": self._venue.dialect.add_keys(name, self._server.seed, given or None)}
+
+    # ----- telling the truth
+
+    async def orders(self, body: _Body) -> Any:
+        """Return accepted orders: of `account`, `symbol`, `clientOrderId`, only `open` ones, from `offset` on."""
+        wanted = [
+            _order(order)
+            for order in self._engine.truth.orders.values()
+            if body.get("account") in (None, order.account)
+            and body.get("symbol") in (None, order.symbol)
+            and body.get("clientOrderId") in (None, order.client_order_id, order.first_client_order_id)
+            and (order.is_open or not body.get("open", False))
+        ]
+        return {"orders": wanted[body.get("offset", 0) :]}
+
+    async def executions(self, body: _Body) -> Any:
+        """Return executions: of `account`, `symbol`, `orderId`, from `offset` on."""
+        wanted = [
+            _execution(execution)
+            for execution in self._engine.truth.executions
+            if body.get("account") in (None, execution.account)
+            and body.get("symbol") in (None, execution.symbol)
+            and body.get("orderId") in (None, execution.order_id)
+        ]
+        return {"executions": wanted[body.get("offset", 0) :]}
+
+    async def balances(self, body: _Body) -> Any:
+        """Return an account's balances by asset."""
+        found = self._engine.balances(body["account"])
+        return {asset: {"free": str(free), "locked": str(locked)} for asset, (free, locked) in found.items()}
+
+    async def requests(self, body: _Body) -> Any:
+        """Return the placement requests of `clientOrderId`, or the last `count` requests."""
+        log = self._venue.log
+        by_order = "clientOrderId" in body
+        entries = log.placements(body["clientOrderId"]) if by_order else log.last(body.get("count", 100))
+        return {"requests": [asdict(entry) for entry in entries]}
+
+    async def summary(self, body: _Body) -> Any:
+        """Return the counts that auditors compare with."""
+        del body
+        truth, log = self._engine.truth, self._venue.log
+        duplicates = [
+            {"account": account, "clientOrderId": client_id, "orderIds": list(ids)}
+            for (account, client_id), ids in truth.duplicates().items()
+        ]
+        return {
+            "accepted": truth.accepted_count,
+            "open": sum(order.is_open for order in truth.orders.values()),
+            "executions": len(truth.executions),
+            "duplicates": duplicates,
+            "requests": dict(log.received),
+            "statuses": dict(log.statuses),
+            "requestsDuringBan": log.during_ban,
+            "repeatedPlacements": log.repeated_placements(),
+            "faults": {fault: count for fault, count in self._venue.plan.hits.items() if count},
+            "streams": len(self._server.streams.of(None)),
+            "open_for_connections": self._server.listener.is_open,
+        }
+
+    def _named(self, body: _Body) -> PaperOrder:
+        if "orderId" in body:
+            order = self._engine.order(int(body["orderId"]))
+        else:
+            order = self._engine.find(body["account"], body["symbol"], body["clientOrderId"])
+        if order is None:
+            msg = "no such order"
+            raise ValueError(msg)
+        return order
+
+
+def _endpoint(handler: _Handler) -> Callable[[Request], Awaitable[Response]]:
+    async def endpoint(request: Request) -> Response:
+        try:
+            raw = await request.body()
+            return _json(await handler(orjson.loads(raw) if raw else {}))
+        except (ValueError, TypeError, InvalidOperation) as error:
+            return _json({"error": str(error)}, 400)
+        except KeyError as error:
+            return _json({"error": f"missing or unknown: {error}"}, 400)
+
+    return endpoint
+
+
+def _json(body: Any, status: int = 200) -> Response:
+    content = orjson.dumps(body, default=str, option=orjson.OPT_NON_STR_KEYS)
+    return Response(content, status, media_type="application/json")
+
+
+def _rule(body: _Body) -> FaultRule:
+    kind = body.get("kind")
+    return FaultRule(
+        fault=Fault(body["fault"]),
+        kind=None if kind is None else RequestKind(kind),
+        probability=float(body.get("probability", 1)),
+        count_max=body.get("countMax"),
+        skip=body.get("skip", 0),
+        client_order_id=body.get("clientOrderId"),
+        amount_ms=body.get("amountMs"),
+    )
+
+
+def _limit(order: PaperOrder) -> Decimal:
+    if order.price is None:
+        msg = "a price is needed: the order has no limit"
+        raise ValueError(msg)
+    return order.price
+
+
+def _order(order: PaperOrder) -> _Body:
+    return {
+        "orderId": order.order_id,
+        "clientOrderId": order.client_order_id,
+        "firstClientOrderId": order.first_client_order_id,
+        "account": order.account,
+        "symbol": order.symbol,
+        "side": order.side,
+        "type": order.type,
+        "timeInForce": order.time_in_force,
+        "size": str(order.size),
+        "price": None if order.price is None else str(order.price),
+        "status": order.status,
+        "endReason": order.end_reason,
+        "filledSize": str(order.filled_size),
+        "filledValue": str(order.filled_value),
+        "createdMs": order.created_ms,
+        "updatedMs": order.updated_ms,
+    }
+
+
+def _execution(execution: Execution) -> _Body:
+    return {
+        "tradeId": execution.trade_id,
+        "orderId": execution.order_id,
+        "clientOrderId": execution.client_order_id,
+        "account": execution.account,
+        "symbol": execution.symbol,
+        "side": execution.side,
+        "price": str(execution.price),
+        "size": str(execution.size),
+        "fee": str(execution.fee),
+        "feeCurrency": execution.fee_currency,
+        "liquidity": execution.liquidity,
+        "atMs": execution.at_ms,
+    }

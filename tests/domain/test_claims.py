@@ -1,0 +1,166 @@
+"""What a venue says, merged: money first, ends believed last, nothing backwards, nothing hidden."""
+
+from decimal import Decimal
+from itertools import permutations
+
+import pytest
+
+from actors.domain.claims import absorb
+from actors.domain.lifecycle import evolve
+from messages import (
+    Attempt,
+    AttemptOutcome,
+    CompletionReason,
+    Evidence,
+    Fill,
+    InitiatedBy,
+    Order,
+    OrderState,
+    PublicStatus,
+    TimeInForce,
+    Trigger,
+    VenueOrder,
+)
+from tests.factories import NOW_MS, VENUE_ORDER_ID, make
+
+TOLERANCE = Decimal("0.00000001")
+SIZE = Decimal(10)
+EVIDENCE = make(Evidence)
+
+
+def order(state: OrderState = OrderState.SUBMITTED, **changes: object) -> Order:
+    return make(Order, state=state, size=SIZE, price=Decimal(100), **changes)
+
+
+def claim(status: PublicStatus | None, filled: int = 0, **changes: object) -> VenueOrder:
+    return make(
+        VenueOrder, status=status, size=SIZE, filled_size=Decimal(filled), venue_order_id=VENUE_ORDER_ID, **changes
+    )
+
+
+def fill(number: int, size: int) -> Fill:
+    return make(
+        Fill, fill_id=str(number), size=Decimal(size), price=Decimal(100), sequence=number, venue_order_id=VENUE_ORDER_ID
+    )
+
+
+def merge(subject: Order, said: VenueOrder | None, *fills: Fill, trigger: Trigger = Trigger.API_ACKNOWLEDGED):
+    return absorb(subject, said, fills, at_ms=NOW_MS, evidence=EVIDENCE, tolerance=TOLERANCE, trigger=trigger)
+
+
+def test_open_claim_acknowledges_a_submitted_order_and_settles_its_attempt():
+    attempt = make(Attempt, outcome=AttemptOutcome.AMBIGUOUS)
+    merged = merge(order(attempts=(attempt,)), claim(PublicStatus.OPEN))
+    assert merged.order.state is OrderState.ACKNOWLEDGED
+    assert merged.order.venue_order_id == VENUE_ORDER_ID
+    assert merged.order.attempts[-1].outcome is AttemptOutcome.ACCEPTED
+    assert [step.trigger for step in merged.transitions] == [Trigger.API_ACKNOWLEDGED]
+
+
+def test_fill_before_the_acknowledgement_fills_at_once():
+    merged = merge(order(), claim(PublicStatus.FILLED, 10), fill(1, 10))
+    assert merged.order.state is OrderState.FILLED
+    assert merged.order.completion is CompletionReason.FULLY_FILLED
+    assert merged.missing == 0
+    late = merge(merged.order, claim(PublicStatus.OPEN))
+    assert late.order is merged.order
+    assert late.stale
+
+
+@pytest.mark.parametrize("status", [PublicStatus.CANCELLED, PublicStatus.EXPIRED, PublicStatus.FILLED])
+def test_end_with_missing_executions_is_not_believed_yet(status):
+    merged = merge(order(OrderState.ACKNOWLEDGED), claim(status, 4))
+    assert merged.order.state is OrderState.ACKNOWLEDGED
+    assert merged.missing == 4
+
+
+def test_end_is_believed_once_the_executions_are_booked():
+    merged = merge(order(OrderState.ACKNOWLEDGED), claim(PublicStatus.CANCELLED, 4), fill(1, 3), fill(2, 1))
+    assert merged.order.state is OrderState.CANCELLED
+    assert merged.order.filled_size == 4
+    assert merged.order.cancelled_by is InitiatedBy.VENUE
+    assert merged.transitions[-1].evidence is EVIDENCE
+
+
+@pytest.mark.parametrize("sizes", [(10,), (4, 6), (1, 2, 7)])
+@pytest.mark.parametrize("cancel_first", [True, False])
+def test_fill_and_cancel_crossing_end_the_same_in_any_order(sizes, cancel_first):
+    fills = [fill(number, size) for number, size in enumerate(sizes, start=1)]
+    for arrival in permutations(fills):
+        subject = order(OrderState.ACKNOWLEDGED, cancel_pending=True, cancelled_by=InitiatedBy.USER)
+        said = claim(PublicStatus.FILLED, 10)
+        if cancel_first:
+            subject = merge(subject, claim(PublicStatus.CANCELLED, 10)).order
+            assert subject.state is OrderState.ACKNOWLEDGED
+        for each in arrival:
+            subject = merge(subject, None, each).order
+        subject = merge(subject, said).order
+        assert subject.state is OrderState.FILLED
+        assert subject.filled_size == SIZE
+        assert not subject.cancel_pending
+
+
+def test_fill_after_a_cancel_corrects_it_when_complete():
+    cancelled = merge(order(OrderState.ACKNOWLEDGED), claim(PublicStatus.CANCELLED)).order
+    part = merge(cancelled, None, fill(1, 4))
+    assert part.order.state is OrderState.CANCELLED
+    assert part.order.filled_size == 4
+    assert part.corrections == 1
+    whole = merge(part.order, None, fill(2, 6))
+    assert whole.order.state is OrderState.FILLED
+    assert whole.transitions[-1].trigger is Trigger.VENUE_CORRECTION
+
+
+@pytest.mark.parametrize("dead", [OrderState.FAILED, OrderState.REJECTED])
+def test_working_claim_reopens_an_order_held_for_dead(dead):
+    merged = merge(order(dead), claim(PublicStatus.OPEN))
+    assert merged.order.state is OrderState.ACKNOWLEDGED
+    assert merged.reopened
+    assert merged.order.completion is None
+
+
+@pytest.mark.parametrize("ended", [OrderState.FILLED, OrderState.CANCELLED, OrderState.EXPIRED])
+def test_working_claim_never_reopens_an_order_that_ended_at_the_venue(ended):
+    subject = order(ended)
+    merged = merge(subject, claim(PublicStatus.OPEN))
+    assert merged.order.state is ended
+    assert merged.stale
+
+
+def test_second_venue_order_under_one_client_id_is_never_merged():
+    subject = order(OrderState.ACKNOWLEDGED, venue_order_id="another")
+    merged = merge(subject, claim(PublicStatus.FILLED, 10), fill(1, 10))
+    assert merged.twin
+    assert merged.order is subject
+    assert merged.fills == []
+
+
+def test_unknown_status_changes_nothing_and_says_so():
+    merged = merge(order(OrderState.ACKNOWLEDGED), claim(None))
+    assert merged.order.state is OrderState.ACKNOWLEDGED
+    assert merged.unknown_status
+
+
+def test_end_claimed_for_an_order_proven_absent_is_a_contradiction():
+    merged = merge(order(OrderState.FAILED), claim(PublicStatus.EXPIRED))
+    assert merged.contradiction
+    assert merged.order.state is OrderState.FAILED
+
+
+def test_cancel_by_our_own_timer_is_an_expiry():
+    subject = order(
+        OrderState.ACKNOWLEDGED,
+        time_in_force=TimeInForce.GTT,
+        expires_at_ms=NOW_MS - 1,
+        cancel_pending=True,
+        cancelled_by=InitiatedBy.SYSTEM,
+    )
+    merged = merge(subject, claim(PublicStatus.CANCELLED))
+    assert merged.order.state is OrderState.EXPIRED
+
+
+def test_quote_sized_order_takes_its_size_from_the_venue_and_fills():
+    subject = evolve(order(quote_size=Decimal(1000)), size=Decimal(0))
+    merged = merge(subject, claim(PublicStatus.FILLED, 10), fill(1, 10))
+    assert merged.order.state is OrderState.FILLED
+    assert merged.order.size == SIZE

@@ -1,0 +1,118 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exchanges.throttle import CANCEL_HEAD_START_MS, Budget, CallKind, Throttle
+
+MINUTE = 60_000
+WEIGHT = Budget(name="weight-60000", unit="weight", limit=100, window_ms=MINUTE)
+ORDERS = Budget(name="orders-10000", unit="orders", limit=10, window_ms=10_000)
+ONE = {"weight": 1, "orders": 1}
+
+
+def throttle(*budgets: Budget) -> Throttle:
+    made = Throttle()
+    made.learn(budgets)
+    return made
+
+
+def test_admit_without_known_budgets_lets_through():
+    assert throttle().admit(CallKind.PLACE, 1000, ONE) == 0
+
+
+def test_admit_over_budget_waits_until_the_window_ends():
+    made = throttle(WEIGHT)
+    assert made.admit(CallKind.READ, 120_000, {"weight": 90}) == 0
+    assert made.admit(CallKind.READ, 130_000, {"weight": 1}) == 50_000
+    assert made.admit(CallKind.READ, 180_000, {"weight": 1}) == MINUTE, "what is in flight still counts"
+    made.settle({"weight": 90}, sent_ms=120_000, now_ms=180_000, reported={})
+    assert made.admit(CallKind.READ, 180_000, {"weight": 1}) == 0
+
+
+def test_admit_keeps_a_share_for_cancels():
+    made = throttle(WEIGHT)
+    assert made.admit(CallKind.READ, 0, {"weight": 90}) == 0
+    assert made.admit(CallKind.PLACE, 0, ONE) > 0
+    assert made.admit(CallKind.CANCEL, 0, {"weight": 10}) == 0
+    assert made.admit(CallKind.CANCEL, 0, {"weight": 1}) > 0
+
+
+def test_windows_begin_by_the_venues_clock():
+    made = throttle(WEIGHT)
+    made.align(15_000)
+    assert made.admit(CallKind.READ, 100_000, {"weight": 90}) == 0
+    assert made.admit(CallKind.READ, 100_000, {"weight": 1}) == 5_000
+
+
+def test_reported_usage_replaces_what_was_counted():
+    made = throttle(WEIGHT)
+    made.admit(CallKind.PLACE, 0, ONE)
+    made.settle(ONE, sent_ms=0, now_ms=10, reported={"weight-60000": 95})
+    assert made.admit(CallKind.READ, 20, {"weight": 1}) > 0
+    assert made.admit(CallKind.CANCEL, 20, {"weight": 1}) == 0
+
+
+def test_orders_that_filled_give_their_count_back():
+    made = throttle(ORDERS)
+    for _ in range(9):
+        assert made.admit(CallKind.PLACE, 0, ONE) == 0
+        made.settle(ONE, sent_ms=0, now_ms=1, reported={"orders-10000": 0})
+    assert made.admit(CallKind.PLACE, 2, ONE) == 0
+
+
+def test_usage_of_an_earlier_window_is_not_carried_over():
+    made = throttle(WEIGHT)
+    made.admit(CallKind.READ, 59_999, {"weight": 1})
+    made.settle({"weight": 1}, sent_ms=59_999, now_ms=60_001, reported={"weight-60000": 99})
+    assert made.admit(CallKind.READ, 60_002, {"weight": 50}) == 0
+
+
+def test_call_without_an_answer_counts_as_spent():
+    made = throttle(WEIGHT)
+    made.admit(CallKind.READ, 0, {"weight": 90})
+    made.settle({"weight": 90}, sent_ms=0, now_ms=1, reported=None)
+    assert made.admit(CallKind.READ, 2, {"weight": 1}) > 0
+
+
+def test_ban_lets_nothing_through_and_cancels_first_afterwards():
+    made = throttle()
+    made.block(CallKind, 120_000, ban=True)
+    for kind in CallKind:
+        assert made.admit(kind, 119_999, ONE) > 0
+    assert made.reason(119_999) == "banned"
+    assert made.admit(CallKind.CANCEL, 120_000, ONE) == 0
+    assert made.admit(CallKind.PLACE, 120_000, ONE) == CANCEL_HEAD_START_MS
+    assert made.admit(CallKind.PLACE, 120_000 + CANCEL_HEAD_START_MS, ONE) == 0
+
+
+def test_shorter_block_does_not_end_a_longer_one():
+    made = throttle()
+    made.block(CallKind, 120_000, ban=True)
+    made.block([CallKind.PLACE], 1_000, ban=False)
+    assert made.admit(CallKind.CANCEL, 60_000, ONE) == 60_000
+    assert made.reason(60_000) == "banned"
+
+
+def test_order_limit_leaves_cancels_and_questions_alone():
+    made = throttle()
+    made.block([CallKind.PLACE], 10_000, ban=False)
+    assert made.admit(CallKind.PLACE, 0, ONE) > 0
+    assert made.reason(0) == "rate_limited"
+    assert made.admit(CallKind.CANCEL, 0, ONE) == 0
+    assert made.admit(CallKind.READ, 0, {"weight": 1}) == 0
+
+
+@given(st.lists(st.tuples(st.sampled_from(list(CallKind)), st.integers(0, 30_000), st.integers(1, 40)), max_size=60))
+def test_admitted_costs_never_exceed_the_budget_of_their_window(steps):
+    made = throttle(WEIGHT)
+    now_ms = 0
+    spent: dict[int, int] = {}
+    for kind, pause_ms, cost in steps:
+        now_ms += pause_ms
+        wait_ms = made.admit(kind, now_ms, {"weight": cost})
+        if wait_ms:
+            assert 0 < wait_ms <= MINUTE
+            continue
+        made.settle({"weight": cost}, sent_ms=now_ms, now_ms=now_ms, reported=None)
+        window = now_ms // MINUTE
+        spent[window] = spent.get(window, 0) + cost
+        assert spent[window] <= WEIGHT.limit

@@ -1,0 +1,417 @@
+"""One account's way to the venue in a simulated run: a `VenueGateway` whose calls take time, get lost, come twice.
+
+It keeps the promises of a real adapter and no more: exactly one report per request, nothing sent at or after its
+validity, an offset aimed low, and what is not certain reported as ambiguous. Every request that leaves is shown to a
+witness first.
+"""
+
+from collections.abc import Callable
+from decimal import Decimal
+from random import Random
+
+from actors.runtime.simulated import SimulatedSystem
+from exchanges.failures import not_processed, unanswered, unknown
+from exchanges.gateway import Capabilities
+from exchanges.paper.model import NewOrder, OrderTraded, PaperOrder, RefusalReason, RequestRefused
+from messages.commands import (
+    CancelVenueOrder,
+    FetchInstruments,
+    FetchOpenOrders,
+    FetchServerTime,
+    LookUpOrder,
+    PlaceOrder,
+    SearchOrder,
+    VenueRequest,
+)
+from messages.reports import (
+    CallReport,
+    CancelConfirmed,
+    CancelRefused,
+    InstrumentsFetched,
+    OpenOrdersFetched,
+    OrderFound,
+    OrderNotFound,
+    OrdersSearched,
+    PlaceAccepted,
+    PlaceRejected,
+    ServerTimeFetched,
+    StreamReport,
+)
+from messages.types import Evidence, EvidenceSource, FillSource, OrderType, TimeInForce
+
+from .faults import Fault, Faults
+from .stream import SimulatedStream
+from .venue import SETTLE_MS, Venue
+from .wire import EXCHANGE, evidence, instruments, new_order, venue_fill, venue_order
+
+CAPABILITIES = Capabilities(
+    venue=EXCHANGE,
+    order_types=frozenset(OrderType),
+    times_in_force=frozenset({TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK}),
+    post_only=True,
+    quote_size_market=True,
+    reduce_only=False,
+    amend="quantity down only",
+    lookup_by_client_id=True,
+    client_id_in_lists=True,
+    duplicate_client_id="refused while the first is open, accepted again afterwards",
+    validity_parameter="recvWindow",
+    settle_ms=SETTLE_MS,
+    search_sources=("openOrders", "allOrders", "myTrades"),
+    max_in_flight=16,
+)
+_CALL_TIMEOUT_MS = 3000
+_READ_WINDOW_MS = 5000
+_CLOCK_AHEAD_MAX_MS = 1000
+"""The venue refuses a timestamp this far ahead of its own clock."""
+
+Deliver = Callable[[CallReport], None]
+
+
+class _Call:
+    """One request under way: whoever reports first ends it."""
+
+    def __init__(self, gateway: "SimulatedGateway", request: VenueRequest, deliver: Deliver) -> None:
+        self.request = request
+        self.sent_ms = gateway.clock_ms()
+        self._deliver = deliver
+        self._done = False
+
+    def end(self, report: CallReport) -> None:
+        """Report, unless it was reported before."""
+        if not self._done:
+            self._done = True
+            self._deliver(report)
+
+
+class SimulatedGateway:
+    """Implements `exchanges.gateway.VenueGateway` for one process and account."""
+
+    capabilities = CAPABILITIES
+
+    def __init__(
+        self,
+        system: SimulatedSystem,
+        venue: Venue,
+        faults: Faults,
+        random: Random,
+        *,
+        account_id: str,
+        witness: Callable[[VenueRequest], None],
+    ) -> None:
+        self._system = system
+        self._venue = venue
+        self._faults = faults
+        self._random = random
+        self._account_id = account_id
+        self._witness = witness
+        self._offset_ms: int | None = None
+        self._stream: SimulatedStream | None = None
+        self.fail_next = False
+        """The next call raises, as a bug in the exchange actor's own code would."""
+
+    # ----- the port
+
+    def submit(self, request: VenueRequest, deliver: Deliver) -> None:
+        """Begin a call."""
+        if self.fail_next:
+            self.fail_next = False
+            raise RuntimeError("injected failure")
+        call = _Call(self, request, self._system.of_this_incarnation(deliver))
+        match request:
+            case PlaceOrder():
+                self._place(call, request)
+            case CancelVenueOrder():
+                self._cancel(call, request)
+            case LookUpOrder():
+                self._ask(call, request.budget_ms, lambda sent: self._looked_up(request, sent))
+            case SearchOrder():
+                self._ask(call, request.budget_ms, lambda sent: self._searched(request, sent))
+            case FetchOpenOrders():
+                self._ask(call, _CALL_TIMEOUT_MS, lambda sent: self._listed(request, sent))
+            case FetchServerTime():
+                self._ask(call, _CALL_TIMEOUT_MS, lambda _: self._told_time(request), signed=False)
+            case FetchInstruments():
+                self._ask(call, _CALL_TIMEOUT_MS, lambda _: self._told_rules(request), signed=False)
+            case _:
+                call.end(unanswered(request, "not simulated"))
+
+    def venue_offset_ms(self) -> int:
+        """The last offset read, aimed low."""
+        return self._offset_ms or 0
+
+    def open_stream(self, deliver: Callable[[StreamReport], None]) -> None:
+        """Start the stream; one that runs is stopped first."""
+        self.close_stream()
+        self._stream = SimulatedStream(
+            self._system, self._venue, self._faults, self._random, account_id=self._account_id, deliver=deliver
+        )
+
+    def close_stream(self) -> None:
+        """Stop the stream."""
+        if self._stream is not None:
+            self._stream.stop()
+            self._stream = None
+
+    def clock_ms(self) -> int:
+        """Our wall clock."""
+        return self._system.clock.now_ms()
+
+    # ----- placements
+
+    def _place(self, call: _Call, request: PlaceOrder) -> None:
+        stamp_ms = self._stamp_ms()
+        source = EvidenceSource.LOCAL
+        if stamp_ms >= request.valid_until_venue_ms:
+            self._soon(call, lambda: not_processed(request, "validity_passed", self._proof(call, source, "never sent")))
+            return
+        self._witness(request)
+        if self._venue.is_down() or self._faults.strikes(Fault.REFUSED):
+            self._soon(call, lambda: not_processed(request, "connection_refused", self._proof(call, source, "refused")))
+        elif self._faults.strikes(Fault.RATE_LIMITED):
+            wait_ms = self._random.choice((0, 1000, 4000))
+            proof = EvidenceSource.PLACE_ANSWER
+            self._soon(
+                call,
+                lambda: not_processed(request, "rate_limited", self._proof(call, proof, "429"), retry_after_ms=wait_ms),
+            )
+        elif self._faults.strikes(Fault.LOST_BEFORE):
+            self._soon(call, lambda: self._unknown(call, "connection_lost"))
+        elif self._faults.strikes(Fault.ERROR_BEFORE):
+            self._soon(call, lambda: self._unknown(call, "server_error"))
+        else:
+            self._send(call, request, stamp_ms)
+
+    def _send(self, call: _Call, request: PlaceOrder, stamp_ms: int) -> None:
+        window_ms = request.valid_until_venue_ms - stamp_ms
+        late = self._faults.strikes(Fault.LATE_REQUEST)
+        travel_ms = self._random.randint(_CALL_TIMEOUT_MS, window_ms + 2500) if late else self._random.randint(1, 60)
+        key = (request.account_id, request.client_order_id)
+        if self._accepts(stamp_ms, window_ms, at_ms=self._venue.now_ms() + travel_ms):
+            self._venue.under_way[key] += 1
+
+        def arrive() -> None:
+            in_time = self._accepts(stamp_ms, window_ms, at_ms=self._venue.now_ms())
+            if in_time:
+                self._venue.under_way[key] -= 1
+                self._arrived(call, request)
+            else:
+                self._offset_ms = None
+                proof = self._proof(call, EvidenceSource.PLACE_ANSWER, "-1021")
+                self._soon(call, lambda: not_processed(request, "clock", proof))
+
+        self._system.schedule(travel_ms, arrive)
+        self._time_out(call)
+
+    def _arrived(self, call: _Call, request: PlaceOrder) -> None:
+        events = self._venue.place(new_order(request))
+        order = self._venue.engine.find(request.account_id, request.symbol, request.client_order_id)
+        if not isinstance(events[0], RequestRefused) and order is not None and order.is_open and order.working:
+            if self._faults.strikes(Fault.TWICE):
+                events = self._venue.place(new_order(request))
+        first = events[0]
+        if isinstance(first, RequestRefused):
+            report = self._refused(call, request, first.reason)
+        else:
+            fills = tuple(
+                venue_fill(event.execution, FillSource.REST, with_client_id=True)
+                for event in events
+                if isinstance(event, OrderTraded) and order is not None and event.order.order_id == order.order_id
+            )
+            report = self._accepted(call, request, order, fills)
+        self._answer(call, report)
+
+    def _accepted(self, call: _Call, request: PlaceOrder, order: PaperOrder | None, fills: tuple) -> CallReport:
+        assert order is not None
+        return PlaceAccepted(
+            **_head(request),
+            attempt=request.attempt,
+            venue_order_id=str(order.order_id),
+            order=venue_order(order) if self._random.random() < 0.9 else None,
+            fills=fills,
+            evidence=self._proof(call, EvidenceSource.PLACE_ANSWER, "200"),
+        )
+
+    def _refused(self, call: _Call, request: PlaceOrder, reason: RefusalReason) -> CallReport:
+        proof = self._proof(call, EvidenceSource.PLACE_ANSWER, reason)
+        if reason is RefusalReason.DUPLICATE_CLIENT_ID:
+            return unknown(request, "duplicate", proof, known_to_exist=True)
+        return PlaceRejected(**_head(request), attempt=request.attempt, code="-2010", text=reason, evidence=proof)
+
+    # ----- cancels
+
+    def _cancel(self, call: _Call, request: CancelVenueOrder) -> None:
+        self._witness(request)
+        local = EvidenceSource.LOCAL
+        if self._venue.is_down() or self._faults.strikes(Fault.REFUSED):
+            self._soon(call, lambda: not_processed(request, "connection_refused", self._proof(call, local, "refused")))
+        elif self._faults.strikes(Fault.RATE_LIMITED):
+            proof = EvidenceSource.CANCEL_ANSWER
+            self._soon(call, lambda: not_processed(request, "rate_limited", self._proof(call, proof, "429")))
+        elif self._faults.strikes(Fault.LOST_BEFORE):
+            self._soon(call, lambda: self._unknown(call, "connection_lost"))
+        else:
+            stamp_ms = self._stamp_ms()
+            late = self._faults.strikes(Fault.LATE_REQUEST)
+            travel_ms = self._random.randint(_CALL_TIMEOUT_MS, 7000) if late else self._random.randint(1, 60)
+            self._system.schedule(travel_ms, lambda: self._cancel_arrived(call, request, stamp_ms))
+            self._time_out(call)
+
+    def _cancel_arrived(self, call: _Call, request: CancelVenueOrder, stamp_ms: int) -> None:
+        if not self._accepts(stamp_ms, _READ_WINDOW_MS, at_ms=self._venue.now_ms()):
+            self._offset_ms = None
+            proof = self._proof(call, EvidenceSource.CANCEL_ANSWER, "-1021")
+            self._soon(call, lambda: not_processed(request, "clock", proof))
+            return
+        order = self._find(request)
+        if order is not None and order.is_open and self._faults.strikes(Fault.FILL_DURING_CANCEL):
+            self._venue.execute(order.order_id, self._random.choice((Decimal(1), Decimal("0.5"))))
+        events = () if order is None else self._venue.cancel(request.account_id, order.order_id)
+        proof = self._proof(call, EvidenceSource.CANCEL_ANSWER, "200" if events else "-2011")
+        report: CallReport
+        if order is None or isinstance(events[0], RequestRefused):
+            report = CancelRefused(**_head(request), code="-2011", text="Unknown order sent.", evidence=proof)
+        else:
+            ended = self._venue.engine.truth.orders[order.order_id]
+            report = CancelConfirmed(**_head(request), order=venue_order(ended), evidence=proof)
+        self._answer(call, report)
+
+    def _find(self, request: CancelVenueOrder | LookUpOrder) -> PaperOrder | None:
+        if request.venue_order_id is None:
+            return self._venue.engine.find(request.account_id, request.symbol, request.client_order_id)
+        order = self._venue.engine.order(int(request.venue_order_id))
+        return order if order is not None and order.account == request.account_id else None
+
+    # ----- questions
+
+    def _ask(
+        self, call: _Call, budget_ms: int, answer: Callable[[int], CallReport], *, signed: bool = True
+    ) -> None:
+        request = call.request
+        assert not isinstance(request, PlaceOrder | CancelVenueOrder)
+        stamp_ms = self._stamp_ms() if signed else 0
+        if self._venue.is_down():
+            self._soon(call, lambda: unanswered(request, "connection_refused"))
+            return
+        if self._faults.strikes(Fault.READ_FAILS):
+            reason, wait_ms = self._random.choice((("timeout", 0), ("server_error", 0), ("rate_limited", 1000)))
+            delay_ms = budget_ms if reason == "timeout" else self._random.randint(1, budget_ms)
+            failed = unanswered(request, reason, retry_after_ms=wait_ms)
+            self._system.schedule(delay_ms, lambda: call.end(failed))
+            return
+
+        def arrive() -> None:
+            if signed and not self._accepts(stamp_ms, _READ_WINDOW_MS, at_ms=self._venue.now_ms()):
+                self._offset_ms = None
+                report: CallReport = unanswered(request, "clock")
+            else:
+                report = answer(stamp_ms)
+            self._soon(call, lambda: report)
+
+        self._system.schedule(self._random.randint(1, 60), arrive)
+
+    def _looked_up(self, request: LookUpOrder, sent_ms: int) -> CallReport:
+        at_ms = self._venue.now_ms() - self._venue.lag_ms(Fault.STALE_READ)
+        found = self._find(request)
+        order = None if found is None else self._venue.as_of(found.order_id, at_ms)
+        proof = self._proof_of_read("order")
+        if order is None:
+            return OrderNotFound(**_head(request), asked_venue_ms=sent_ms, evidence=proof)
+        trades_at_ms = self._venue.now_ms() - self._venue.lag_ms(Fault.STALE_READ)
+        trades = self._venue.trades_as_of(request.account_id, request.symbol, trades_at_ms)
+        own = [each for each in trades if each.order_id == order.order_id] if order.filled_size else []
+        return OrderFound(
+            **_head(request),
+            order=venue_order(order),
+            fills=tuple(venue_fill(each, FillSource.REST, with_client_id=False) for each in own),
+            fills_complete=sum(each.size for each in own) >= order.filled_size,
+            asked_venue_ms=sent_ms,
+            evidence=proof,
+        )
+
+    def _searched(self, request: SearchOrder, sent_ms: int) -> CallReport:
+        venue, account = self._venue, request.account_id
+        open_at, all_at, trades_at = (venue.now_ms() - venue.lag_ms(Fault.STALE_READ) for _ in range(3))
+        opened = [each for each in venue.orders_as_of(account, request.symbol, open_at) if each.is_open]
+        listed = venue.orders_as_of(account, request.symbol, all_at)
+        period = range(request.from_venue_ms, request.to_venue_ms + 1)
+        latest: dict[int, PaperOrder] = {}
+        for order in [*opened, *(each for each in listed if each.created_ms in period)]:
+            known = latest.get(order.order_id)
+            if known is None or (order.is_open, -order.filled_size) < (known.is_open, -known.filled_size):
+                latest[order.order_id] = order
+        trades = venue.trades_as_of(account, request.symbol, trades_at)
+        return OrdersSearched(
+            **_head(request),
+            orders=tuple(venue_order(order) for order in latest.values()),
+            fills=tuple(
+                venue_fill(each, FillSource.REST, with_client_id=False) for each in trades if each.at_ms in period
+            ),
+            sources=CAPABILITIES.search_sources,
+            asked_venue_ms=sent_ms,
+            evidence=self._proof_of_read("search"),
+        )
+
+    def _listed(self, request: FetchOpenOrders, sent_ms: int) -> CallReport:
+        at_ms = self._venue.now_ms() - self._venue.lag_ms(Fault.STALE_LIST)
+        orders = self._venue.orders_as_of(request.account_id, request.symbol, at_ms)
+        return OpenOrdersFetched(
+            **_head(request),
+            symbol=request.symbol,
+            orders=tuple(venue_order(order) for order in orders if order.is_open),
+            asked_venue_ms=sent_ms,
+            evidence=self._proof_of_read("openOrders"),
+        )
+
+    def _told_time(self, request: FetchServerTime) -> CallReport:
+        # As a real client reads it: the venue's clock, then some way back, so that it is never ahead.
+        self._offset_ms = self._venue.now_ms() - self._random.randint(0, 60) - self.clock_ms()
+        return ServerTimeFetched(**_head(request), offset_ms=self._offset_ms, error_ms=30, received_ms=self.clock_ms())
+
+    def _told_rules(self, request: FetchInstruments) -> CallReport:
+        rules = instruments(self._venue.engine.instruments.values(), self.clock_ms())
+        return InstrumentsFetched(**_head(request), instruments=rules)
+
+    # ----- parts
+
+    def _stamp_ms(self) -> int:
+        if self._offset_ms is None:
+            self._offset_ms = self._venue.now_ms() - self._random.randint(0, 60) - self.clock_ms()
+        return self.clock_ms() + self._offset_ms
+
+    def _accepts(self, stamp_ms: int, window_ms: int, *, at_ms: int) -> bool:
+        return stamp_ms < at_ms + _CLOCK_AHEAD_MAX_MS and at_ms - stamp_ms <= window_ms
+
+    def _answer(self, call: _Call, report: CallReport) -> None:
+        if self._faults.strikes(Fault.LOST_AFTER):
+            self._soon(call, lambda: self._unknown(call, "connection_lost"))
+        elif self._faults.strikes(Fault.ERROR_AFTER):
+            self._soon(call, lambda: self._unknown(call, self._random.choice(("server_error", "status_unknown"))))
+        elif self._faults.strikes(Fault.UNREADABLE):
+            named = isinstance(report, PlaceAccepted) and self._random.random() < 0.5
+            venue_order_id = report.venue_order_id if named and isinstance(report, PlaceAccepted) else None
+            self._soon(call, lambda: self._unknown(call, "unreadable", venue_order_id=venue_order_id))
+        else:
+            late = self._faults.strikes(Fault.LATE_ANSWER)
+            self._soon(call, lambda: report, _CALL_TIMEOUT_MS + 500 if late else self._random.randint(1, 60))
+
+    def _unknown(self, call: _Call, reason: str, *, venue_order_id: str | None = None) -> CallReport:
+        proof = self._proof(call, EvidenceSource.PLACE_ANSWER, reason)
+        return unknown(call.request, reason, proof, venue_order_id=venue_order_id)
+
+    def _time_out(self, call: _Call) -> None:
+        self._system.schedule(_CALL_TIMEOUT_MS, lambda: call.end(self._unknown(call, "timeout")))
+
+    def _soon(self, call: _Call, report: Callable[[], CallReport], delay_ms: int | None = None) -> None:
+        delay = self._random.randint(1, 60) if delay_ms is None else delay_ms
+        self._system.schedule(delay, lambda: call.end(report()))
+
+    def _proof(self, call: _Call, source: EvidenceSource, detail: str) -> Evidence:
+        return evidence(source, "order", sent_ms=call.sent_ms, received_ms=self.clock_ms(), detail=detail)
+
+    def _proof_of_read(self, endpoint: str) -> Evidence:
+        return evidence(EvidenceSource.LOOKUP, endpoint, sent_ms=None, received_ms=self.clock_ms())
+
+
+def _head(request: VenueRequest) -> dict[str, str]:
+    return {"account_id": request.account_id, "exchange": request.exchange, "order_id": request.order_id}

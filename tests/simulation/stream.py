@@ -1,0 +1,129 @@
+"""The user stream of one account in a simulated run: in order like a socket, unless a fault says otherwise."""
+
+from collections.abc import Callable
+from random import Random
+
+from actors.runtime.simulated import SimulatedSystem
+from exchanges.paper.model import OrderEvent, OrderTraded
+from messages.reports import FrameUnreadable, OrderReported, StreamConnected, StreamLost, StreamReport
+from messages.types import EvidenceSource, FillSource
+
+from .faults import Fault, Faults
+from .venue import Venue
+from .wire import EXCHANGE, evidence, venue_fill, venue_order
+
+_SILENCE_MS = 8000
+"""How long the heartbeat watch takes to call a silent stream dead."""
+
+
+class SimulatedStream:
+    """Connects, delivers, breaks, reconnects, until it is stopped."""
+
+    def __init__(
+        self,
+        system: SimulatedSystem,
+        venue: Venue,
+        faults: Faults,
+        random: Random,
+        *,
+        account_id: str,
+        deliver: Callable[[StreamReport], None],
+    ) -> None:
+        self._system = system
+        self._venue = venue
+        self._faults = faults
+        self._random = random
+        self._account_id = account_id
+        self._deliver = system.of_this_incarnation(deliver)
+        self._running = True
+        self._connected = False
+        self._connection = 0
+        self._silent_until_ms = 0
+        self._last_ms = 0
+        """When the frame before arrives: the next one comes no earlier."""
+        venue.listeners[account_id] = self._on_event
+        self._later(self._connect, 50)
+
+    def stop(self) -> None:
+        """Disconnect for good."""
+        self._running = False
+        self._connected = False
+
+    def _connect(self) -> None:
+        if not self._running:
+            return
+        if self._venue.is_down():
+            self._later(self._connect, 1000)
+            return
+        self._connected = True
+        self._connection += 1
+        self._report(StreamConnected(**self._head(), connection=self._connection, received_ms=self._now_ms()))
+
+    def _break(self, reason: str) -> None:
+        if not self._connected:
+            return
+        self._connected = False
+        lost = StreamLost(**self._head(), connection=self._connection, reason=reason, received_ms=self._now_ms())
+        self._report(lost)
+        self._later(self._connect, 3000)
+
+    def _on_event(self, event: OrderEvent) -> None:
+        if not self._connected or self._swallowed():
+            return
+        if self._faults.strikes(Fault.STREAM_CLOSED):
+            self._break("connection closed")
+            return
+        delay = self._random.randint(300, 2500) if self._faults.strikes(Fault.FRAME_DELAY) else self._random.randint(1, 15)
+        overtaken = self._faults.strikes(Fault.FRAME_REORDER)
+        report = self._frame(event)
+        self._report(report, delay + (400 if overtaken else 0), in_order=not overtaken)
+        if self._faults.strikes(Fault.FRAME_DUPLICATE):
+            self._report(report, delay + self._random.randint(1, 2000), in_order=False)
+
+    def _swallowed(self) -> bool:
+        if self._system.clock.monotonic_ms() < self._silent_until_ms:
+            return True
+        if self._faults.strikes(Fault.STREAM_SILENT):
+            silence = self._random.randint(1000, 15_000)
+            self._silent_until_ms = self._system.clock.monotonic_ms() + silence
+            if silence > _SILENCE_MS:
+                connection = self._connection
+                self._system.schedule(_SILENCE_MS, lambda: self._break_if(connection))
+            return True
+        return self._faults.strikes(Fault.FRAME_DROP)
+
+    def _break_if(self, connection: int) -> None:
+        if self._connection == connection:
+            self._silent_until_ms = 0
+            self._break("silent")
+
+    def _frame(self, event: OrderEvent) -> StreamReport:
+        if self._faults.strikes(Fault.FRAME_UNREADABLE):
+            return FrameUnreadable(**self._head(), reason="not JSON", body_sha256="0" * 64, received_ms=self._now_ms())
+        fill = None
+        if isinstance(event, OrderTraded):
+            fill = venue_fill(event.execution, FillSource.STREAM, with_client_id=True)
+        unknown = fill is None and self._faults.strikes(Fault.UNKNOWN_STATUS)
+        return OrderReported(
+            **self._head(),
+            order=venue_order(event.order, unknown_status=unknown),
+            fill=fill,
+            evidence=evidence(EvidenceSource.STREAM, "executionReport", sent_ms=None, received_ms=self._now_ms()),
+        )
+
+    def _report(self, report: StreamReport, delay_ms: int = 0, *, in_order: bool = True) -> None:
+        now_ms = self._system.clock.monotonic_ms()
+        due_ms = now_ms + delay_ms
+        if in_order:
+            due_ms = max(due_ms, self._last_ms)
+            self._last_ms = due_ms
+        self._system.schedule(due_ms - now_ms, lambda: self._deliver(report))
+
+    def _head(self) -> dict[str, str]:
+        return {"account_id": self._account_id, "exchange": EXCHANGE}
+
+    def _now_ms(self) -> int:
+        return self._system.clock.now_ms()
+
+    def _later(self, act: Callable[[], None], within_ms: int) -> None:
+        self._system.schedule(self._random.randint(1, within_ms), act)

@@ -1,0 +1,174 @@
+"""The venue in a simulated run: the paper engine on the venue's own clock, its past, its streams and its whims.
+
+It outlives every crash of ours. Gateways bring requests, streams carry its events away, and the auditor reads
+`engine.truth`, which is what really happened.
+"""
+
+from bisect import bisect_right
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from decimal import Decimal
+from itertools import count
+from random import Random
+
+from actors.runtime.simulated import START_MS, SimulatedSystem
+from exchanges.paper.catalogue import default_instruments
+from exchanges.paper.engine import Engine
+from exchanges.paper.model import Events, Execution, NewOrder, OrderEvent, PaperOrder, PaperStatus
+from messages.types import OrderType, Side
+
+from .faults import Fault, Faults
+
+SETTLE_MS = 3000
+"""How long a read may lag behind; the product is configured with the same figure."""
+SYMBOLS = ("BTC-USDT", "ETH-USDT")
+CROWD = "crowd"
+_WHIMS = {
+    Fault.VENUE_CANCEL: PaperStatus.CANCELLED,
+    Fault.VENUE_EXPIRE: PaperStatus.EXPIRED,
+    Fault.VENUE_REJECT: PaperStatus.REJECTED,
+}
+
+
+class Venue:
+    """One venue with the accounts given and a crowd that trades against them."""
+
+    def __init__(self, system: SimulatedSystem, faults: Faults, random: Random, accounts: tuple[str, ...]) -> None:
+        self._system = system
+        self._faults = faults
+        self._random = random
+        self._offset_ms = random.randint(-20_000, 20_000)
+        self._history: dict[int, list[tuple[int, PaperOrder]]] = defaultdict(list)
+        self.engine = Engine(default_instruments()[: len(SYMBOLS)])
+        self.listeners: dict[str, Callable[[OrderEvent], None]] = {}
+        """Per account: where its stream is fed."""
+        self.under_way: Counter[tuple[str, str]] = Counter()
+        """Placements on their way here that would still be accepted, by account and client order id."""
+        self.down_until_ms = 0
+        self._crowd_orders = count(1)
+        for account in accounts:
+            self.engine.add_account(account, unlimited=True)
+        self.engine.add_account(CROWD, unlimited=True, audited=False)
+
+    def now_ms(self) -> int:
+        """The venue's clock: never set, and apart from ours by a constant while ours is not set either."""
+        return START_MS + self._offset_ms + self._system.clock.monotonic_ms()
+
+    def is_down(self) -> bool:
+        """Whether the venue refuses connections at present."""
+        return self._system.clock.monotonic_ms() < self.down_until_ms
+
+    # ----- requests
+
+    def place(self, order: NewOrder) -> Events:
+        """Place an order for an account; the venue may later end it by itself."""
+        events = self._published(self.engine.place(order, self.now_ms()))
+        accepted = self.engine.find(order.account, order.symbol, order.client_order_id)
+        if accepted is not None and accepted.is_open:
+            self._be_moody(accepted)
+        return events
+
+    def cancel(self, account: str, order_id: int) -> Events:
+        """Cancel an order of an account."""
+        return self._published(self.engine.cancel(account, order_id, self.now_ms()))
+
+    def execute(self, order_id: int, share: Decimal) -> None:
+        """Let a resting order execute against the outside world, if it still can: this share of what remains."""
+        order = self.engine.order(order_id)
+        if order is None or not order.is_open or not order.working or order.price is None:
+            return
+        step = self.engine.instruments[order.symbol].step_size
+        size = max(step, order.remaining * share // step * step)
+        self._published(self.engine.execute(order_id, order.price, min(size, order.remaining), self.now_ms()))
+
+    def end(self, order_id: int, status: PaperStatus) -> None:
+        """Let the venue end an order by itself."""
+        self._published(self.engine.end(order_id, status, self.now_ms()))
+
+    # ----- the market
+
+    def make_market(self) -> None:
+        """Quote both sides of every symbol once."""
+        for symbol in SYMBOLS:
+            last = self.engine.last_price(symbol)
+            tick = self.engine.instruments[symbol].tick_size
+            for level in range(1, 4):
+                for side, sign in ((Side.BUY, -1), (Side.SELL, 1)):
+                    price = last + sign * (last * level / 1000).quantize(tick)
+                    self._crowd_order(symbol, side, price, Decimal("0.05") * level)
+
+    def move_market(self) -> None:
+        """The crowd takes from one side, sometimes enough to meet resting orders of ours, and quotes again."""
+        symbol = self._random.choice(SYMBOLS)
+        side = self._random.choice(list(Side))
+        best = self.engine.best(symbol, Side.SELL if side is Side.BUY else Side.BUY)
+        if best is not None:
+            reach = self._random.choice((0, 0, 1, 3))
+            tick = self.engine.instruments[symbol].tick_size
+            price = best + (1 if side is Side.BUY else -1) * (best * reach / 1000).quantize(tick)
+            self._crowd_order(symbol, side, price, Decimal(self._random.randint(1, 40)) / 100)
+        if self._random.random() < 0.5:
+            self.make_market()
+
+    def fill_something(self) -> None:
+        """One of the accounts' resting orders executes, in part or whole."""
+        resting = [order for name in self.listeners for order in self.engine.open_orders(name) if order.working]
+        if resting:
+            self.execute(self._random.choice(resting).order_id, self._random.choice((Decimal(1), Decimal("0.3"))))
+
+    # ----- the past
+
+    def as_of(self, order_id: int, at_ms: int) -> PaperOrder | None:
+        """An order as it was at a time of this venue; None when it was not there yet."""
+        past = self._history.get(order_id, [])
+        index = bisect_right(past, at_ms, key=lambda entry: entry[0])
+        return past[index - 1][1] if index else None
+
+    def orders_as_of(self, account: str, symbol: str | None, at_ms: int) -> list[PaperOrder]:
+        """All orders of an account as they were at a time."""
+        symbols = SYMBOLS if symbol is None else (symbol,)
+        found = [self.as_of(o.order_id, at_ms) for each in symbols for o in self.engine.orders_of(account, each)]
+        return [order for order in found if order is not None]
+
+    def trades_as_of(self, account: str, symbol: str, at_ms: int) -> list[Execution]:
+        """All executions of an account in a symbol up to a time."""
+        return [each for each in self.engine.executions_of(account, symbol) if each.at_ms <= at_ms]
+
+    def lag_ms(self, fault: Fault) -> int:
+        """How far a read looks into the past: 0, or less than the settle time."""
+        return self._random.randint(1, SETTLE_MS - 1) if self._faults.strikes(fault) else 0
+
+    # ----- parts
+
+    def _published(self, events: Events) -> Events:
+        now_ms = self.now_ms()
+        for event in events:
+            if isinstance(event, OrderEvent) and event.account != CROWD:
+                self._history[event.order.order_id].append((now_ms, event.order))
+                listener = self.listeners.get(event.account)
+                if listener is not None:
+                    listener(event)
+        return events
+
+    def _be_moody(self, order: PaperOrder) -> None:
+        for fault, status in _WHIMS.items():
+            if self._faults.strikes(fault):
+                self._later(lambda status=status: self.end(order.order_id, status), 3000)
+        if self._faults.strikes(Fault.FILL_BEFORE_ACK):
+            share = self._random.choice((Decimal(1), Decimal("0.5")))
+            self._later(lambda: self.execute(order.order_id, share), 10)
+
+    def _later(self, act: Callable[[], None], within_ms: int) -> None:
+        self._system.schedule(self._random.randint(0, within_ms), act)
+
+    def _crowd_order(self, symbol: str, side: Side, price: Decimal, size: Decimal) -> None:
+        order = NewOrder(
+            account=CROWD,
+            client_order_id=f"crowd-{next(self._crowd_orders)}",
+            symbol=symbol,
+            side=side,
+            type=OrderType.LIMIT,
+            size=size,
+            price=price,
+        )
+        self._published(self.engine.place(order, self.now_ms()))

@@ -1,0 +1,119 @@
+"""The paper engine's values as the venue-neutral claims that an adapter would read off the wire."""
+
+from collections.abc import Iterable
+
+from exchanges.paper.model import EndReason, Execution, NewOrder, PaperInstrument, PaperOrder, PaperStatus
+from messages.commands import PlaceOrder
+from messages.types import (
+    Evidence,
+    EvidenceSource,
+    FillSource,
+    Instrument,
+    OrderType,
+    PublicStatus,
+    TimeInForce,
+    VenueFill,
+    VenueOrder,
+)
+
+EXCHANGE = "binance"
+
+_STATUS = {
+    PaperStatus.OPEN: (PublicStatus.OPEN, "NEW"),
+    PaperStatus.FILLED: (PublicStatus.FILLED, "FILLED"),
+    PaperStatus.CANCELLED: (PublicStatus.CANCELLED, "CANCELED"),
+    PaperStatus.EXPIRED: (PublicStatus.EXPIRED, "EXPIRED"),
+    PaperStatus.REJECTED: (PublicStatus.FAILED, "REJECTED"),
+}
+
+
+def venue_order(order: PaperOrder, *, unknown_status: bool = False) -> VenueOrder:
+    """An order as a list, a look-up or an answer shows it."""
+    status, word = _STATUS[order.status]
+    return VenueOrder(
+        exchange=EXCHANGE,
+        symbol=order.symbol,
+        venue_order_id=str(order.order_id),
+        client_order_id=order.client_order_id,
+        side=order.side,
+        type=order.type,
+        time_in_force=TimeInForce.IOC if order.type is OrderType.MARKET else order.time_in_force,
+        status=None if unknown_status else status,
+        venue_status="SOMETHING_NEW" if unknown_status else word,
+        size=order.size,
+        filled_size=order.filled_size,
+        filled_value=order.filled_value,
+        price=order.price,
+        stop_price=order.stop_price,
+        quote_size=order.quote_size,
+        post_only=order.post_only,
+        created_venue_ms=order.created_ms,
+        updated_venue_ms=order.updated_ms,
+        reason="" if order.end_reason in (EndReason.NONE, EndReason.FILLED, EndReason.USER) else str(order.end_reason),
+    )
+
+
+def venue_fill(execution: Execution, source: FillSource, *, with_client_id: bool) -> VenueFill:
+    """An execution as the stream (with the client id) or the list of trades (without) shows it."""
+    return VenueFill(
+        exchange=EXCHANGE,
+        symbol=execution.symbol,
+        fill_id=str(execution.trade_id),
+        venue_order_id=str(execution.order_id),
+        client_order_id=execution.client_order_id if with_client_id else None,
+        side=execution.side,
+        price=execution.price,
+        size=execution.size,
+        fee=execution.fee,
+        fee_currency=execution.fee_currency,
+        liquidity=execution.liquidity,
+        venue_time_ms=execution.at_ms,
+        source=source,
+    )
+
+
+def new_order(request: PlaceOrder) -> NewOrder:
+    """A placement as this venue understands it: it has no good-till-time orders."""
+    gtt = request.time_in_force is TimeInForce.GTT
+    return NewOrder(
+        account=request.account_id,
+        client_order_id=request.client_order_id,
+        symbol=request.symbol,
+        side=request.side,
+        type=request.type,
+        time_in_force=TimeInForce.GTC if gtt else request.time_in_force,
+        size=request.size,
+        quote_size=request.quote_size,
+        price=request.price,
+        stop_price=request.stop_price,
+        post_only=request.post_only,
+    )
+
+
+def instruments(rules: Iterable[PaperInstrument], as_of_ms: int) -> tuple[Instrument, ...]:
+    """The venue's trading rules."""
+    return tuple(
+        Instrument(
+            exchange=EXCHANGE,
+            symbol=rule.symbol,
+            venue_symbol=rule.venue_symbol,
+            base=rule.base,
+            quote=rule.quote,
+            trading=True,
+            tick_size=rule.tick_size,
+            min_price=rule.min_price,
+            max_price=rule.max_price,
+            step_size=rule.step_size,
+            min_size=rule.min_size,
+            max_size=rule.max_size,
+            min_notional=rule.min_notional,
+            order_types=frozenset(OrderType),
+            as_of_ms=as_of_ms,
+        )
+        for rule in rules
+    )
+
+
+def evidence(source: EvidenceSource, endpoint: str, *, sent_ms: int | None, received_ms: int, detail: str = "") -> Evidence:
+    """What an adapter would keep as proof of an answer."""
+    return Evidence(source=source, endpoint=endpoint, sent_ms=sent_ms, received_ms=received_ms, detail=detail)
