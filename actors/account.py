@@ -81,6 +81,7 @@ from messages.reports import (
     ServerTimeFetched,
     StreamConnected,
     StreamLost,
+    VenueReport,
 )
 from messages.types import Trigger
 
@@ -194,28 +195,6 @@ class AccountActor(CommittingActor[_Inbox]):
                 return self._not_in_service(message)
             case SubmitOrder() | CreateDraft() | SubmitDraft() | DiscardDraft() | CancelOrder() | ResolveReview():
                 return self._on_command(message)
-            case (
-                PlaceAccepted() | PlaceRejected() | PlaceNotProcessed() | PlaceAmbiguous()
-                | CancelConfirmed() | CancelRefused() | CancelNotProcessed() | CancelAmbiguous()
-            ):  # fmt: skip
-                return self._on_answer(message)
-            case OrderFound() | OrderNotFound() | OrdersSearched() | LookUpFailed():
-                return self._on_look_up(message)
-            case OrderReported():
-                turn = self._turn()
-                fills = (message.fill,) if message.fill is not None else ()
-                take_in(turn, self._desk, self.account_id, message.order, fills, message.evidence, Trigger.API_ACKNOWLEDGED)
-                return turn.finish()
-            case OpenOrdersFetched():
-                return self._on_open_orders(message)
-            case StreamConnected() | StreamLost() | FrameUnreadable():
-                return self._on_stream(message)
-            case ServerTimeFetched():
-                return self._on_server_time(message)
-            case InstrumentsFetched():
-                return Outcome(apply=list(message.instruments))
-            case FetchFailed() | FillsFetched() | BalancesFetched() | BalanceReported():
-                return Outcome()
             case VerificationDue():
                 turn = self._turn()
                 verifying.on_due(turn, self._desk, message)
@@ -243,6 +222,33 @@ class AccountActor(CommittingActor[_Inbox]):
                 return Outcome(effects=[Spawn(self._addresses[message.exchange], self._build_exchange(message.exchange))])
             case ChildFailed():
                 return self._on_child_failed(message)
+            case _:
+                return self._on_report(message)
+
+    def _on_report(self, message: VenueReport) -> Outcome:
+        match message:
+            case (
+                PlaceAccepted() | PlaceRejected() | PlaceNotProcessed() | PlaceAmbiguous()
+                | CancelConfirmed() | CancelRefused() | CancelNotProcessed() | CancelAmbiguous()
+            ):  # fmt: skip
+                return self._on_answer(message)
+            case OrderFound() | OrderNotFound() | OrdersSearched() | LookUpFailed():
+                return self._on_look_up(message)
+            case OrderReported():
+                turn = self._turn()
+                fills = (message.fill,) if message.fill is not None else ()
+                take_in(turn, self._desk, self.account_id, message.order, fills, message.evidence, Trigger.API_ACKNOWLEDGED)
+                return turn.finish()
+            case OpenOrdersFetched():
+                return self._on_open_orders(message)
+            case StreamConnected() | StreamLost() | FrameUnreadable():
+                return self._on_stream(message)
+            case ServerTimeFetched():
+                return self._on_server_time(message)
+            case InstrumentsFetched():
+                return Outcome(apply=list(message.instruments))
+            case FetchFailed() | FillsFetched() | BalancesFetched() | BalanceReported():
+                return Outcome()
             case _:
                 assert_never(message)
 

@@ -3,10 +3,10 @@
 Start order: store, rims, venues, actors; stop order: the reverse. Must never: decide anything about orders.
 """
 
-import threading
-import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
 from prometheus_client import CollectorRegistry
@@ -33,7 +33,6 @@ from messages.events import Event
 from messages.queries import Reply
 
 DEFAULT_DEPLOYMENT: Final = "paper"
-_POLL_S = 0.005
 
 
 class Runtime:
@@ -57,6 +56,7 @@ class Runtime:
         self.facts: StoreFacts | None = None
         self.server: EmbeddedServer | None = None
         self._data_folder = data_folder
+        self._temporary = ExitStack()
         self._on_fatal = on_fatal
         self._gateway_of = gateway_of
         self.venues = Venues(settings, clock=self.system.clock, random=self.system.random)
@@ -65,7 +65,7 @@ class Runtime:
         self._owner_ttl_ms = ownership.lease_ttl_ms
         self._store: RedisStore | None = None
         self._rim: StoreRim | None = None
-        self._stopped = threading.Event()
+        self._stopped = False
 
     # ----- life
 
@@ -100,14 +100,6 @@ class Runtime:
             escalate=self._on_fatal,
         )
 
-    def wait_until_open(self, timeout_s: float) -> bool:
-        """Wait until every gate of every account is open; False when that takes longer."""
-        deadline = time.monotonic() + timeout_s
-        while not self.all_open():
-            if self._stopped.wait(_POLL_S) or time.monotonic() > deadline:
-                return False
-        return True
-
     def all_open(self) -> bool:
         """Whether every account takes new orders on every one of its exchanges."""
         for account in self.settings.accounts:
@@ -118,19 +110,19 @@ class Runtime:
 
     def stop(self, timeout_s: float) -> tuple[str, ...]:
         """Stop everything in reverse, bounded; the answer names actors that did not come back."""
-        if self._stopped.is_set():
+        if self._stopped:
             return ()
-        self._stopped.set()
-        deadline = time.monotonic() + timeout_s
+        self._stopped = True
         self.venues.close_streams()
-        stuck = self.system.shutdown(max(0.5, (deadline - time.monotonic()) / 2))
+        stuck = self.system.shutdown(timeout_s / 2)
         if self._rim is not None:
-            self._rim.stop(max(0.5, deadline - time.monotonic()))
+            self._rim.stop(timeout_s / 2)
         self.venues.close()
         if self._store is not None:
             self._store.close()
         if self.server is not None:
             self.server.stop()
+        self._temporary.close()
         return stuck
 
     # ----- what the facade needs
@@ -163,8 +155,7 @@ class Runtime:
     def _open_store(self) -> RedisStore:
         redis = self.settings.redis
         if redis.url is None:
-            folder = self._data_folder or state_folder(self.deployment)
-            self.server = EmbeddedServer(folder, durability=self.settings.durability)
+            self.server = EmbeddedServer(self._choose_folder(), durability=self.settings.durability)
             self.server.start()
             url = self.server.url
         else:
@@ -180,6 +171,14 @@ class Runtime:
         self.facts = store.open()
         store.keep_alive(self._owner, self._owner_ttl_ms)
         return store
+
+    def _choose_folder(self) -> Path:
+        if self._data_folder is not None:
+            return self._data_folder
+        if self.settings.is_live or not self.settings.paper.venues:
+            return state_folder(self.deployment)
+        # Paper venues of ours end with us, so records that outlived them would claim orders that are nowhere.
+        return Path(self._temporary.enter_context(TemporaryDirectory(prefix="livermore-")))
 
     def _account_policy(self, account: AccountSettings) -> AccountPolicy:
         management = self.settings.order_management

@@ -9,6 +9,7 @@ timeout into a statement about an order.
 """
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, InvalidStateError
 from concurrent.futures import TimeoutError as FutureTimeoutError
@@ -25,7 +26,7 @@ from actors.memory import PublishedViews
 from actors.reading import answer
 from actors.runtime.cell import in_actor
 from actors.settings import Settings
-from actors.subscriptions import Subscription
+from actors.runtime.subscriptions import Subscription
 from actors.tree import account_address
 from messages.codec import decode
 from messages.commands import AccountCommand
@@ -33,6 +34,7 @@ from messages.control import ReportCommand
 from messages.events import Event
 from messages.queries import AccountQuery, CommandReply, OrderUnresolved, Query, QueryReply, RefusalCode, Refused, Reply
 
+_POLL_S = 0.005
 _GRACE_S = 1.0
 """After a caller's timeout, how long the account may take to say how far the command got."""
 
@@ -102,7 +104,12 @@ class Oms:
             StoreError: the store is away or unfit, or its data folder is in use.
         """
         self._runtime.start(on_event=self._on_event, on_reply=self._on_reply)
-        return self._runtime.wait_until_open(ready_timeout_s)
+        deadline = time.monotonic() + ready_timeout_s
+        while not self._runtime.all_open():
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(_POLL_S)
+        return True
 
     def stop(self, timeout_s: float = 10.0) -> tuple[str, ...]:
         """Stop in order: no new commands, streams, actors, store. Bounded by the timeout.
@@ -165,7 +172,7 @@ class Oms:
     ) -> Subscription:
         """Call `handler` with every event of the given types (all without any), in each account's commit order.
 
-        The handler runs on a thread of its own and may be slow: see `actors.subscriptions`.
+        The handler runs on a thread of its own and may be slow: see `actors.runtime.subscriptions`.
         """
         subscription = Subscription(handler, types, account_id)
         with self._subscribing:

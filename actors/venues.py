@@ -1,21 +1,28 @@
 """The venues of a running system: gateways for live credentials, and paper venues in a child process of ours."""
 
+from contextlib import ExitStack
+from decimal import Decimal
+from importlib.util import find_spec
 from random import Random
-from typing import TYPE_CHECKING
+from typing import Final
 
 from actors.errors import OmsError
 from actors.settings import Settings
 from exchanges.gateway import VenueGateway
 from exchanges.gateway_pool import PooledGateway
 from exchanges.http import Clock
+from exchanges.paper.client import ControlError, PaperProcess
 from exchanges.registry import Credential, VenueSettings, open_gateway
 
-if TYPE_CHECKING:
-    from exchanges.paper.client import PaperProcess
+PAPER_FUNDS: Final = {"USDT": Decimal(10**9), "USD": Decimal(10**9), "BTC": Decimal(10**6), "ETH": Decimal(10**6)}
+"""What an account on a paper venue begins with."""
+
+
+_PAPER_NEEDS = ("starlette", "uvicorn", "websockets")
 
 
 class PaperUnavailable(OmsError):
-    """A paper venue is configured, but the packages it needs are not installed."""
+    """A paper venue is configured, but cannot be served: packages are missing, or it did not start."""
 
 
 class Venues:
@@ -26,18 +33,14 @@ class Venues:
         self._clock = clock
         self._random = random
         self._gateways: dict[tuple[str, str], PooledGateway] = {}
+        self._children = ExitStack()
         self.paper: PaperProcess | None = None
         """The child process that serves the paper venues, while there is one."""
 
     def start(self) -> None:
         """Start paper venues if any are configured, and open every gateway; streams start later, by their actors."""
         if self._settings.paper.venues:
-            self.paper = _paper_process()(
-                venues=self._settings.paper.venues,
-                seed=self._settings.paper.seed,
-                rate_limits=self._settings.paper.rate_limits,
-            )
-            self.paper.start()
+            self.paper = self._start_paper()
         for account in self._settings.accounts:
             for name, exchange in account.exchanges.by_name().items():
                 self._gateways[account.id, name] = self._open(account.id, name, exchange.credentials is None)
@@ -55,17 +58,30 @@ class Venues:
         """Close gateways and end the paper venues."""
         for gateway in self._gateways.values():
             gateway.close()
-        if self.paper is not None:
-            self.paper.stop()
+        self._children.close()
+        self.paper = None
+
+    def _start_paper(self) -> PaperProcess:
+        missing = [name for name in _PAPER_NEEDS if find_spec(name) is None]
+        if missing:
+            raise PaperUnavailable(
+                f"paper venues need the extra [run] (missing: {', '.join(missing)}): pip install 'livermore-orders[run]'"
+            )
+        paper = self._settings.paper
+        process = PaperProcess(paper.venues, seed=paper.seed, rate_limits=paper.rate_limits)
+        try:
+            return self._children.enter_context(process)
+        except ControlError as error:
+            raise PaperUnavailable(str(error)) from error
 
     def _open(self, account_id: str, name: str, on_paper: bool) -> PooledGateway:  # noqa: FBT001
         exchange = self._settings.exchanges.by_name()[name]
         if on_paper and self.paper is not None:
             venue = self.paper.venues[name]
-            key = venue.control.add_account(account_id)
-            credential = Credential(api_key=key.api_key, api_secret=key.api_secret)
+            key = self.paper.control(name).add_account(account_id, PAPER_FUNDS)
+            credential = Credential(api_key=key["apiKey"], api_secret=key["apiSecret"])
             settings = VenueSettings(
-                rest_url=venue.rest_url, stream_url=venue.stream_url, max_in_flight=exchange.max_in_flight
+                rest_url=venue["restUrl"], stream_url=venue["streamUrl"], max_in_flight=exchange.max_in_flight
             )
         else:
             account = next(each for each in self._settings.accounts if each.id == account_id)
@@ -77,15 +93,10 @@ class Venues:
                 rest_url=exchange.rest_url, stream_url=exchange.stream_url, max_in_flight=exchange.max_in_flight
             )
         return open_gateway(
-            name, account_id=account_id, credential=credential, settings=settings, clock=self._clock, random=self._random
+            name,
+            account_id=account_id,
+            credential=credential,
+            settings=settings,
+            clock=self._clock,
+            random=self._random,
         )
-
-
-def _paper_process() -> "type[PaperProcess]":
-    try:
-        from exchanges.paper.client import PaperProcess  # noqa: PLC0415 - only the extra [run] has what it needs
-    except ImportError as error:
-        raise PaperUnavailable(
-            f"paper venues need the extra [run]: pip install 'livermore-orders[run]' (missing: {error.name})"
-        ) from error
-    return PaperProcess

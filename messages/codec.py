@@ -82,7 +82,7 @@ def encode_public(order: NormalizedOrder) -> bytes:
 def decode_public(data: bytes) -> NormalizedOrder:
     """Decode what `encode_public` wrote, digit by digit. Raises `CodecError`."""
     try:
-        raw = json.loads(data, parse_float=_decimal_text, parse_constant=_no_constant)
+        raw = json.loads(data, parse_float=float, parse_constant=_no_constant)
     except ValueError as error:
         raise CodecError("not a readable public order") from error
     if not isinstance(raw, dict):
@@ -270,7 +270,7 @@ def _exact_form(value: object) -> object:
             raise CodecError("not a finite decimal")
         return str(value)
     if isinstance(value, frozenset):
-        return list(value)
+        return sorted(value)
     raise CodecError(f"{type(value).__name__} has no place in a record")
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from exchanges.binance.fields import Record, UnreadableError, as_record, identifier, integer, text
-from exchanges.binance.outcomes import Outcome, OutcomeClass, classify_cancel, classify_place
+from exchanges.binance.outcomes import Outcome, OutcomeClass, classify_cancel, classify_place, classify_read
 from exchanges.binance.symbols import SymbolBook
 from exchanges.binance.translate import ENDED, original_client_id, parse_json, read_order, read_placed_fills
 from exchanges.failures import not_processed, unknown
@@ -257,7 +257,7 @@ class Untold:
     reason: str
     retry_after_ms: int = 0
     code: int | None = None
-    """The venue's error code, when the venue did answer."""
+    """The venue's error code, when it answered the question with it; never one that came with a server error."""
     answer: HttpAnswer | None = None
     worth_repeating: bool = False
     """Whether the same question may be answered a moment later."""
@@ -274,13 +274,11 @@ def read_answer(result: HttpResult) -> Told | Untold:
         except UnreadableError:
             return Untold(reason="unreadable", worth_repeating=True)
     error = read_error(result.body)
-    outcome = classify_cancel(result.status, error.code)
-    definite = outcome.kind is OutcomeClass.DEFINITE
-    limited = result.status in (HTTP_BANNED, HTTP_TOO_MANY)
+    outcome = classify_read(result.status, error.code)
+    if outcome.kind is OutcomeClass.DEFINITE:
+        return Untold(reason=f"refused: {error.code}", code=error.code, answer=result)
     return Untold(
-        reason=f"refused: {error.code}" if definite else ("banned" if result.status == HTTP_BANNED else outcome.reason),
+        reason="banned" if result.status == HTTP_BANNED else outcome.reason,
         retry_after_ms=max(outcome.retry_after_ms, retry_after_ms(result.headers)),
-        code=error.code,
-        answer=result,
-        worth_repeating=not definite and not limited,
+        worth_repeating=result.status not in (HTTP_BANNED, HTTP_TOO_MANY),
     )

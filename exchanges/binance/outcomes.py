@@ -48,6 +48,8 @@ _NOT_PROCESSED = {
     -1034: Outcome(OutcomeClass.NOT_PROCESSED, "overloaded", retry_after_ms=1000),
 }
 _DEFINITE = frozenset({-1002, -1013, -1014, -1020, -1022, -1145, -1220, -2014, -2015, *range(-1135, -1099)})
+# No such order; archived; the two ids name different orders.
+_ANSWERS = frozenset({NO_SUCH_ORDER, -2026, -2039})
 _AMBIGUOUS = {-1000: "server_error", -1001: "server_error", -1006: "status_unknown", -1007: "status_unknown"}
 
 
@@ -61,6 +63,11 @@ def classify_place(status: int, code: int | None, words: str) -> Outcome:
 def classify_cancel(status: int, code: int | None) -> Outcome:
     """Sort an answer to a cancel call in the same way."""
     return _classify(status, code, _DEFINITE | {CANCEL_REJECTED})
+
+
+def classify_read(status: int, code: int | None) -> Outcome:
+    """Sort an answer to a question in the same way; definite means that the venue did answer it."""
+    return _classify(status, code, _DEFINITE | _ANSWERS)
 
 
 def _rejected_order(words: str) -> Outcome:

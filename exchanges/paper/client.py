@@ -212,6 +212,8 @@ class PaperProcess:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             cwd=root,
+            # Ctrl-C on the terminal is for the starter, which still has orders to settle here before it ends us.
+            start_new_session=True,
         )
         line = _stream(self._child.stdout).readline()
         if not line:

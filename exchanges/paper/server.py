@@ -73,7 +73,9 @@ class PaperVenue:
     def publish(self, events: Events) -> None:
         """Take note of events and send them to the streams."""
         self.venue.observe(events)
-        self.streams.publish(self.venue.dialect.frames(events, self.now_ms()))
+        heard = tuple(event for event in events if self.streams.has(event.account))
+        if heard:
+            self.streams.publish(self.venue.dialect.frames(heard, self.now_ms()))
 
     def execute(self, order_id: int, price: Decimal, size: Decimal) -> None:
         """Fill an order from outside. Raises ValueError when that is impossible."""

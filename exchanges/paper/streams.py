@@ -141,6 +141,10 @@ class Streams:
                 if frame.account in stream.session.accounts():
                     stream.offer(frame)
 
+    def has(self, account: str) -> bool:
+        """Whether anybody is subscribed to an account."""
+        return any(account in stream.session.accounts() for stream in self._connections)
+
     def of(self, account: str | None) -> tuple[StreamConnection, ...]:
         """Return the connections subscribed to an account; None: all of them."""
         return tuple(one for one in self._connections if account is None or account in one.session.accounts())

@@ -188,7 +188,7 @@ def test_execution_report_of_other_kinds_is_translated(changes, status, reason):
 
 @pytest.mark.parametrize(
     "changes",
-    [{"x": "MELTED"}, {"x": "TRADE", "t": -1}, {"x": "TRADE", "l": "0"}, {"i": "28457"}, {"C": None}, {"o": "STOP_LOSS"}],
+    [{"x": "MELTED"}, {"t": -1}, {"l": "0"}, {"i": "28457"}, {"C": None}, {"o": "STOP_LOSS"}],
 )
 def test_execution_report_that_cannot_be_trusted_is_unreadable(changes):
     with pytest.raises(UnreadableError):

@@ -39,10 +39,9 @@ def _pairs(part: bytes) -> dict[str, str]:
         if not pair:
             continue
         name, _, value = pair.decode("latin-1").partition("=")
-        name = unquote_plus(name)
         if name in found:
             raise BinanceError(DUPLICATE_PARAMETER)
-        found[name] = unquote_plus(value)
+        found[name] = unquote_plus(value) if "%" in value or "+" in value else value
     return found
 
 

@@ -145,7 +145,7 @@ class Queries:
         return Result(body=body)
 
     def exchange_info(self, call: Call) -> Result:
-        """Handle `GET /api/v3/exchangeInfo`."""
+        """Handle `GET /api/v3/exchangeInfo`. Limits that are not enforced are not announced: clients obey them."""
         names = _symbol_names(call.parameters)
         if any(name not in self._symbols for name in names):
             raise BinanceError(INVALID_SYMBOL)
@@ -153,7 +153,7 @@ class Queries:
         body = {
             "timezone": "UTC",
             "serverTime": call.now_ms,
-            "rateLimits": list(_RATE_LIMITS),
+            "rateLimits": list(_RATE_LIMITS) if self._limits.enabled else [],
             "exchangeFilters": [],
             "symbols": [render.instrument(rules) for rules in wanted],
         }

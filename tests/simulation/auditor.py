@@ -1,0 +1,312 @@
+"""The auditor: keeps its own naive ledger of what was committed, compares it with what really happened at the venue.
+
+It is told of every section written, every request that leaves, every event and every reply, and never looks into an
+actor. What it finds is kept as violations; nothing is raised where an actor's failure path would swallow it. It shares
+no decision with the product: its table of transitions is the specification's, its sums are its own.
+"""
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from decimal import Decimal
+
+from actors.store.port import Section, Table
+from exchanges.paper.engine import Engine
+from exchanges.paper.model import Execution, PaperOrder, PaperStatus
+from messages.codec import decode_public, decode_record
+from messages.commands import CancelVenueOrder, PlaceOrder, VenueRequest
+from messages.control import Verdict
+from messages.events import Event
+from messages.queries import CancelDone, OrderPlaced, RefusalCode, Refused, Reply
+from messages.types import AttemptOutcome, Fill, Order, OrderState, OrderView, StateTransition, TimeInForce, Trigger
+
+from .venue import Venue
+
+S = OrderState
+ENDED = frozenset({S.FILLED, S.CANCELLED, S.REJECTED, S.EXPIRED, S.PARTIAL_FILL_TIMEOUT, S.FAILED})
+PROVEN = ENDED - {S.FILLED}
+"""States that need a stored proof."""
+SHOWN = frozenset({S.PENDING, S.SUBMITTED, S.ACKNOWLEDGED, S.PARTIALLY_FILLED})
+"""States of orders in the public hash."""
+VOID = frozenset({AttemptOutcome.NOT_PROCESSED, AttemptOutcome.ABSENT})
+
+EDGES: dict[OrderState, frozenset[OrderState]] = {
+    S.DRAFT: frozenset({S.DRAFT, S.PENDING, S.CANCELLED, S.FAILED}),
+    S.PENDING: frozenset({S.SUBMITTED, S.REJECTED, S.CANCELLED, S.FAILED}),
+    S.SUBMITTED: frozenset(
+        {S.SUBMITTED, S.ACKNOWLEDGED, S.REJECTED, S.CANCELLED, S.FAILED, S.PARTIALLY_FILLED, S.FILLED, S.EXPIRED}
+    ),
+    S.ACKNOWLEDGED: frozenset(
+        {S.ACKNOWLEDGED, S.PARTIALLY_FILLED, S.FILLED, S.CANCELLED, S.EXPIRED, S.FAILED, S.REJECTED}
+    ),
+    S.PARTIALLY_FILLED: frozenset(
+        {S.PARTIALLY_FILLED, S.FILLED, S.CANCELLED, S.PARTIAL_FILL_TIMEOUT, S.FAILED, S.EXPIRED, S.REJECTED}
+    ),
+}
+ENDS = {
+    PaperStatus.FILLED: frozenset({S.FILLED}),
+    PaperStatus.CANCELLED: frozenset({S.CANCELLED, S.EXPIRED}),
+    PaperStatus.EXPIRED: frozenset({S.EXPIRED}),
+    PaperStatus.REJECTED: frozenset({S.REJECTED}),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """A broken invariant."""
+
+    invariant: str
+    detail: str
+
+
+class Auditor:
+    """Checks at every commit, request, event and reply."""
+
+    def __init__(self, venue: Venue) -> None:
+        self._venue = venue
+        self.violations: list[Violation] = []
+        self.orders: dict[str, dict[str, Order]] = defaultdict(dict)
+        """Committed orders by account and our order id."""
+        self.fills: dict[str, dict[str, Fill]] = defaultdict(dict)
+        self.by_order: dict[tuple[str, str], list[Fill]] = defaultdict(list)
+        self.shown: dict[str, dict[str, bytes]] = defaultdict(dict)
+        """The public hash by account, rebuilt from the commits."""
+        self.client_ids: dict[tuple[str, str], set[tuple[str, str]]] = defaultdict(set)
+        """By account and order id: the (symbol, client order id) that left for the venue."""
+        self.cancels_asked: set[tuple[str, str]] = set()
+        """Account and any id of every order that somebody asked to cancel."""
+        self.seen: Counter[str] = Counter()
+        """Transitions, evidence and replies that occurred, for the 'sometimes' assertions."""
+        self.epochs: dict[str, int] = {}
+        self._seqs: Counter[str] = Counter()
+        self._sections: dict[tuple[str, int], Section] = {}
+        self._versions: set[tuple[str, str, int]] = set()
+        self._events: set[tuple[str, str]] = set()
+        self._sent: Counter[tuple[str, str, int]] = Counter()
+        self._replied: set[str] = set()
+
+    @property
+    def truth(self) -> Engine:
+        """What really happened."""
+        return self._venue.engine
+
+    def violate(self, invariant: str, detail: str) -> None:
+        """Record a broken invariant."""
+        self.violations.append(Violation(invariant, detail))
+
+    # ----- commits
+
+    def on_lease(self, account: str, epoch: int) -> None:
+        """Somebody took the account."""
+        self.epochs[account] = epoch
+
+    def on_section(self, section: Section, verdict: Verdict) -> None:
+        """A section arrived at the store."""
+        account, name = section.account_id, f"section {section.account_id}/{section.epoch}/{section.seq}"
+        if verdict is Verdict.GAP:
+            self.violate("6 commit order", f"{name} left a gap")
+        elif verdict is Verdict.ALREADY and self._sections.get((account, section.seq)) != section:
+            self.violate("6 commit order", f"{name} was repeated with other contents")
+        if verdict is not Verdict.OK:
+            return
+        if section.epoch != self.epochs.get(account):
+            self.violate("6 stale epoch", f"{name} was written, the epoch is {self.epochs.get(account)}")
+        if section.seq != self._seqs[account] + 1:
+            self.violate("6 commit order", f"{name} was written after {self._seqs[account]}")
+        self._seqs[account] = section.seq
+        self._sections[account, section.seq] = section
+        self._events.update((account, f"{section.seq}-{index}") for index in range(len(section.events)))
+        self._apply(account, section)
+
+    def _apply(self, account: str, section: Section) -> None:
+        steps: dict[str, list[StateTransition]] = defaultdict(list)
+        orders: list[Order] = []
+        for write in section.writes:
+            if write.table is Table.OPEN:
+                if write.value is None:
+                    self.shown[account].pop(write.field, None)
+                else:
+                    self.shown[account][write.field] = write.value
+            elif write.table is Table.FILLS and write.value is not None:
+                self._on_fill(account, write.field, decode_record(Fill, write.value))
+            elif write.table is Table.TRANSITIONS and write.value is not None:
+                step = decode_record(StateTransition, write.value)
+                steps[step.order_id].append(step)
+            elif write.table is Table.ORDERS and write.value is not None:
+                orders.append(decode_record(Order, write.value))
+        for order in orders:
+            self._on_order(account, order, steps.pop(order.order_id, []))
+        for order_id in steps:
+            self.violate("4 transitions", f"{order_id} made a step and was not written")
+
+    def _on_fill(self, account: str, key: str, fill: Fill) -> None:
+        if key in self.fills[account]:
+            self.violate("3 fills", f"{key} was booked twice")
+            return
+        self.fills[account][key] = fill
+        self.by_order[account, fill.order_id].append(fill)
+        real = self.execution(fill)
+        if real is None or (real.price, real.size, real.side) != (fill.price, fill.size, fill.side):
+            self.violate("3 fills", f"{key} is not what the venue executed: {real}")
+        elif (real.fee, real.fee_currency) != (fill.fee, fill.fee_currency):
+            self.violate("3 fills", f"the fee of {key} is not the venue's")
+
+    def execution(self, fill: Fill) -> Execution | None:
+        """The execution at the venue that a fill stands for."""
+        found = self.truth.truth.executions_of_order(int(fill.venue_order_id))
+        return next((each for each in found if str(each.trade_id) == fill.fill_id), None)
+
+    def _on_order(self, account: str, order: Order, steps: list[StateTransition]) -> None:
+        before = self.orders[account].get(order.order_id)
+        self.orders[account][order.order_id] = order
+        self._check_steps(account, before, order, steps)
+        self._check_sums(account, before, order)
+        self._check_hash(account, order)
+        self._check_claim(account, order)
+
+    def _check_steps(self, account: str, before: Order | None, order: Order, steps: list[StateTransition]) -> None:
+        version = before.version if before is not None else 0
+        state = before.state if before is not None else (S.SUBMITTED if order.external or order.max_sends == 1 else None)
+        for step in sorted(steps, key=lambda each: each.version):
+            version += 1
+            if step.version != version or (account, step.order_id, version) in self._versions:
+                self.violate("4 versions", f"{order.order_id}: step {step.version} where {version} was due")
+            self._versions.add((account, step.order_id, version))
+            if state is not None and step.from_state is not state:
+                self.violate("4 transitions", f"{order.order_id}: a step from {step.from_state} while it was {state}")
+            self._check_step(step)
+            state = step.to_state
+            self.seen[f"{step.from_state}>{step.to_state}"] += 1
+        if order.version != version or (state is not None and order.state is not state):
+            self.violate("4 versions", f"{order.order_id}: {order.state} v{order.version} after {state} v{version}")
+
+    def _check_step(self, step: StateTransition) -> None:
+        source, target = step.from_state, step.to_state
+        if source in ENDED:
+            if step.trigger is not Trigger.VENUE_CORRECTION or target not in (source, S.FILLED, S.ACKNOWLEDGED):
+                self.violate("4 terminal", f"{step.order_id}: {source} to {target} by {step.trigger}")
+        elif target not in EDGES[source]:
+            self.violate("4 transitions", f"{step.order_id}: {source} to {target}")
+        if target in PROVEN and target is not source and step.evidence is None:
+            self.violate("S8 evidence", f"{step.order_id}: {target} without evidence")
+        if step.evidence is not None:
+            self.seen[f"evidence:{step.evidence.source}"] += 1
+
+    def _check_sums(self, account: str, before: Order | None, order: Order) -> None:
+        fills = self.by_order[account, order.order_id]
+        size = sum((fill.size for fill in fills), Decimal(0))
+        value = sum((fill.size * fill.price for fill in fills), Decimal(0))
+        fees: Counter[str] = Counter()
+        for fill in fills:
+            if fill.fee:
+                fees[fill.fee_currency or ""] += fill.fee  # type: ignore[assignment]
+        if (order.filled_size, order.filled_value, order.fees) != (size, value, tuple(sorted(fees.items()))):
+            self.violate("S5 sums", f"{order.order_id}: totals {order.filled_size} are not its fills' {size}")
+        if before is not None and order.filled_size < before.filled_size:
+            self.violate("S3 cumulative", f"{order.order_id}: executed quantity decreased")
+
+    def _check_hash(self, account: str, order: Order) -> None:
+        field = order.venue_order_id or order.client_order_id
+        value = self.shown[account].get(field)
+        if (value is not None) is not (order.state in SHOWN):
+            self.violate("8 projection", f"{order.order_id} is {order.state}; in the public hash: {value is not None}")
+        elif value is not None and decode_public(value).filled_size != order.filled_size:
+            self.violate("8 projection", f"{order.order_id}: the public hash shows another executed size")
+
+    # ----- what an order claims
+
+    def venue_orders(self, account: str, order: Order) -> list[PaperOrder]:
+        """Every order at the venue that belongs to an order of ours."""
+        ids = {(order.symbol, order.client_order_id), *self.client_ids[account, order.order_id]}
+        found = [self.truth.find(account, symbol, client_id) for symbol, client_id in sorted(ids)]
+        if order.external:
+            found.append(self.truth.order(int(order.venue_order_id or 0)))
+        return list({each.order_id: each for each in found if each is not None}.values())
+
+    def may_arrive(self, account: str, order: Order) -> bool:
+        """Whether a placement of this order is on its way to the venue and would be accepted."""
+        ids = {client_id for _, client_id in self.client_ids[account, order.order_id]}
+        return any(self._venue.under_way[account, client_id] > 0 for client_id in ids)
+
+    def _check_claim(self, account: str, order: Order) -> None:
+        found = self.venue_orders(account, order)
+        what = f"{order.order_id} is {order.state} ({order.reason})"
+        if order.state in ENDED:
+            if any(each.is_open for each in found):
+                self.violate("2 believed ended", f"{what}, and works at the venue")
+            elif self.may_arrive(account, order):
+                self.violate("2 believed ended", f"{what}, and is still on its way to the venue")
+            elif found and sum(each.filled_size for each in found) != order.filled_size:
+                self.violate("2 hidden fill", f"{what} with {order.filled_size}, the venue executed {found}")
+            elif order.state is S.FILLED and not found:
+                self.violate("2 believed filled", f"{what}, the venue has no such order")
+        elif order.state in (S.ACKNOWLEDGED, S.PARTIALLY_FILLED) and not found:
+            self.violate("1 believed placed", f"{what}, the venue has no such order")
+
+    # ----- requests
+
+    def on_wire(self, request: VenueRequest) -> None:
+        """A request leaves for the venue."""
+        order = self.orders[request.account_id].get(request.order_id)
+        if order is None:
+            self.violate("7 durable before visible", f"{type(request).__name__} for {request.order_id}, not in the store")
+        elif isinstance(request, PlaceOrder):
+            self._on_place(request, order)
+        elif isinstance(request, CancelVenueOrder):
+            self._on_cancel(request, order)
+
+    def _on_place(self, request: PlaceOrder, order: Order) -> None:
+        account, name = request.account_id, f"attempt {request.attempt} of {request.order_id}"
+        recorded = [each for each in order.attempts if each.number == request.attempt]
+        if not recorded or recorded[0].client_order_id != request.client_order_id:
+            self.violate("7 durable before visible", f"{name} is sent before it is recorded")
+        if any(each.outcome not in VOID for each in order.attempts if each.number < request.attempt):
+            self.violate("1 resend unproven", f"{name} while an earlier one is not proven void")
+        self._sent[account, request.order_id, request.attempt] += 1
+        if self._sent[account, request.order_id, request.attempt] > 1:
+            self.violate("1 sent twice", f"{name} was sent twice")
+        for venue_order in self.venue_orders(account, order):
+            self.violate("1 one venue order", f"{name} is sent, the venue has {venue_order.order_id}")
+        if self.may_arrive(account, order):
+            self.violate("1 one venue order", f"{name} is sent while an earlier one may still be accepted")
+        self.client_ids[account, request.order_id].add((request.symbol, request.client_order_id))
+
+    def _on_cancel(self, request: CancelVenueOrder, order: Order) -> None:
+        names = {order.order_id, order.client_order_id, order.venue_order_id}
+        asked = any((request.account_id, name) in self.cancels_asked for name in names)
+        if not asked and order.time_in_force is not TimeInForce.GTT:
+            self.violate("S14 unasked cancel", f"nobody asked to cancel {order.order_id} (external: {order.external})")
+
+    # ----- what hosts see
+
+    def on_event(self, event: Event) -> None:
+        """An event was published."""
+        self.seen[type(event).__name__] += 1
+        if event.event_id and (event.account_id, event.event_id) not in self._events:
+            self.violate("7 durable before visible", f"{type(event).__name__} {event.event_id} is not in the store")
+
+    def on_reply(self, reply: Reply) -> None:
+        """A host was answered."""
+        self.seen[f"reply:{type(reply).__name__}:{getattr(reply, 'code', '')}"] += 1
+        if reply.correlation_id in self._replied:
+            self.violate("5 replies", f"{reply.correlation_id} was answered twice")
+        self._replied.add(reply.correlation_id)
+        view: OrderView | None = getattr(reply, "view", None)
+        if view is None:
+            return
+        order = self.orders[view.account_id].get(view.local_id)
+        if order is None or order.version < view.version:
+            self.violate("7 durable before visible", f"{type(reply).__name__} shows {view.local_id} v{view.version}")
+            return
+        self._check_reply(reply, view, order)
+
+    def _check_reply(self, reply: Reply, view: OrderView, order: Order) -> None:
+        found = self.venue_orders(view.account_id, order)
+        live = [each for each in found if each.is_open or each.filled_size]
+        what = f"{type(reply).__name__} for {order.order_id}"
+        if isinstance(reply, OrderPlaced) and view.state is not S.CANCELLED and not found:
+            self.violate("1 told placed", f"{what}, the venue has no such order")
+        if isinstance(reply, CancelDone) and any(each.is_open for each in found):
+            self.violate("2 told cancelled", f"{what}, it works at the venue")
+        if isinstance(reply, Refused) and reply.code in (RefusalCode.VENUE_REJECTED, RefusalCode.NOT_PLACED):
+            if live or self.may_arrive(view.account_id, order):
+                self.violate("1 told not placed", f"{what}, the venue has {live}")
