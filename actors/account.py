@@ -18,6 +18,7 @@ from actors.commanding import cancel, discard_draft, expire, report_command, res
 from actors.domain.lifecycle import TERMINAL
 from actors.housekeeping import sweep
 from actors.memory import AccountMemory, PublishedViews
+from actors.metering import Meter
 from actors.policy import AccountPolicy
 from actors.reminders import (
     CancelAgainDue,
@@ -53,7 +54,7 @@ from messages.control import (
     VerificationDue,
     WatchStore,
 )
-from messages.events import Alert, Event, GateChanged, OrderStateChanged, Severity, StreamHealthChanged
+from messages.events import Alert, Event, GateChanged, Severity, StreamHealthChanged
 from messages.inboxes import AccountInbox, HostCommand
 from messages.queries import RefusalCode, Refused
 from messages.reports import (
@@ -121,6 +122,7 @@ class AccountActor(CommittingActor[_Inbox]):
         self._policy = policy
         self._loader = loader
         self._views = views
+        self._meter = Meter(system.metrics, views)
         self._build_exchange = build_exchange
         self._memory = AccountMemory()
         self._lease: Lease | None = None
@@ -145,11 +147,9 @@ class AccountActor(CommittingActor[_Inbox]):
 
     def on_released(self, outcome: Outcome) -> None:
         """Show durable records to readers and count what happened."""
+        self._meter.released(outcome)
         for record in outcome.apply:
             self._views.publish(record)
-        for event in outcome.events:
-            if isinstance(event, OrderStateChanged):
-                self.system.metrics.transition(event.from_state, event.to_state, event.trigger)
 
     def on_fenced(self, verdict: Verdict) -> Outcome:
         """Somebody else owns the account, or our numbering is wrong: forget everything, and only in the second case
@@ -211,7 +211,9 @@ class AccountActor(CommittingActor[_Inbox]):
                 return self._on_reminder(message)
             case SweepDue():
                 turn = self._turn()
-                sweep(turn, self._desk)
+                for order in sweep(turn, self._desk):
+                    self.system.metrics.stuck(order.state)
+                self._watch_duplicates(turn)
                 turn.effect(SetTimer("sweep", self._sweep_ms(), SweepDue()))
                 return turn.finish()
             case ReconcileDue():
@@ -450,6 +452,12 @@ class AccountActor(CommittingActor[_Inbox]):
         return turn.finish()
 
     # ----- helpers
+
+    def _watch_duplicates(self, turn: Turn) -> None:
+        share, limit = self._meter.duplicate_share(), self._policy.duplicate_share_alert
+        if share > limit:
+            text = f"{share:.0%} of the latest requests were repetitions, above {limit:.0%}"
+            turn.effect(Publish(self._alert("HighDuplicateRate", Severity.WARNING, text)))
 
     def _turn(self) -> Turn:
         return Turn(self._memory, now_ms=self.system.clock.now_ms(), exchange_ids=self._exchange_ids)

@@ -21,7 +21,7 @@ from actors.domain.idempotency import (
 )
 from actors.domain.lifecycle import transition
 from actors.domain.rules import RefusalReason, check_capabilities, check_instrument, check_terms, resolve_terms
-from actors.memory import Waiter
+from actors.memory import Repeated, Waiter
 from actors.policy import AccountPolicy, ExchangePolicy
 from actors.reminders import expiry_timer
 from actors.turn import Turn, settled_reply
@@ -86,6 +86,14 @@ def _decide_identity(turn: Turn, terms: SubmitOrder, reply_when: str, policy: Ac
         else Fresh(generation=len(memory.orders))
     )
     match decision:
+        case Duplicate(entry) if not policy.answer_repetitions:
+            turn.note(Repeated(entry.key, turn.now_ms))
+            turn.refuse(
+                terms.correlation_id,
+                RefusalCode.DUPLICATE_REQUEST,
+                "the same request was made before, and repetitions are refused",
+                view=_view(turn, entry.order_id),
+            )
         case Duplicate(entry):
             _answer_duplicate(turn, terms.correlation_id, reply_when, entry)
         case Conflict(entry, fields):
@@ -387,7 +395,7 @@ def _check_venue_rules(turn: Turn, terms: OrderTerms, exchange: ExchangePolicy) 
 
 def _answer_duplicate(turn: Turn, correlation_id: str, reply_when: str, entry: IdempotencyEntry) -> None:
     order = turn.memory.orders[entry.order_id]
-    turn.note(replace(entry, last_accessed_ms=turn.now_ms, access_count=entry.access_count + 1))
+    turn.note(Repeated(entry.key, turn.now_ms))
     shown = turn.view_of(order)
     unsettled = order.state in (OrderState.DRAFT, OrderState.PENDING, OrderState.SUBMITTED)
     if reply_when == "committed":

@@ -5,7 +5,7 @@ last commit; any thread may read it without a lock, because every value in it is
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from actors.domain.fills import fill_key
 from actors.domain.lifecycle import TERMINAL
@@ -19,6 +19,14 @@ class EntryForgotten:
     """An idempotency entry whose time is over."""
 
     key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Repeated:
+    """A request was recognised as a repetition."""
+
+    key: str
+    at_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +110,10 @@ class AccountMemory:
                 self._answered(record)
             case EntryForgotten():
                 self.entries.pop(record.key, None)
+            case Repeated():
+                entry = self.entries[record.key]
+                count = entry.access_count + 1
+                self.entries[record.key] = replace(entry, last_accessed_ms=record.at_ms, access_count=count)
             case Instrument():
                 self.instruments[record.exchange, record.symbol] = record
             case _:

@@ -32,6 +32,9 @@ class AccountPolicy:
     keys: KeyComponents = field(default_factory=KeyComponents)
     idempotency: IdempotencyPolicy = field(default_factory=IdempotencyPolicy)
     idempotency_enabled: bool = True
+    answer_repetitions: bool = True
+    """False: a repetition is refused instead of answered with the first request's result."""
+    duplicate_share_alert: float = 0.05
     idempotency_ttl_ms: int = 3_600_000
     sweep_interval_ms: int = 300_000
     refuse_without_store: bool = True
@@ -39,8 +42,8 @@ class AccountPolicy:
     max_sends: int = 3
     """Sendings of one order under its client id, unless the order says otherwise."""
     verification: VerificationPolicy = field(default_factory=VerificationPolicy)
-    thresholds_ms: tuple[int, int, int] = (5000, 30_000, 60_000)
-    """Match quality by distance in time: excellent, good, acceptable; anything above is suspicious."""
+    thresholds_ms: tuple[int, int, int, int] = (5000, 30_000, 60_000, 120_000)
+    """Match quality by distance in time: excellent, good, acceptable, suspicious; what is farther is no candidate."""
     tolerance: Decimal = Decimal("0.00000001")
     fill_tolerance: Decimal = Decimal("0.00000001")
     queue_timeout_ms: int = 5000

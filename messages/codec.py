@@ -82,7 +82,7 @@ def encode_public(order: NormalizedOrder) -> bytes:
 def decode_public(data: bytes) -> NormalizedOrder:
     """Decode what `encode_public` wrote, digit by digit. Raises `CodecError`."""
     try:
-        raw = json.loads(data, parse_float=float, parse_constant=_no_constant)
+        raw = json.loads(data, parse_float=_decimal_text, parse_constant=_no_constant)
     except ValueError as error:
         raise CodecError("not a readable public order") from error
     if not isinstance(raw, dict):

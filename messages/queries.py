@@ -26,6 +26,8 @@ class RefusalCode(StrEnum):
     """No such account in this process."""
     UNKNOWN_ORDER = "unknown_order"
     """The account knows no order by that id."""
+    DUPLICATE_REQUEST = "duplicate_request"
+    """The same request was made before, and `returnCachedResult` is off; the view names the first one's order."""
     IDEMPOTENCY_CONFLICT = "idempotency_conflict"
     """The same request id was used for a different order; the text names the fields that differ."""
     RETRY_NOT_ALLOWED = "retry_not_allowed"

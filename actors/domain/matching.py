@@ -20,8 +20,9 @@ from messages.types import MatchQuality, Order, PublicStatus, Side, VenueFill, V
 
 _WORKING = frozenset({PublicStatus.PENDING, PublicStatus.OPEN})
 
-Thresholds: TypeAlias = tuple[int, int, int]
-"""Distance in time between sending and creation below which a match is excellent, good, acceptable; milliseconds."""
+Thresholds: TypeAlias = tuple[int, int, int, int]
+"""Distance in time between sending and creation below which a match is excellent, good, acceptable, suspicious;
+milliseconds. What lies farther is no candidate at all."""
 
 _Key: TypeAlias = tuple[str, str]
 """Symbol and venue order id: some venues number orders per symbol."""
@@ -137,7 +138,9 @@ def judge_search(
     unexplained = _unexplained(order, report, listed, owned_venue_ids, sent_venue_ms - thresholds[-1])
     if unexplained:
         return Inconclusive("executions of orders that no list shows", unexplained)
-    candidates = [] if client_id_echoed else _candidates(order, listed, owned_venue_ids)
+    candidates = [] if client_id_echoed else _candidates(
+        order, listed, owned_venue_ids, sent_venue_ms=sent_venue_ms, far_ms=thresholds[-1]
+    )
     return _nearest(order, candidates, sent_venue_ms, thresholds) if candidates else NoMatch()
 
 
@@ -194,7 +197,14 @@ def _could_be_of(order: Order, fill: VenueFill) -> bool:
     return fill.price <= order.price if order.side is Side.BUY else fill.price >= order.price
 
 
-def _candidates(order: Order, listed: dict[_Key, VenueOrder], owned_venue_ids: Container[str]) -> list[VenueOrder]:
+def _candidates(
+    order: Order,
+    listed: dict[_Key, VenueOrder],
+    owned_venue_ids: Container[str],
+    *,
+    sent_venue_ms: int,
+    far_ms: int,
+) -> list[VenueOrder]:
     return [
         each
         for each in listed.values()
@@ -204,6 +214,7 @@ def _candidates(order: Order, listed: dict[_Key, VenueOrder], owned_venue_ids: C
         and not agrees(order, each)
         and _shown_equal(each.price, order.price)
         and _shown_equal(each.stop_price, order.stop_price)
+        and (_distance(each, sent_venue_ms) or 0) < far_ms
     ]
 
 
@@ -229,7 +240,7 @@ def _quality(order: Order, venue_order: VenueOrder, sent_venue_ms: int, threshol
     if distance is None or unsized:
         return MatchQuality.SUSPICIOUS
     grades = (MatchQuality.EXCELLENT, MatchQuality.GOOD, MatchQuality.ACCEPTABLE)
-    for grade, bound in zip(grades, thresholds, strict=True):
+    for grade, bound in zip(grades, thresholds, strict=False):
         if distance < bound:
             return grade
     return MatchQuality.SUSPICIOUS

@@ -62,7 +62,7 @@ def judged(
         required_sources=SOURCES,
         owned_venue_ids=owned,
         sent_venue_ms=NOW_MS,
-        thresholds=(5_000, 30_000, 60_000),
+        thresholds=(5_000, 30_000, 60_000, 120_000),
     )
 
 
@@ -199,7 +199,7 @@ def test_execution_of_an_order_that_no_list_shows_keeps_absence_open(echoed: boo
         {"size": D("0.0101")},
         {"price": D("42500.01")},
         {"client_order_id": "somebody-elses"},
-        {"venue_time_ms": NOW_MS - 60_001},
+        {"venue_time_ms": NOW_MS - 120_001},
         {"venue_order_id": "owned"},
         {"venue_order_id": "listed"},
     ],
@@ -241,7 +241,7 @@ def test_only_equal_order_is_found_with_the_quality_of_its_distance(after_ms: in
     assert judged(match) == FoundMatch(match, quality, abs(after_ms))
 
 
-@pytest.mark.parametrize("after_ms", [60_000, -60_000, 10**9, None])
+@pytest.mark.parametrize("after_ms", [60_000, -60_000, 119_999, None])
 def test_equal_order_far_away_or_without_a_time_is_undecidable(after_ms: int | None) -> None:
     candidate = shown(after_ms=after_ms)
     assert judged(candidate) == Undecidable((candidate,))
@@ -338,3 +338,8 @@ def test_verdict_on_any_search_is_safe_and_independent_of_its_order(
         case Inconclusive():
             assert unreadable
     assert type(judged(*shuffled, echoed=echoed, unreadable=unreadable)) is type(found)
+
+
+@pytest.mark.parametrize("after_ms", [120_000, -120_000, 10**9])
+def test_equal_order_too_far_away_is_no_candidate(after_ms: int) -> None:
+    assert judged(shown(after_ms=after_ms)) == NoMatch()

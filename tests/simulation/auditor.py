@@ -165,7 +165,7 @@ class Auditor:
 
     def _check_steps(self, account: str, before: Order | None, order: Order, steps: list[StateTransition]) -> None:
         version = before.version if before is not None else 0
-        state = before.state if before is not None else (S.SUBMITTED if order.external or order.max_sends == 1 else None)
+        state = before.state if before is not None else None
         for step in sorted(steps, key=lambda each: each.version):
             version += 1
             if step.version != version or (account, step.order_id, version) in self._versions:
@@ -195,10 +195,10 @@ class Auditor:
         fills = self.by_order[account, order.order_id]
         size = sum((fill.size for fill in fills), Decimal(0))
         value = sum((fill.size * fill.price for fill in fills), Decimal(0))
-        fees: Counter[str] = Counter()
+        fees: dict[str, Decimal] = defaultdict(Decimal)
         for fill in fills:
             if fill.fee:
-                fees[fill.fee_currency or ""] += fill.fee  # type: ignore[assignment]
+                fees[fill.fee_currency or ""] += fill.fee
         if (order.filled_size, order.filled_value, order.fees) != (size, value, tuple(sorted(fees.items()))):
             self.violate("S5 sums", f"{order.order_id}: totals {order.filled_size} are not its fills' {size}")
         if before is not None and order.filled_size < before.filled_size:

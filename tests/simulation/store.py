@@ -25,25 +25,32 @@ _SLOW_MS = 900
 class AuditedStore(MemoryStore):
     """A memory store that tells an auditor of every section it was asked to write, with its verdict."""
 
-    def __init__(self, now_ms: Callable[[], int], witness: Callable[[Section, Verdict], None]) -> None:
+    def __init__(
+        self,
+        now_ms: Callable[[], int],
+        on_section: Callable[[Section, Verdict], None],
+        on_lease: Callable[[str, int], None],
+    ) -> None:
         super().__init__(now_ms)
-        self._witness = witness
+        self._on_section = on_section
+        self._on_lease = on_lease
+
+    def acquire(self, account_id: str, owner: str) -> Lease:
+        """Take an account, and show it."""
+        lease = super().acquire(account_id, owner)
+        self._on_lease(account_id, lease.epoch)
+        return lease
 
     def commit(self, sections: list[Section]) -> list[Verdict]:
         """Commit, and show it."""
         verdicts = super().commit(sections)
         for section, verdict in zip(sections, verdicts, strict=True):
-            self._witness(section, verdict)
+            self._on_section(section, verdict)
         return verdicts
 
-    def epoch(self, account_id: str) -> int:
-        """The newest epoch of an account."""
-        return self._accounts[account_id].epoch
-
-    def last_seq(self, account_id: str) -> int:
-        """Number of the last section written for an account."""
-        account = self._accounts.get(account_id)
-        return account.seq if account is not None else 0
+    def is_known(self, account_id: str) -> bool:
+        """Whether anybody ever took the account."""
+        return account_id in self._accounts
 
     def take_over(self, account_id: str) -> None:
         """Another process takes the account, as when this one seemed dead for longer than its sign of life lasts."""

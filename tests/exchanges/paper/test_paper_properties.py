@@ -72,7 +72,7 @@ stop_limits = st.builds(
 changes = st.builds(
     dict, act=st.sampled_from(["cancel", "amend", "execute", "end"]), pick=st.integers(0, 50), size=sizes
 )
-acts = st.lists(st.one_of(limits, limits, post_only, markets, by_quote, stops, stop_limits, changes), max_size=60)
+acts = st.lists(st.one_of(limits, limits, post_only, markets, by_quote, stops, stop_limits, changes), min_size=15, max_size=60)
 
 
 def run(script, after):

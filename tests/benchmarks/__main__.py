@@ -1,0 +1,59 @@
+"""`python -m tests.benchmarks [NAME ...] [--json]`: measures and prints; asserts nothing.
+
+Every figure is the median of several repetitions, with the least and the greatest beside it. Shares compare rates of
+the same run, so that they mean something on a machine that is slow or busy.
+"""
+
+import argparse
+import json
+import os
+import platform
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+from tests.benchmarks import throughput
+from tests.benchmarks.figures import Figure
+
+BENCHMARKS: Mapping[str, tuple[str, Callable[[], list[Figure]]]] = {
+    "orders": ("orders acknowledged per second, against the raw limits of store and runtime", throughput.run),
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"one of {', '.join(BENCHMARKS)}; all without any")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument("--list", action="store_true", help="name the benchmarks and what they measure")
+    options = parser.parse_args(arguments)
+    if options.list:
+        for name, (what, _) in BENCHMARKS.items():
+            print(f"{name:<12} {what}")
+        return 0
+    unknown = [name for name in options.names if name not in BENCHMARKS]
+    if unknown:
+        parser.error(f"no benchmark {', '.join(unknown)}; there are: {', '.join(BENCHMARKS)}")
+    found: dict[str, list[dict[str, object]]] = {}
+    if not options.json:
+        print(_machine())
+    for name in options.names or BENCHMARKS:
+        begun = time.monotonic()
+        figures = BENCHMARKS[name][1]()
+        if options.json:
+            found[name] = [figure.as_json() for figure in figures]
+        else:
+            print(f"{name}: {BENCHMARKS[name][0]} ({time.monotonic() - begun:.0f} s)")
+            for figure in figures:
+                print(figure.show())
+    if options.json:
+        print(json.dumps({"machine": _machine(), "benchmarks": found}, indent=1))
+    return 0
+
+
+def _machine() -> str:
+    load = "/".join(f"{each:.1f}" for each in os.getloadavg())
+    return f"Python {platform.python_version()}, {os.cpu_count()} processors, load {load}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

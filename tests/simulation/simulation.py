@@ -1,0 +1,375 @@
+"""One run: a seed in, a verdict out.
+
+Workload and faults go on for a while; then the faults stop and everything must settle within a bounded time; then the
+process is restarted three times, which must change nothing.
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cache
+from itertools import count
+from random import Random
+from typing import Final
+
+from prometheus_client import CollectorRegistry
+
+from actors.exchange import ExchangeRhythm
+from actors.memory import PublishedViews
+from actors.policy import AccountPolicy, ExchangePolicy
+from actors.runtime.metrics import Metrics
+from actors.runtime.simulated import SimulatedSystem
+from actors.store.port import Table
+from actors.tree import COMMITTER, VERIFICATION, account_address, plant
+from exchanges.paper.model import NewOrder
+from messages.commands import VenueRequest
+from messages.control import ChildFailed
+from messages.events import Alert, Event
+from messages.queries import Reply
+from messages.types import OrderType, Side
+
+from . import parity
+from .auditor import Auditor, Violation
+from .faults import Fault, Faults
+from .gateway import CAPABILITIES, SimulatedGateway
+from .store import AuditedStore, SimulatedStoreRim
+from .venue import SETTLE_MS, SYMBOLS, Venue
+from .wire import EXCHANGE
+from .workload import Workload, venue_orders_per_intent
+
+SETTLE_LIMIT_MS: Final = 180_000
+TAG: Final = "0badc0de"
+_WARM_UP_MS = 3000
+_RESTARTS = 3
+_SLICE_MS = 1000
+_RHYTHM = ExchangeRhythm(clock_ms=10_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What became of a run."""
+
+    seed: int
+    violation: Violation | None
+    trace_hash: str
+    trace_tail: tuple[str, ...]
+    simulated_ms: int
+    faults: Counter[Fault]
+    seen: Counter[str]
+
+
+@cache
+def _metrics() -> Metrics:
+    # One for all runs of this process: metrics are only ever written.
+    return Metrics(CollectorRegistry())
+
+
+class Simulation:
+    """The world of one seed."""
+
+    store_class: type[AuditedStore] = AuditedStore
+    gateway_class: type[SimulatedGateway] = SimulatedGateway
+
+    def __init__(self, seed: int, faults: frozenset[Fault] | None = None) -> None:
+        """`faults`: exactly these are on; None: a random subset."""
+        self.seed = seed
+        self._random = self._stream("run")
+        self.system = SimulatedSystem(seed, metrics=_metrics())
+        self.system.after_step = self._stop_at_violation
+        self.faults = Faults(self._stream("faults"), faults)
+        self.accounts = tuple(str(number) for number in range(1, self._random.randint(1, 3) + 1))
+        self.venue = Venue(self.system, self.faults, self._stream("venue"), self.accounts)
+        self.auditor = Auditor(self.venue)
+        self.store = self.store_class(self.system.clock.monotonic_ms, self.auditor.on_section, self.auditor.on_lease)
+        self.workload = Workload(
+            self.system, self.auditor, self.venue.engine, self._stream("workload"), self.accounts
+        )
+        self.system.on_event = self._on_event
+        self.system.on_reply = self._on_reply
+        self.views: dict[str, PublishedViews] = {}
+        self.gateways: dict[str, SimulatedGateway] = {}
+        self._rim: SimulatedStoreRim | None = None
+        self._alive = False
+        self._fenced: set[str] = set()
+        self._owners = count(1)
+
+    # ----- the run
+
+    def run(self) -> Verdict:
+        """Run to the end or to the first violation."""
+        violation = None
+        try:
+            self._live_through()
+        except _Stopped:
+            violation = self.auditor.violations[0]
+        return Verdict(
+            seed=self.seed,
+            violation=violation,
+            trace_hash=self.system.trace_hash(),
+            trace_tail=tuple(self.system.trace_tail()),
+            simulated_ms=self.system.clock.monotonic_ms(),
+            faults=self.faults.hits,
+            seen=self.auditor.seen,
+        )
+
+    def _live_through(self) -> None:
+        self.venue.make_market()
+        self.start()
+        self.system.run_for(_WARM_UP_MS)
+        self.system.run_for(self._schedule_everything())
+        self._heal()
+        self._settle()
+        self._check_intents()
+        for _ in range(_RESTARTS):
+            self._restart_unchanged()
+
+    def _schedule_everything(self) -> int:
+        duration_ms = self._random.randint(30_000, 60_000)
+        at = self._at_random_moments
+        at(self._random.randint(20, 40), duration_ms, self.workload.place)
+        at(self._random.randint(5, 20), duration_ms, self.workload.cancel)
+        at(duration_ms // 1500, duration_ms, self.venue.move_market)
+        at(duration_ms // 4000, duration_ms, self.venue.fill_something)
+        at(self._random.randint(0, 3), duration_ms, self._foreign_order)
+        at(self.faults.times(Fault.CRASH, 3), duration_ms, lambda: self._crash(Fault.CRASH))
+        at(self.faults.times(Fault.TAKEN_OVER, 1), duration_ms, self._take_over)
+        at(self.faults.times(Fault.CLOCK_STEP, 3), duration_ms, self._step_clock)
+        at(self.faults.times(Fault.VENUE_DOWN, 2), duration_ms, self._venue_away)
+        at(self.faults.times(Fault.STORE_DOWN, 2), duration_ms, self._store_away)
+        at(self.faults.times(Fault.EXCHANGE_FAILS, 3), duration_ms, self._fail_exchange)
+        at(self.faults.times(Fault.ACCOUNT_FAILS, 2), duration_ms, self._fail_account)
+        at(self.faults.times(Fault.SUPERVISOR_FAILS, 2), duration_ms, self._fail_supervisor)
+        return duration_ms
+
+    def _at_random_moments(self, times: int, duration_ms: int, act: Callable[[], None]) -> None:
+        for _ in range(times):
+            self.system.schedule(self._random.randrange(duration_ms), act)
+
+    def _heal(self) -> None:
+        self.faults.calm()
+        self.venue.down_until_ms = 0
+        if self._rim is not None:
+            self._rim.down_until_ms = 0
+        if self._fenced and self._alive:
+            self.restart()
+
+    def _settle(self) -> None:
+        deadline_ms = self.system.clock.monotonic_ms() + SETTLE_LIMIT_MS
+        left = "nothing was looked at"
+        while self.system.clock.monotonic_ms() < deadline_ms:
+            self.system.run_for(_SLICE_MS)
+            left = self._first_difference()
+            if not left:
+                return
+        self._violate("9 quiet in bounded time", left)
+
+    def _first_difference(self) -> str:
+        if not self._alive:
+            return "the process is not running"
+        for difference in parity.differences(self.auditor, self.accounts, self.views):
+            return difference
+        for asked in self.workload.waiting.values():
+            return f"no reply to {type(asked.command).__name__} {asked.command.correlation_id}"
+        return ""
+
+    def _check_intents(self) -> None:
+        for difference in parity.duplicates(self.auditor, self.accounts):
+            self._violate("S1 one venue order", difference)
+        for intent, orders in venue_orders_per_intent(self.workload, self.venue.engine):
+            if orders > 1:
+                self._violate("S1 one venue order", f"an intent has {orders} orders at the venue: {intent.terms}")
+
+    def _restart_unchanged(self) -> None:
+        before = self.digest()
+        self.restart()
+        self.system.run_for(5000)
+        left = self._first_difference()
+        if left:
+            self._violate("S16 restart", f"after a restart: {left}")
+        if self.digest() != before:
+            self._violate("S16 restart", "a restart changed the records")
+
+    def digest(self) -> str:
+        """A hash of everything the store holds of all accounts."""
+        digest = hashlib.sha256()
+        for account in self.accounts:
+            records = self.store.load(account)
+            for table in Table:
+                for name, value in sorted(records.get(table, {}).items()):
+                    digest.update(f"{account} {table} {name} ".encode() + value)
+        return digest.hexdigest()
+
+    # ----- the process
+
+    def start(self) -> None:
+        """Start the process: fresh actors and rims on the same store and venue."""
+        if self._alive:
+            return
+        self._alive = True
+        self._fenced.clear()
+        number = next(self._owners)
+        random = self._stream(f"process {number}")
+        self._rim = SimulatedStoreRim(
+            self.system, self.store, self.faults, random, owner=f"process-{number}", crash=self._crash_after_write
+        )
+        self.gateways = {
+            account: self.gateway_class(
+                self.system, self.venue, self.faults, random, account_id=account, witness=self._on_wire
+            )
+            for account in self.accounts
+        }
+        self.views = {}
+        plant(
+            self.system,
+            accounts=dict.fromkeys(self.accounts, self.policy()),
+            gateway_of=lambda account, _: self.gateways[account],
+            writer=self._rim,
+            loader=self._rim,
+            views=self.views,
+            renew_interval_ms=1000,
+            rhythm=_RHYTHM,
+            escalate=lambda _: self.system.schedule(0, lambda: self._crash(Fault.CRASH)),
+        )
+
+    def policy(self) -> AccountPolicy:
+        """How the accounts of this run are configured: the defaults, with the shorter rounds of a short run."""
+        exchange = ExchangePolicy(
+            name=EXCHANGE, public_id=1, capabilities=CAPABILITIES, valid_for_ms=5000, settle_ms=SETTLE_MS
+        )
+        return AccountPolicy(tag=TAG, exchanges={EXCHANGE: exchange}, reconcile_ms=20_000, call_overdue_ms=5000)
+
+    def restart(self) -> None:
+        """Kill the process and start it again at once."""
+        self._kill()
+        self.start()
+
+    def _kill(self) -> None:
+        if self._alive:
+            self._alive = False
+            self.system.crash()
+            self.workload.forget()
+
+    def _crash(self, fault: Fault) -> None:
+        if self._alive:
+            self.faults.count(fault)
+            self._kill()
+            self.system.schedule(self._random.randint(100, 8000), self.start)
+
+    def _crash_after_write(self) -> None:
+        if self._alive:
+            self._kill()
+            self.system.schedule(self._random.randint(100, 8000), self.start)
+
+    def _take_over(self) -> None:
+        account = self._random.choice(self.accounts)
+        if self.store.is_known(account) and self._alive:
+            self.faults.count(Fault.TAKEN_OVER)
+            self.store.take_over(account)
+            self._fenced.add(account)
+            self.workload.forget(account)
+            self.system.schedule(self._random.randint(500, 10_000), lambda: self._crash(Fault.CRASH))
+
+    # ----- what happens around it
+
+    def _foreign_order(self) -> None:
+        account, symbol = self._random.choice(self.accounts), self._random.choice(SYMBOLS)
+        side = self._random.choice(list(Side))
+        last = self.venue.engine.last_price(symbol)
+        away = (last / 100 * (-1 if side is Side.BUY else 1)).quantize(Decimal("0.01"))
+        order = NewOrder(
+            account=account,
+            client_order_id=f"manual-{self._random.getrandbits(32)}",
+            symbol=symbol,
+            side=side,
+            type=OrderType.LIMIT,
+            size=Decimal("0.5"),
+            price=last + away,
+        )
+        self.venue.place(order)
+        placed = self.venue.engine.find(account, symbol, order.client_order_id)
+        if placed is not None and self._random.random() < 0.5:
+            self.system.schedule(self._random.randint(0, 20_000), lambda: self.venue.cancel(account, placed.order_id))
+
+    def _step_clock(self) -> None:
+        self.faults.count(Fault.CLOCK_STEP)
+        self.system.clock.step_wall(self._random.choice((-4000, -700, 700, 3000)))  # type: ignore[attr-defined]
+
+    def _venue_away(self) -> None:
+        self.faults.count(Fault.VENUE_DOWN)
+        self.venue.down_until_ms = self.system.clock.monotonic_ms() + self._random.randint(500, 8000)
+
+    def _store_away(self) -> None:
+        if self._rim is not None:
+            self.faults.count(Fault.STORE_DOWN)
+            self._rim.down_until_ms = self.system.clock.monotonic_ms() + self._random.randint(200, 6000)
+
+    def _fail_exchange(self) -> None:
+        if self._alive:
+            self.faults.count(Fault.EXCHANGE_FAILS)
+            self.gateways[self._random.choice(self.accounts)].fail_next = True
+
+    def _fail_account(self) -> None:
+        account = self._random.choice(self.accounts)
+        self.faults.count(Fault.ACCOUNT_FAILS)
+        self.fail(account_address(account))
+
+    def _fail_supervisor(self) -> None:
+        self.faults.count(Fault.SUPERVISOR_FAILS)
+        self.fail(VERIFICATION)
+
+    def fail(self, address: str) -> None:
+        """Let an actor's handler raise at its next message."""
+        cell = self.system._find(address)
+        if cell is not None:
+            cell.actor.receive = _raise  # type: ignore[method-assign]
+
+    # ----- witnesses
+
+    def _on_wire(self, request: VenueRequest) -> None:
+        self.auditor.on_wire(request)
+
+    def _on_event(self, event: Event) -> None:
+        self.auditor.on_event(event)
+        self.workload.on_event(event)
+        if isinstance(event, Alert):
+            self.auditor.seen[f"alert:{event.name}"] += 1
+            if event.name in ("ActorFailed", "ExchangeActorFailed"):
+                self._on_actor_failed(event)
+
+    def _on_actor_failed(self, event: Alert) -> None:
+        address = dict(event.details)["address"]
+        if "injected failure" not in event.text:
+            self._violate_quietly("no actor fails by itself", f"{address}: {event.text}")
+        for account in self.accounts:
+            if address == account_address(account):
+                self.workload.forget(account)
+
+    def _on_reply(self, reply: Reply) -> None:
+        self.auditor.on_reply(reply)
+        self.workload.on_reply(reply)
+
+    # ----- parts
+
+    def _stream(self, name: str) -> Random:
+        return Random(f"{self.seed}:{name}")
+
+    def _stop_at_violation(self) -> None:
+        if self.auditor.violations:
+            raise _Stopped
+
+    def _violate(self, invariant: str, detail: str) -> None:
+        self._violate_quietly(invariant, detail)
+        raise _Stopped
+
+    def _violate_quietly(self, invariant: str, detail: str) -> None:
+        self.auditor.violate(invariant, detail)
+
+
+class _Stopped(Exception):
+    """A violation was found: nothing that follows means anything."""
+
+
+def _raise(_: object) -> None:
+    raise RuntimeError("injected failure")

@@ -1,0 +1,226 @@
+"""What hosts do in a simulated run: place, repeat, draft, cancel, and come back with what was never answered.
+
+Every intent has a size of its own, so that its orders at the venue are recognised by it, whatever their ids.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields, replace
+from decimal import Decimal
+from random import Random
+
+from actors.runtime.simulated import SimulatedSystem
+from actors.tree import account_address
+from exchanges.paper.engine import Engine
+from messages.commands import AccountCommand, CancelOrder, CreateDraft, DiscardDraft, OrderTerms, SubmitDraft, SubmitOrder
+from messages.events import Event
+from messages.queries import DraftDone, Reply
+from messages.types import OrderState, OrderType, Side, TimeInForce
+
+from .auditor import Auditor
+from .venue import SYMBOLS
+from .wire import EXCHANGE
+
+_REPEAT_WITHIN_MS = 25_000
+"""Repetitions without a request id come within this time: well inside the identity's time bucket."""
+_STEP = {"BTC-USDT": Decimal("0.00001"), "ETH-USDT": Decimal("0.0001")}
+_UNIT = {"BTC-USDT": Decimal("0.01"), "ETH-USDT": Decimal("0.1")}
+
+
+@dataclass(slots=True)
+class Intent:
+    """Something a host wants exactly once."""
+
+    terms: OrderTerms
+    first_ms: int
+    """When it was first offered, virtual monotonic time."""
+    others: list[OrderTerms] = field(default_factory=list)
+    """Different orders that were offered under the same request id."""
+    draft_id: str = ""
+
+
+@dataclass(slots=True)
+class Asked:
+    """A command that waits for its answer."""
+
+    command: AccountCommand
+    intent: Intent | None
+
+
+class Workload:
+    """The hosts of a run."""
+
+    def __init__(
+        self, system: SimulatedSystem, auditor: Auditor, engine: Engine, random: Random, accounts: tuple[str, ...]
+    ) -> None:
+        self._system = system
+        self._auditor = auditor
+        self._engine = engine
+        self._random = random
+        self._accounts = accounts
+        self._numbers = 0
+        self.intents: list[Intent] = []
+        self.waiting: dict[str, Asked] = {}
+        """Commands without an answer, by correlation id."""
+        self._known: dict[str, list[str]] = defaultdict(list)
+        """Ids that hosts have seen, by account."""
+
+    # ----- what happens to hosts
+
+    def on_reply(self, reply: Reply) -> None:
+        """A command was answered."""
+        asked = self.waiting.pop(reply.correlation_id, None)
+        if asked is not None and asked.intent is not None and isinstance(reply, DraftDone):
+            asked.intent.draft_id = reply.view.local_id
+
+    def on_event(self, event: Event) -> None:
+        """Hosts learn of orders by events too."""
+        view = getattr(event, "view", None)
+        if view is not None and view.state is OrderState.SUBMITTED:
+            self._known[event.account_id].append(view.local_id)
+
+    def forget(self, account: str | None = None) -> None:
+        """The answers will not come: the process died, or an account in it (its inbox and its memory)."""
+        for correlation_id, asked in list(self.waiting.items()):
+            if account is None or asked.command.account_id == account:
+                del self.waiting[correlation_id]
+                if asked.intent is not None and self._random.random() < 0.6:
+                    self._later(10_000, lambda intent=asked.intent: self.repeat(intent))
+
+    # ----- what hosts do
+
+    def place(self) -> None:
+        """Offer something new, perhaps more than once."""
+        intent = Intent(self._terms(), self._monotonic_ms())
+        self.intents.append(intent)
+        draw = self._random.random()
+        if draw < 0.12:
+            self._draft(intent)
+            return
+        self._submit(intent, intent.terms)
+        if draw < 0.30:
+            self._later(20, lambda: self.repeat(intent))
+        if draw < 0.45:
+            self._later(_REPEAT_WITHIN_MS, lambda: self.repeat(intent))
+        if draw < 0.20 and intent.terms.request_id is not None:
+            self._later(3000, lambda: self._conflict(intent))
+
+    def repeat(self, intent: Intent) -> None:
+        """Offer the same again, where the rules say that it is the same."""
+        if intent.draft_id:
+            self._tell(SubmitDraft(**self._head(intent.terms.account_id), order_id=intent.draft_id), intent)
+        elif intent.terms.request_id is not None or self._monotonic_ms() - intent.first_ms < _REPEAT_WITHIN_MS:
+            self._submit(intent, intent.terms)
+
+    def cancel(self) -> None:
+        """Cancel something: known by one of its ids, or not there at all."""
+        account = self._random.choice(self._accounts)
+        known = self._known[account]
+        if not known or self._random.random() < 0.05:
+            self._tell(CancelOrder(**self._head(account), order_id="no-such-order"), None)
+            return
+        recent = known[-8:]
+        self._cancel(account, self._random.choice(recent))
+
+    def _cancel(self, account: str, order_id: str) -> None:
+        self._auditor.cancels_asked.add((account, order_id))
+        when = self._random.choice(("resolved", "resolved", "committed"))
+        self._tell(CancelOrder(**self._head(account), order_id=order_id, reply_when=when), None)
+
+    def _draft(self, intent: Intent) -> None:
+        self._tell(CreateDraft(**_fields(intent.terms) | self._head(intent.terms.account_id)), intent)
+        self._later(8000, lambda: self._decide_draft(intent))
+
+    def _decide_draft(self, intent: Intent) -> None:
+        if not intent.draft_id:
+            return
+        if self._random.random() < 0.3:
+            self._tell(DiscardDraft(**self._head(intent.terms.account_id), order_id=intent.draft_id), None)
+            return
+        self.repeat(intent)
+        if self._random.random() < 0.5:
+            self._later(5000, lambda: self.repeat(intent))
+
+    def _conflict(self, intent: Intent) -> None:
+        other = self._terms()
+        other = replace(other, account_id=intent.terms.account_id, request_id=intent.terms.request_id)
+        intent.others.append(other)
+        self._submit(intent, other)
+
+    def _submit(self, intent: Intent, terms: OrderTerms) -> None:
+        when = self._random.choice(("resolved", "resolved", "resolved", "committed"))
+        command = SubmitOrder(**_fields(terms) | self._head(terms.account_id), reply_when=when)
+        self._tell(command, intent)
+
+    def _tell(self, command: AccountCommand, intent: Intent | None) -> None:
+        self.waiting[command.correlation_id] = Asked(command, intent)
+        if not self._system.tell(account_address(command.account_id), command):
+            # What the facade does: nobody lives there, so the command was not executed.
+            del self.waiting[command.correlation_id]
+            if intent is not None and self._random.random() < 0.5:
+                self._later(10_000, lambda: self.repeat(intent))
+
+    # ----- what orders look like
+
+    def _terms(self) -> OrderTerms:
+        self._numbers += 1
+        symbol = self._random.choice(SYMBOLS)
+        kind = self._random.choice(("resting", "resting", "resting", "crossing", "market", "quote", "ioc", "fok", "gtt", "post"))
+        side = self._random.choice(list(Side))
+        chosen: dict[str, object] = {"account_id": self._random.choice(self._accounts), "symbol": symbol, "side": side}
+        chosen["size"] = _UNIT[symbol] + self._numbers * _STEP[symbol]
+        chosen["type"] = OrderType.LIMIT
+        chosen["price"] = self._price(symbol, side, crossing=kind in ("crossing", "ioc", "fok"))
+        if kind in ("market", "quote"):
+            chosen |= {"type": OrderType.MARKET, "price": None}
+        if kind == "quote":
+            chosen |= {"size": None, "quote_size": Decimal(500 + self._numbers)}
+        if kind in ("ioc", "fok"):
+            chosen["time_in_force"] = TimeInForce(kind.upper())
+        if kind == "gtt":
+            expires_ms = self._system.clock.now_ms() + self._random.randint(2000, 30_000)
+            chosen |= {"time_in_force": TimeInForce.GTT, "expires_at_ms": expires_ms}
+        if kind == "post":
+            chosen["post_only"] = True
+        if self._random.random() < 0.6:
+            chosen["request_id"] = f"request-{self._numbers}"
+        return OrderTerms(exchange=EXCHANGE, **chosen)  # type: ignore[arg-type]
+
+    def _price(self, symbol: str, side: Side, *, crossing: bool) -> Decimal:
+        last = self._engine.last_price(symbol)
+        tick = self._engine.instruments[symbol].tick_size
+        away = self._random.randint(2, 30) * (1 if crossing else -1) * (1 if side is Side.BUY else -1)
+        return (last + last * away / 2000).quantize(tick)
+
+    def _head(self, account: str) -> dict[str, object]:
+        self._numbers += 1
+        return {
+            "account_id": account,
+            "correlation_id": f"host-{self._numbers}",
+            "message_id": f"host-{self._numbers}",
+            "offered_ms": self._system.clock.now_ms(),
+        }
+
+    def _monotonic_ms(self) -> int:
+        return self._system.clock.monotonic_ms()
+
+    def _later(self, within_ms: int, act: Callable[[], None]) -> None:
+        self._system.schedule(self._random.randint(0, within_ms), act)
+
+
+def _fields(terms: OrderTerms) -> dict[str, object]:
+    return {each.name: getattr(terms, each.name) for each in fields(OrderTerms)}
+
+
+def venue_orders_per_intent(workload: Workload, engine: Engine) -> list[tuple[Intent, int]]:
+    """How many orders that worked to the end or executed each intent has at the venue."""
+    by_size: dict[tuple[str, Decimal], int] = defaultdict(int)
+    for order in engine.truth.orders.values():
+        if order.is_open or order.filled_size:
+            amount = order.quote_size if order.quote_size is not None else order.size
+            by_size[order.account, amount] += 1
+    counted = []
+    for intent in workload.intents:
+        offered = {(t.account_id, t.quote_size or t.size or Decimal(0)) for t in (intent.terms, *intent.others)}
+        counted.append((intent, sum(by_size[each] for each in offered)))
+    return counted
