@@ -460,7 +460,12 @@ class AccountActor(CommittingActor[_Inbox]):
             turn.effect(Publish(self._alert("HighDuplicateRate", Severity.WARNING, text)))
 
     def _turn(self) -> Turn:
-        return Turn(self._memory, now_ms=self.system.clock.now_ms(), exchange_ids=self._exchange_ids)
+        return Turn(
+            self._memory,
+            account_id=self.account_id,
+            now_ms=self.system.clock.now_ms(),
+            exchange_ids=self._exchange_ids,
+        )
 
     def _circumstances(self) -> Circumstances:
         return Circumstances(

@@ -35,8 +35,9 @@ _UNSETTLED = frozenset({OrderState.DRAFT, OrderState.PENDING, OrderState.SUBMITT
 class Turn:
     """Collects what one message changes. `now_ms` is the turn's only time."""
 
-    def __init__(self, memory: AccountMemory, *, now_ms: int, exchange_ids: dict[str, str]) -> None:
+    def __init__(self, memory: AccountMemory, *, account_id: str, now_ms: int, exchange_ids: dict[str, str]) -> None:
         self.memory = memory
+        self.account_id = account_id
         self.now_ms = now_ms
         self.outcome = Outcome()
         self._exchange_ids = exchange_ids
@@ -115,7 +116,7 @@ class Turn:
         """Say something an operator should know, in the account's stream."""
         self._alerts.append(
             Alert(
-                account_id=self._account(), name=name, severity=severity, text=text,
+                account_id=self.account_id, name=name, severity=severity, text=text,
                 details=tuple(sorted(details.items())), at_ms=self.now_ms,
             )  # fmt: skip
         )
@@ -157,9 +158,6 @@ class Turn:
         for order in self._orders.values():
             self._answer_waiters(order)
         return outcome
-
-    def _account(self) -> str:
-        return next(iter(self._orders.values())).account_id if self._orders else ""
 
     def _write_order(self, writes: list[Write], order: Order) -> None:
         writes.append(Write(Table.ORDERS, order.order_id, encode_record(order)))

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from exchanges.paper.catalogue import default_instruments
 from exchanges.paper.engine import Engine
 from exchanges.paper.model import NewOrder, OrderAccepted, OrderTraded, PaperStatus
-from messages.types import OrderType, Side, TimeInForce
+from messages.types import Liquidity, OrderType, Side, TimeInForce
 
 SYMBOL = "BTC-USDT"
 ACCOUNTS = ("a", "b", "c")
@@ -105,12 +105,16 @@ def _apply(engine, act, now_ms):
     return engine.execute(order.order_id, order.price, min(act["size"], order.remaining), now_ms)
 
 
+def _took(event):
+    return event.execution.liquidity is Liquidity.TAKER
+
+
 def _book(engine):
     """Resting orders in the order in which they were accepted. Triggered stops join the queue later: left out."""
     return [order for name in ACCOUNTS for order in engine.open_orders(name) if order.working and order.price]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(acts)
 def test_money_under_random_trading_is_conserved_and_never_negative(script):
     def after(engine, act, before, events):
@@ -124,7 +128,7 @@ def test_money_under_random_trading_is_conserved_and_never_negative(script):
     run(script, after)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(acts)
 def test_locked_funds_under_random_trading_equal_what_open_orders_reserve(script):
     def after(engine, act, before, events):
@@ -136,7 +140,7 @@ def test_locked_funds_under_random_trading_equal_what_open_orders_reserve(script
     run(script, after)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(acts)
 def test_book_under_random_trading_is_never_crossed(script):
     def after(engine, act, before, events):
@@ -146,7 +150,7 @@ def test_book_under_random_trading_is_never_crossed(script):
     run(script, after)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(acts)
 def test_executions_under_random_trading_add_up_to_each_orders_progress(script):
     engine = run(script, lambda *_: None)
@@ -161,7 +165,7 @@ def test_executions_under_random_trading_add_up_to_each_orders_progress(script):
         assert all(limit_kept)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(acts)
 def test_makers_under_random_trading_are_met_in_price_time_priority(script):
     def after(engine, act, before, events):
@@ -169,7 +173,8 @@ def test_makers_under_random_trading_are_met_in_price_time_priority(script):
             return
         taker = next((event.order.order_id for event in events if isinstance(event, OrderAccepted)), None)
         traded = [event for event in events if isinstance(event, OrderTraded)]
-        taken = [event.execution.trade_id for event in traded if event.order.order_id == taker]
+        # A stop that these trades trigger may take from the rest of the new order, which is then a maker itself.
+        taken = [event.execution.trade_id for event in traded if _took(event) and event.order.order_id == taker]
         met = [e.order.order_id for e in traded if e.execution.trade_id in taken and e.order.order_id != taker]
         sign = 1 if act["side"] is Side.BUY else -1
         others = [o for o in before if o.side is not act["side"] and o.account != act["account"]]
@@ -179,7 +184,7 @@ def test_makers_under_random_trading_are_met_in_price_time_priority(script):
     run(script, after)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(acts)
 def test_accounts_under_random_trading_never_trade_with_themselves(script):
     engine = run(script, lambda *_: None)

@@ -1,0 +1,238 @@
+"""The drill: a seeded workload under a seeded fault schedule over real sockets, judged by the venue's own record.
+
+The workload runs while faults come and go; then the faults stop, the system gets a bounded time to become quiet, and
+the auditor compares. Nothing is judged by what the order manager says of itself.
+"""
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from random import Random
+from tempfile import TemporaryDirectory
+from typing import Any, Final
+
+from actors.app.audit import Verdict, audit, is_quiet
+from actors.app.openhash import check_open_hashes
+from actors.app.schedule import STAGES, Saboteur, draw_stages
+from actors.app.trader import Ledger, Trader
+from actors.app.workload import Intent, intents
+from actors.app.world import PaperWorld
+from actors.memory import PublishedViews
+from actors.oms import Oms
+from messages.events import Alert, Event, ManualReviewRequired
+
+ACCOUNTS: Final = 4
+SETTLE_S: Final = 120.0
+"""How long after the last fault everything may take to be known and right."""
+_STAGE_S_MIN: Final = 1.0
+_POLL_S: Final = 0.25
+_STALL_S: Final = 300.0
+"""A workload that makes no progress for so long has failed."""
+_MANAGEMENT: Final = {
+    # The regular comparison is what finds a fill whose stream frame was swallowed; here it may not take minutes.
+    "sync": {"reconcileIntervalSeconds": 5, "lookbackMinutes": 30},
+    "verification": {"slowRetryInterval": 10_000},
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrillOptions:
+    """What is asked of a drill."""
+
+    venue: str
+    intents: int
+    seed: int
+    faults: tuple[str, ...]
+
+
+@dataclass(slots=True, kw_only=True)
+class DrillResult:
+    """What a drill found."""
+
+    options: DrillOptions
+    verdict: Verdict
+    faults: Counter[str] = field(default_factory=Counter)
+    """How often each fault really happened."""
+    refusals: Counter[str] = field(default_factory=Counter)
+    alerts: Counter[str] = field(default_factory=Counter)
+    reviews_raised: int = 0
+    """Orders that were in manual review at some time."""
+    settle_seconds: float = 0.0
+    """From the last fault until everything was known and right."""
+    wall_seconds: float = 0.0
+
+    def as_json(self) -> dict[str, Any]:
+        """The result as other programs read it."""
+        verdict = self.verdict
+        return {
+            "seed": self.options.seed,
+            "venue": self.options.venue,
+            "intents": verdict.intents,
+            "venueOrders": verdict.venue_orders,
+            "notPlaced": verdict.not_placed,
+            "fills": verdict.fills,
+            "duplicates": verdict.duplicates,
+            "lost": verdict.lost,
+            "phantomFills": verdict.phantom_fills,
+            "missingFills": verdict.missing_fills,
+            "falseMatches": verdict.false_matches,
+            "manualReviews": verdict.manual_reviews,
+            "manualReviewsRaised": self.reviews_raised,
+            "refusals": dict(self.refusals),
+            "alerts": dict(self.alerts),
+            "faults": {name: self.faults.get(name, 0) for name in self.options.faults},
+            "violations": list(verdict.violations),
+            "settleSeconds": round(self.settle_seconds, 2),
+            "wallSeconds": round(self.wall_seconds, 2),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where a drill stands."""
+
+    phase: str
+    done: int
+    total: int
+    faults: int
+
+
+def run_drill(
+    options: DrillOptions, report: Callable[[Progress], None], stop: threading.Event
+) -> DrillResult:
+    """Run a drill from beginning to end. `report` is called often and must return at once."""
+    began = time.monotonic()
+    accounts = tuple(f"drill-{number}" for number in range(1, ACCOUNTS + 1))
+    with (
+        TemporaryDirectory(prefix="livermore-drill-") as folder,
+        PaperWorld(options.venue, accounts, seed=options.seed) as world,
+    ):
+        world.control.run_market(running=True)
+        settings = world.settings("drill", _MANAGEMENT, durability="fsync")
+        with Oms(settings, data_folder=Path(folder), switch_interval_s=0.0005) as oms:
+            result = _Drill(options, world, oms, report, stop).run()
+    result.wall_seconds = time.monotonic() - began
+    return result
+
+
+class _Drill:
+    def __init__(
+        self,
+        options: DrillOptions,
+        world: PaperWorld,
+        oms: Oms,
+        report: Callable[[Progress], None],
+        stop: threading.Event,
+    ) -> None:
+        self._options = options
+        self._world = world
+        self._oms = oms
+        self._report = report
+        self._stop = stop
+        self._ledger = Ledger()
+        self._alerts: Counter[str] = Counter()
+        self._reviewed: set[str] = set()
+        server = oms.runtime.server
+        self._saboteur = Saboteur(world.control, options.seed, None if server is None else server.kill)
+
+    def run(self) -> DrillResult:
+        self._oms.subscribe(self._on_event, Alert, ManualReviewRequired)
+        self._work()
+        self._saboteur.end()
+        self._world.control.run_market(running=False)
+        healed = time.monotonic()
+        verdict = self._settle()
+        return DrillResult(
+            options=self._options,
+            verdict=verdict,
+            faults=self._saboteur.counts(),
+            refusals=Counter(self._ledger.refusals),
+            alerts=Counter(self._alerts),
+            reviews_raised=len(self._reviewed),
+            settle_seconds=time.monotonic() - healed,
+        )
+
+    # ----- the workload
+
+    def _work(self) -> None:
+        stages = draw_stages(self._options.faults, Random(f"{self._options.seed}/faults"))
+        traders = [
+            Trader(self._oms, self._world.another_control(), share, self._ledger, stop=self._stop)
+            for share in self._shares()
+        ]
+        for trader in traders:
+            trader.start()
+        progressed, done_before = time.monotonic(), 0
+        begun = 0
+        stage_until = 0.0
+        while not all(trader.join(0) for trader in traders) and not self._stop.is_set():
+            now = time.monotonic()
+            done = self._ledger.done()
+            due = done * STAGES >= begun * self._options.intents or now - progressed > _STAGE_S_MIN * 4
+            if begun < STAGES and due and now >= stage_until:
+                self._saboteur.begin(stages[begun])
+                begun, stage_until = begun + 1, now + _STAGE_S_MIN
+            elif begun >= STAGES and done >= self._options.intents:
+                self._saboteur.end()
+            if done > done_before:
+                progressed, done_before = now, done
+            if now - progressed > _STALL_S:
+                break
+            self._saboteur.refresh()
+            self._tell("faults on", done)
+            traders[0].join(_POLL_S)
+
+    def _shares(self) -> list[list[Intent]]:
+        drawn = islice(
+            intents(self._options.venue, self._world.accounts, Random(f"{self._options.seed}/intents")),
+            self._options.intents,
+        )
+        shares: dict[str, list[Intent]] = {account: [] for account in self._world.accounts}
+        for intent in drawn:
+            shares[intent.command.account_id].append(intent)
+        return list(shares.values())
+
+    # ----- the verdict
+
+    def _settle(self) -> Verdict:
+        deadline = time.monotonic() + SETTLE_S
+        books = self._books()
+        while True:
+            quiet = is_quiet(books.values()) and self._ledger.done() >= len(self._ledger.snapshot())
+            verdict = self._audit(books) if quiet or time.monotonic() > deadline else None
+            if verdict is not None and (not verdict.violations or time.monotonic() > deadline):
+                return verdict
+            self._tell("settling", self._ledger.done())
+            # A trader's work is over; only the clock and the account's own reminders move things on now.
+            time.sleep(_POLL_S)
+
+    def _audit(self, books: dict[str, PublishedViews]) -> Verdict:
+        asked = self._ledger.snapshot()
+        verdict = audit(asked, books, self._world.record())
+        if len(asked) < self._options.intents:
+            verdict.note(f"only {len(asked)} of {self._options.intents} intents were asked: the workload stalled or was stopped")
+        if self._ledger.awaited:
+            verdict.note(f"{len(self._ledger.awaited)} cancels never got their reply")
+        repeated = self._world.control.summary()["duplicates"]
+        verdict.violations += [f"the venue accepted {each['clientOrderId']} more than once" for each in repeated]
+        verdict.violations += check_open_hashes(self._oms, books)
+        return verdict
+
+    def _books(self) -> dict[str, PublishedViews]:
+        return {account: self._oms.views(account) for account in self._world.accounts}
+
+    # ----- telling
+
+    def _tell(self, phase: str, done: int) -> None:
+        happened = sum(self._saboteur.counts().values())
+        self._report(Progress(phase, done, self._options.intents, happened))
+
+    def _on_event(self, event: Event) -> None:
+        if isinstance(event, Alert):
+            self._alerts[event.name] += 1
+        elif isinstance(event, ManualReviewRequired):
+            self._reviewed.add(event.view.local_id)
