@@ -15,6 +15,7 @@ from actors import admission, recovery, settlement, verifying
 from actors.adoption import take_in
 from actors.admission import Circumstances
 from actors.commanding import cancel, discard_draft, expire, report_command, resolve_review
+from actors.domain.idempotency import keys_for
 from actors.domain.lifecycle import TERMINAL
 from actors.housekeeping import sweep
 from actors.memory import AccountMemory, PublishedViews
@@ -122,6 +123,7 @@ class AccountActor(CommittingActor[_Inbox]):
         self._policy = policy
         self._loader = loader
         self._views = views
+        self._derive_keys = system.metrics.timed_keys(keys_for)
         self._meter = Meter(system.metrics, views)
         self._build_exchange = build_exchange
         self._memory = AccountMemory()
@@ -473,6 +475,7 @@ class AccountActor(CommittingActor[_Inbox]):
             gates=self._gates,
             offsets_ms=self._offsets_ms,
             exchange_address=self._addresses,
+            derive_keys=self._derive_keys,
         )
 
     def _sweep_ms(self) -> int:

@@ -4,6 +4,7 @@ Every function fills a `Turn` and touches nothing else. Must never: send an orde
 first, or refuse silently.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from actors.domain.idempotency import (
@@ -12,6 +13,7 @@ from actors.domain.idempotency import (
     Decision,
     Duplicate,
     Fresh,
+    KeyComponents,
     Keys,
     Retry,
     RetryRefused,
@@ -55,6 +57,8 @@ class Circumstances:
     offsets_ms: dict[str, int]
     """Per exchange: venue time minus our time."""
     exchange_address: dict[str, str]
+    derive_keys: Callable[[OrderTerms, int, KeyComponents], Keys] = keys_for
+    """`keys_for`, or the same function measured."""
 
 
 def submit(turn: Turn, command: SubmitOrder, policy: AccountPolicy, now: Circumstances) -> None:
@@ -71,7 +75,7 @@ def submit(turn: Turn, command: SubmitOrder, policy: AccountPolicy, now: Circums
 
 def _decide_identity(turn: Turn, terms: SubmitOrder, reply_when: str, policy: AccountPolicy, now: Circumstances) -> None:
     memory = turn.memory
-    keys = keys_for(terms, turn.now_ms, policy.keys)
+    keys = now.derive_keys(terms, turn.now_ms, policy.keys)
     decision: Decision = (
         decide(
             keys,

@@ -6,8 +6,9 @@ something.
 """
 
 import threading
+import time
 from collections.abc import Callable, Iterator
-from typing import Generic, TypeVar
+from typing import Generic, ParamSpec, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.core import CounterMetricFamily
@@ -15,6 +16,8 @@ from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.registry import Collector
 
 MetricT = TypeVar("MetricT", bound=MetricWrapperBase)
+ResultT = TypeVar("ResultT")
+ParametersT = ParamSpec("ParametersT")
 
 _STATE_MS = (10, 100, 1000, 10_000, 60_000, 600_000, 3_600_000, 86_400_000)
 _VERIFICATION_MS = (100, 200, 500, 1000, 2000, 5000)
@@ -115,6 +118,17 @@ class Metrics:
     def idempotency_key_duration(self, ms: float) -> None:
         """A key was computed."""
         self._key_ms.observe(ms)
+
+    def timed_keys(self, derive: Callable[ParametersT, ResultT]) -> Callable[ParametersT, ResultT]:
+        """The same function, each call measured as the computing of a key."""
+
+        def timed(*arguments: ParametersT.args, **named: ParametersT.kwargs) -> ResultT:
+            started = time.perf_counter()
+            result = derive(*arguments, **named)
+            self.idempotency_key_duration((time.perf_counter() - started) * 1000)
+            return result
+
+        return timed
 
     def idempotency_error(self) -> None:
         """An entry could not be trusted: a collision, or one that cannot be read."""

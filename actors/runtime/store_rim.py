@@ -96,8 +96,7 @@ class StoreRim:
             self._trust_again()
             verdicts = self._store.commit(sections)
         except Exception as error:  # noqa: BLE001 - whatever went wrong, the committer must hear that nothing is known
-            self._suspect = True
-            self._system.tell(COMMITTER, BatchUnanswered(reason=f"{type(error).__name__}: {error}"))
+            self._system.tell(COMMITTER, BatchUnanswered(reason=self._failed(error)))
         else:
             self._system.tell(COMMITTER, BatchAnswered(verdicts=tuple(verdicts)))
 
@@ -106,10 +105,14 @@ class StoreRim:
             self._trust_again()
             self._store.keep_alive(self._owner, self._owner_ttl_ms)
         except Exception as error:  # noqa: BLE001 - a dead thread here would silence the whole store
-            self._suspect = True
-            self._system.tell(COMMITTER, KeptAlive(reason=f"{type(error).__name__}: {error}"))
+            self._system.tell(COMMITTER, KeptAlive(reason=self._failed(error)))
         else:
             self._system.tell(COMMITTER, KeptAlive())
+
+    def _failed(self, error: Exception) -> str:
+        self._suspect = True
+        self._system.metrics.store_error(type(error).__name__)
+        return f"{type(error).__name__}: {error}"
 
     def _trust_again(self) -> None:
         # A server that went away may come back with another configuration: what it promises is read again before
