@@ -89,6 +89,7 @@ from messages.types import Trigger
 
 _Inbox: TypeAlias = AccountInbox | Reminder | AccountLoaded | AccountNotLoaded
 _COMMANDS = get_args(HostCommand)
+_COMPARE_SOON_MS = 500
 
 
 class AccountLoader(Protocol):
@@ -132,6 +133,7 @@ class AccountActor(CommittingActor[_Inbox]):
         self._gates = dict.fromkeys(policy.exchanges, "not connected yet")
         self._offsets_ms: dict[str, int] = {}
         self._connected: set[str] = set()
+        self._comparing_soon: set[str] = set()
         self._failures: dict[str, tuple[int, ...]] = {}
         self._exchange_ids = {name: str(exchange.public_id) for name, exchange in policy.exchanges.items()}
         self._addresses = {name: f"{address}/exchange/{name}" for name in policy.exchanges}
@@ -219,11 +221,15 @@ class AccountActor(CommittingActor[_Inbox]):
                 turn.effect(SetTimer("sweep", self._sweep_ms(), SweepDue()))
                 return turn.finish()
             case ReconcileDue():
+                self._comparing_soon.discard(message.exchange)
                 turn = self._turn()
                 recovery.ask_for_everything(turn, self._desk, self.account_id, message.exchange)
                 return turn.finish()
             case RespawnDue():
-                return Outcome(effects=[Spawn(self._addresses[message.exchange], self._build_exchange(message.exchange))])
+                turn = self._turn()
+                turn.effect(Spawn(self._addresses[message.exchange], self._build_exchange(message.exchange)))
+                recovery.resume(turn, self._desk, message.exchange)
+                return turn.finish()
             case ChildFailed():
                 return self._on_child_failed(message)
             case _:
@@ -402,15 +408,12 @@ class AccountActor(CommittingActor[_Inbox]):
             case StreamLost():
                 self._connected.discard(report.exchange)
                 self._set_gate(turn, report.exchange, f"the user stream is down ({report.reason})")
-                turn.effect(
-                    SetTimer(
-                        f"reconcile:{report.exchange}",
-                        self._policy.reconcile_down_ms,
-                        ReconcileDue(exchange=report.exchange),
-                    )
-                )
+                turn.effect(self._reconcile_timer(report.exchange, self._policy.reconcile_down_ms))
             case FrameUnreadable():
-                recovery.ask_for_everything(turn, self._desk, self.account_id, report.exchange)
+                # Many frames may be unreadable at once; one comparison, begun after them, covers them all.
+                if report.exchange not in self._comparing_soon:
+                    self._comparing_soon.add(report.exchange)
+                    turn.effect(self._reconcile_timer(report.exchange, _COMPARE_SOON_MS))
                 return turn.finish()
         turn.effect(
             Publish(
@@ -477,6 +480,9 @@ class AccountActor(CommittingActor[_Inbox]):
             exchange_address=self._addresses,
             derive_keys=self._derive_keys,
         )
+
+    def _reconcile_timer(self, exchange: str, delay_ms: int) -> SetTimer:
+        return SetTimer(f"reconcile:{exchange}", delay_ms, ReconcileDue(exchange=exchange))
 
     def _sweep_ms(self) -> int:
         return min(self._policy.sweep_interval_ms, self._policy.call_overdue_ms)

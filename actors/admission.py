@@ -19,6 +19,7 @@ from actors.domain.idempotency import (
     RetryRefused,
     client_order_id,
     decide,
+    first_free_generation,
     keys_for,
 )
 from actors.domain.lifecycle import transition
@@ -104,14 +105,14 @@ def _decide_identity(turn: Turn, terms: SubmitOrder, reply_when: str, policy: Ac
             turn.refuse(
                 terms.correlation_id,
                 RefusalCode.IDEMPOTENCY_CONFLICT,
-                f"request id {terms.request_id!r} was used for a different order; different: {', '.join(fields)}",
+                f"{_identity(terms)} was used for a different order; different: {', '.join(fields)}",
                 fields=fields,
             )
         case RetryRefused(entry):
             turn.refuse(
                 terms.correlation_id,
                 RefusalCode.RETRY_NOT_ALLOWED,
-                "the same request failed before and retrying after failure is switched off",
+                "the same request was made before and ended, and making it again is switched off",
                 view=_view(turn, entry.order_id),
             )
         case Collision(entry):
@@ -139,7 +140,9 @@ def _place(
     if closed is not None:
         turn.refuse(terms.correlation_id, *closed)
         return
-    draft = _draft(turn, terms, policy, keys=keys, generation=generation)
+    # A request id used again long after its entry was swept must not get the id of the order it once placed.
+    free = first_free_generation(policy.tag, keys.current, generation, turn.memory.orders.__contains__)
+    draft = _draft(turn, terms, policy, keys=keys, generation=free)
     _commit_intent(turn, draft, terms, policy, now, keys=keys, reply_when=reply_when)
 
 
@@ -435,6 +438,10 @@ def _refuse(turn: Turn, correlation_id: str, reason: RefusalReason) -> None:
 def _no_such_exchange(terms: OrderTerms, policy: AccountPolicy) -> str:
     have = ", ".join(sorted(policy.exchanges)) or "none"
     return f"account {terms.account_id!r} has no exchange {terms.exchange!r}; it has: {have}"
+
+
+def _identity(terms: OrderTerms) -> str:
+    return f"request id {terms.request_id!r}" if terms.request_id else "a request with the same characteristics"
 
 
 def _view(turn: Turn, order_id: str) -> OrderView | None:

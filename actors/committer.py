@@ -113,8 +113,8 @@ class CommitterActor(OmsActor[CommitterInbox]):
     def _next_group(self) -> Outcome:
         if not self._gathering:
             return Outcome()
-        self._in_flight = self._gathering[:GROUP_MAX]
-        self._gathering = self._gathering[GROUP_MAX:]
+        size = _group_size(self._gathering)
+        self._in_flight, self._gathering = self._gathering[:size], self._gathering[size:]
         self._tries = 0
         return Outcome(effects=[Act(self._write)])
 
@@ -185,3 +185,17 @@ class CommitterActor(OmsActor[CommitterInbox]):
 
     def _alert(self, name: str, severity: Severity, text: str) -> Alert:
         return Alert(account_id="", name=name, severity=severity, text=text, at_ms=self.system.clock.now_ms())
+
+
+def _group_size(gathering: list[Stage]) -> int:
+    """How many sections make the next group.
+
+    The store refuses the rest of an account's sections in a group once it refused one. So what an account staged before
+    it was restarted, under its former epoch, never shares a group with what it stages under the new one.
+    """
+    epochs: dict[str, int] = {}
+    for size, stage in enumerate(gathering[:GROUP_MAX]):
+        section = stage.section
+        if epochs.setdefault(section.account_id, section.epoch) != section.epoch:
+            return size
+    return min(len(gathering), GROUP_MAX)

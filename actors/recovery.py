@@ -38,15 +38,20 @@ def rebuild(records: dict[Table, dict[str, bytes]]) -> AccountMemory:
     return memory
 
 
-def resume(turn: Turn, desk: Desk) -> None:
-    """Take every unfinished matter up again: unknown sendings, planned sendings, cancels, expiries."""
-    for order in turn.memory.live_orders():
+def resume(turn: Turn, desk: Desk, exchange: str | None = None) -> None:
+    """Take every unfinished matter up again, of one exchange or of all: unknown and planned sendings, cancels, expiries.
+
+    Serves the start of an account and the return of an exchange actor that took its calls under way with it.
+    """
+    for order in turn.memory.live_orders(exchange):
         if order.expires_at_ms is not None and order.state is not OrderState.DRAFT:
             turn.effect(expiry_timer(order, turn.now_ms))
         if order.state is OrderState.SUBMITTED and order.attempts:
             _resume_submitted(turn, desk, order)
         elif order.cancel_pending:
             turn.effect(cancel_again_timer(order.order_id, 0))
+        elif order.order_id in turn.memory.watched:
+            request_round(turn, desk, order, due_in_ms=0)
         elif order.needs_review:
             reread(turn, desk, order, delay_ms=0)
 
@@ -55,7 +60,7 @@ def _resume_submitted(turn: Turn, desk: Desk, order: Order) -> None:
     if order.attempts[-1].outcome not in _UNKNOWN:
         turn.effect(resend_timer(order.order_id, 0))
     elif order.verification is None:
-        begin_verification(turn, desk, order, "restarted while the answer was awaited")
+        begin_verification(turn, desk, order, "the answer was awaited by somebody who is gone")
     else:
         request_round(turn, desk, order, due_in_ms=0)
 

@@ -120,14 +120,18 @@ def on_searched(turn: Turn, desk: Desk, report: OrdersSearched) -> str:
             # It executed under our id although no list shows it: read it by the id the venue gave it.
             _look_up(turn, desk, evolve(order, venue_order_id=venue_order_id), watched)
             return "found_by_fills"
-        case SeveralMatches(venue_orders):
+        case SeveralMatches(venue_orders, venue_order_ids):
+            if len(venue_order_ids) > len(venue_orders):
+                why = "the venue executed orders under our id that no list shows"
+                _review(turn, desk, order, watched, why, venue_order_ids)
             for venue_order in venue_orders:
                 take_in(
                     turn, desk, order.account_id, venue_order, report.fills, report.evidence, Trigger.VERIFICATION_FOUND
                 )
             return "found"
         case Undecidable(candidates):
-            _review(turn, desk, order, watched, "more than one order at the venue could be this one", tuple(each.venue_order_id for each in candidates))
+            ids = tuple(each.venue_order_id for each in candidates)
+            _review(turn, desk, order, watched, "more than one order at the venue could be this one", ids)
             return "undecidable"
         case NoMatch():
             return _nothing_found(turn, desk, order, watched, report)

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
-from actors.domain.fills import book
+from actors.domain.fills import book, missing_quantity
 from actors.domain.lifecycle import TERMINAL, evolve, transition
 from messages.types import (
     ZERO,
@@ -92,7 +92,7 @@ def _learn_ids(order: Order, claim: VenueOrder | None) -> Order:
     changes: dict[str, object] = {}
     if order.venue_order_id is None:
         changes["venue_order_id"] = claim.venue_order_id
-    if order.size == ZERO and claim.size > ZERO:
+    if order.quote_size is not None and claim.size > order.size:
         changes["size"] = claim.size
     last = order.attempts[-1] if order.attempts else None
     if last is not None and last.outcome in (AttemptOutcome.IN_FLIGHT, AttemptOutcome.AMBIGUOUS):
@@ -103,14 +103,16 @@ def _learn_ids(order: Order, claim: VenueOrder | None) -> Order:
 def _book(merged: Absorbed, fill: Fill, *, at_ms: int, tolerance: Decimal) -> None:
     before = merged.order
     booked = book(before, fill, tolerance=tolerance)
+    # The size of a quote-sized order grows as it executes: only the venue can say that it is complete.
+    complete = booked.complete and before.quote_size is None
     merged.fills.append(fill)
     merged.order = booked.order
     if before.state in TERMINAL:
         merged.corrections += before.state is not OrderState.FILLED or booked.overfilled
-        if booked.complete and before.state is not OrderState.FILLED:
+        if complete and before.state is not OrderState.FILLED:
             _step(merged, OrderState.FILLED, Trigger.VENUE_CORRECTION, at_ms, reason="filled_after_end")
         return
-    if booked.complete:
+    if complete:
         _step(merged, OrderState.FILLED, Trigger.ORDER_COMPLETE, at_ms, reason="fully_filled")
     elif before.state is OrderState.PARTIALLY_FILLED:
         _step(merged, OrderState.PARTIALLY_FILLED, Trigger.SUBSEQUENT_FILL, at_ms)
@@ -122,9 +124,8 @@ def _believe_status(  # noqa: PLR0913
     merged: Absorbed, claim: VenueOrder, *, at_ms: int, evidence: Evidence, tolerance: Decimal, trigger: Trigger
 ) -> None:
     order = merged.order
-    missing = claim.filled_size - order.filled_size
-    merged.missing = missing if missing > tolerance else ZERO
-    if claim.status is None:
+    merged.missing = max(ZERO, missing_quantity(order, claim.filled_size, tolerance))
+    if claim.status is None or _filled_in_part(claim, tolerance):
         merged.unknown_status = True
     elif claim.status in _WORKING_CLAIM:
         _believe_working(merged, at_ms=at_ms, evidence=evidence, trigger=trigger)
@@ -135,6 +136,12 @@ def _believe_status(  # noqa: PLR0913
         _acknowledge(merged, at_ms=at_ms, evidence=evidence, trigger=trigger)
     else:
         _end(merged, claim, at_ms=at_ms, evidence=evidence)
+
+
+def _filled_in_part(claim: VenueOrder, tolerance: Decimal) -> bool:
+    # A record that calls itself filled and shows less than its own size is not finished being written.
+    sized = claim.quote_size is None and claim.size > ZERO
+    return claim.status is PublicStatus.FILLED and sized and claim.size - claim.filled_size > tolerance
 
 
 def _believe_working(merged: Absorbed, *, at_ms: int, evidence: Evidence, trigger: Trigger) -> None:
@@ -167,7 +174,9 @@ def _end(merged: Absorbed, claim: VenueOrder, *, at_ms: int, evidence: Evidence)
     order = merged.order
     if claim.status is PublicStatus.FILLED:
         _step(merged, OrderState.FILLED, Trigger.ORDER_COMPLETE, at_ms, reason="fully_filled", evidence=evidence)
-    elif claim.status is PublicStatus.EXPIRED or _our_timer_ended(order, at_ms):
+    elif claim.status is PublicStatus.EXPIRED or (
+        claim.status is PublicStatus.CANCELLED and _our_timer_ended(order, at_ms)
+    ):
         _step(
             merged, OrderState.EXPIRED, Trigger.ORDER_EXPIRED, at_ms,
             reason=claim.reason or "time_in_force", evidence=evidence, completion=CompletionReason.EXPIRED,

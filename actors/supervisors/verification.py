@@ -1,7 +1,8 @@
 """The verification supervisor: when, how often and how many at once.
 
-Keeps the calendar of look-up rounds for all accounts and a bound on how many run together. What a round asks, what its
-answers prove and what follows is decided and committed by the account. It owns nothing a restart cannot rebuild: newly
+Keeps the calendar of look-up rounds for all accounts and a bound on how many run together, and starts a round again of
+which nothing is heard. What a round asks, what its answers prove and what follows is decided and committed by the
+account. It owns nothing a restart cannot rebuild: newly
 started, it asks every account what is unresolved.
 """
 
@@ -18,7 +19,7 @@ from messages.control import Ping, Pong, ReportUnresolved, VerificationDue, Veri
 from messages.inboxes import VerificationInbox
 
 _LOST_MS = 10_000
-"""A round of which nothing was heard for so long gives its place back; its account asks again by itself."""
+"""A round of which nothing was heard for so long is started anew: its question or its answer was lost."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +33,7 @@ class _RoundDue(Message):
 class _PlaceOverdue(Message):
     """A running round has held its place too long."""
 
-    key: str
+    round: VerificationRequested
 
 
 _Inbox: TypeAlias = VerificationInbox | _RoundDue | _PlaceOverdue
@@ -64,7 +65,7 @@ class VerificationSupervisor(OmsActor[_Inbox]):
             case _RoundDue():
                 return self._start_or_wait(message.round)
             case _PlaceOverdue():
-                return self._give_place_back(message.key)
+                return self._start_again(message.round)
             case Ping():
                 return Outcome(effects=[Send(message.reply_to, Pong(address=self.address))])
             case _:
@@ -99,8 +100,13 @@ class VerificationSupervisor(OmsActor[_Inbox]):
         due = VerificationDue(account_id=request.account_id, order_id=request.order_id, phase=request.phase)
         return [
             Send(_address(request.account_id), due),
-            SetTimer(f"place:{key}", _LOST_MS, _PlaceOverdue(key=key)),
+            SetTimer(f"place:{key}", _LOST_MS, _PlaceOverdue(round=request)),
         ]
+
+    def _start_again(self, request: VerificationRequested) -> Outcome:
+        outcome = self._give_place_back(_key(request))
+        outcome.effects.extend(self._start_or_wait(request).effects)
+        return outcome
 
     def _give_place_back(self, key: str) -> Outcome:
         if key not in self._running:

@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any, TypeVar
 
 from exchanges.binance.answers import ORDER_PATH, Told, Untold, answer_evidence, read_answer
+from exchanges.binance.capabilities import CAPABILITIES
 from exchanges.binance.fields import UnreadableError, as_list, as_record, integer
 from exchanges.binance.orders import Params
 from exchanges.binance.outcomes import NO_SUCH_ORDER
@@ -29,7 +30,7 @@ from messages.reports import (
 )
 from messages.types import EvidenceSource, VenueFill, VenueOrder
 
-SEARCH_SOURCES = ("openOrders", "allOrders", "myTrades")
+SEARCH_SOURCES = CAPABILITIES.search_sources
 PAGE = 1000
 PAGES_MAX = 100
 """A list with more pages, or a period with more windows, is given up rather than read in part."""

@@ -44,7 +44,7 @@ class ScriptedClient:
     def execute(self, request: VenueRequest) -> CallReport:
         self.called.append(request)
         is_cancel = type(request).__name__ == "CancelVenueOrder"
-        (self.cancel_gate if is_cancel else self.gate).wait(WAIT_S)
+        (self.cancel_gate if is_cancel else self.gate).wait(3 * WAIT_S)
         if self.break_with is not None:
             raise self.break_with
         return FetchFailed(account_id="1", exchange="binance", request=type(request).__name__, reason="scripted")

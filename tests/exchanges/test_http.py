@@ -1,3 +1,4 @@
+import gzip
 import hashlib
 import socket
 import threading
@@ -152,6 +153,34 @@ def test_body_over_the_limit_is_given_up(monkeypatch):
         result = post(client(server.url))
     assert isinstance(result, HttpFailure)
     assert (result.nothing_sent, result.reason) == (False, "body_too_large")
+
+
+def test_compressed_body_is_unpacked():
+    packed = gzip.compress(b"x" * 200_000)
+    with Loopback(otherwise=answer(packed, headers={"Content-Encoding": "gzip"})) as server:
+        result = post(client(server.url))
+    assert isinstance(result, HttpAnswer)
+    assert result.body == b"x" * 200_000
+
+
+def test_compressed_body_that_is_damaged_is_unknown():
+    packed = gzip.compress(b"x" * 200)
+    with Loopback(otherwise=answer(packed[:10] + b"?" * 20, headers={"Content-Encoding": "gzip"})) as server:
+        result = post(client(server.url))
+    assert isinstance(result, HttpFailure)
+    assert not result.nothing_sent
+
+
+@pytest.mark.parametrize(("tail", "complete"), [(b"0\r\n\r\n", True), (b"5\r\nab", False), (b"", False)])
+def test_chunked_body_counts_only_when_it_is_whole(tail, complete):
+    def meet(_server, connection, _request):
+        connection.sendall(b"HTTP/1.1 200 X\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n" + tail)
+        return False
+
+    with Loopback(otherwise=meet) as server:
+        result = post(client(server.url))
+    assert isinstance(result, HttpAnswer) == complete
+    assert complete or not result.nothing_sent
 
 
 def test_calls_from_several_threads_are_all_answered():

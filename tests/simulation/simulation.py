@@ -44,6 +44,8 @@ TAG: Final = "0badc0de"
 _WARM_UP_MS = 3000
 _RESTARTS = 3
 _SLICE_MS = 1000
+_LAST_WORDS_MS = 4000
+"""What the venue had in mind when the faults ended happens within this time."""
 _RHYTHM = ExchangeRhythm(clock_ms=10_000)
 
 
@@ -149,6 +151,7 @@ class Simulation:
 
     def _heal(self) -> None:
         self.faults.calm()
+        self.workload.stopped = True
         self.venue.down_until_ms = 0
         if self._rim is not None:
             self._rim.down_until_ms = 0
@@ -158,6 +161,7 @@ class Simulation:
     def _settle(self) -> None:
         deadline_ms = self.system.clock.monotonic_ms() + SETTLE_LIMIT_MS
         left = "nothing was looked at"
+        self.system.run_for(_LAST_WORDS_MS)
         while self.system.clock.monotonic_ms() < deadline_ms:
             self.system.run_for(_SLICE_MS)
             left = self._first_difference()
@@ -290,7 +294,7 @@ class Simulation:
         self.venue.place(order)
         placed = self.venue.engine.find(account, symbol, order.client_order_id)
         if placed is not None and self._random.random() < 0.5:
-            self.system.schedule(self._random.randint(0, 20_000), lambda: self.venue.cancel(account, placed.order_id))
+            self.system.schedule(self._random.randint(0, _LAST_WORDS_MS), lambda: self.venue.cancel(account, placed.order_id))
 
     def _step_clock(self) -> None:
         self.faults.count(Fault.CLOCK_STEP)

@@ -59,6 +59,8 @@ class Workload:
         self._random = random
         self._accounts = accounts
         self._numbers = 0
+        self.stopped = False
+        """The hosts offer nothing more."""
         self.intents: list[Intent] = []
         self.waiting: dict[str, Asked] = {}
         """Commands without an answer, by correlation id."""
@@ -153,6 +155,8 @@ class Workload:
         self._tell(command, intent)
 
     def _tell(self, command: AccountCommand, intent: Intent | None) -> None:
+        if self.stopped:
+            return
         self.waiting[command.correlation_id] = Asked(command, intent)
         if not self._system.tell(account_address(command.account_id), command):
             # What the facade does: nobody lives there, so the command was not executed.

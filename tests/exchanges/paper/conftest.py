@@ -203,13 +203,36 @@ def control(paper_process: PaperProcess) -> Iterator[ControlClient]:
 
 
 @pytest.fixture
-def user(paper_process: PaperProcess, control: ControlClient, _account_numbers: Iterator[int]) -> Iterator[BinanceUser]:
-    """A user with an account of its own, so that tests do not see each other's orders."""
-    name = f"user-{next(_account_numbers)}"
-    credentials = control.add_account(name, {"USDT": Decimal(10_000_000), "BTC": Decimal(1_000)})
-    made = BinanceUser(paper_process.venues["binance"], credentials | {"account": name})
-    yield made
-    made.close()
+def new_user(
+    paper_process: PaperProcess, control: ControlClient, _account_numbers: Iterator[int]
+) -> Iterator[Callable[[], BinanceUser]]:
+    """Make users with an account of their own, so that tests do not see each other's orders."""
+    made: list[BinanceUser] = []
+
+    def make() -> BinanceUser:
+        name = f"user-{next(_account_numbers)}"
+        credentials = control.add_account(name, {"USDT": Decimal(1_000_000), "BTC": Decimal(1_000)})
+        made.append(BinanceUser(paper_process.venues["binance"], credentials | {"account": name}))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+        for order in control.orders(account=one.credentials["account"], open=True):
+            control.cancel(order["orderId"])
+
+
+@pytest.fixture
+def user(new_user: Callable[[], BinanceUser]) -> BinanceUser:
+    return new_user()
+
+
+@pytest.fixture
+def maker(control: ControlClient, _account_numbers: Iterator[int]) -> Iterator[str]:
+    """Name of an account that can always pay, for the other side of the market."""
+    name = f"maker-{next(_account_numbers)}"
+    control.add_account(name, unlimited=True)
+    yield name
     for order in control.orders(account=name, open=True):
         control.cancel(order["orderId"])
 
