@@ -41,10 +41,7 @@ Interval = Annotated[int, whole("milliseconds", 100, 600_000)]
 
 
 class TransitionSettings(Section):
-    """What is kept of an order's history; that transitions are checked and stored is not optional."""
-
-    history_retention_days: Annotated[int, whole("days", 1, 3650)] = 90
-    """How long recorded transitions stay in the store."""
+    """Nothing to choose: that transitions are checked and stored is not optional."""
 
 
 class EventSettings(Section):

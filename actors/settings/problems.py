@@ -39,6 +39,7 @@ _REFUSED: dict[str, str] = {
     "orderManagement.lifecycle.transitions.persist*": _ALWAYS,
     "orderManagement.lifecycle.validate*": _ALWAYS,
     "orderManagement.lifecycle.persist*": _ALWAYS,
+    "orderManagement.lifecycle.transitions.historyRetentionDays": _LATER,
     "orderManagement.lifecycle.cleanup": _LATER,
     "orderManagement.partialFillTracking.realtime": _LATER,
     "orderManagement.partialFillTracking.pricing": _LATER,
