@@ -12,11 +12,10 @@ from functools import partial
 from typing import ClassVar, Protocol, TypeAlias, assert_never, get_args
 
 from actors import admission, recovery, settlement, verifying
-from actors.adoption import take_in
 from actors.admission import Circumstances
+from actors.adoption import take_in
 from actors.commanding import cancel, discard_draft, expire, report_command, resolve_review
 from actors.domain.idempotency import keys_for
-from actors.domain.lifecycle import TERMINAL
 from actors.housekeeping import sweep
 from actors.memory import AccountMemory, PublishedViews
 from actors.metering import Meter
@@ -25,8 +24,8 @@ from actors.reminders import (
     CancelAgainDue,
     ExpiryDue,
     ReconcileDue,
-    Reminder,
     ReloadDue,
+    Reminder,
     ResendDue,
     RespawnDue,
     SweepDue,
@@ -35,8 +34,8 @@ from actors.runtime.base import OmsActor
 from actors.runtime.committing import CommittingActor
 from actors.runtime.outcome import Act, Effect, Outcome, Publish, Respond, Send, SetTimer, Spawn
 from actors.runtime.seam import System
-from actors.runtime.supervision import POLICIES, ChildKind, Restart, decide
 from actors.runtime.store_rim import AccountLoaded, AccountNotLoaded
+from actors.runtime.supervision import POLICIES, ChildKind, Restart, decide
 from actors.settlement import Desk
 from actors.store.port import Lease
 from actors.turn import Turn
@@ -157,7 +156,8 @@ class AccountActor(CommittingActor[_Inbox]):
 
     def on_fenced(self, verdict: Verdict) -> Outcome:
         """Somebody else owns the account, or our numbering is wrong: forget everything, and only in the second case
-        come back."""
+        come back.
+        """
         self._memory = AccountMemory()
         self._lease = None
         self._close_gates("fenced out")

@@ -345,7 +345,7 @@ def _entry(order: Order, keys: Keys, status: IdempotencyStatus, now_ms: int, ttl
     )
 
 
-def _reject(  # noqa: PLR0913
+def _reject(
     turn: Turn, pending: Order, asked: StateTransition, refusal: RefusalReason, terms: OrderTerms, *, keys: Keys, ttl_ms: int
 ) -> None:
     evidence = Evidence(

@@ -23,7 +23,7 @@ from messages.types import (
 )
 
 
-def take_in(  # noqa: PLR0913
+def take_in(
     turn: Turn,
     desk: Desk,
     account_id: str,

@@ -11,9 +11,9 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry
 
-from actors.errors import StoreUnavailable
 from actors.domain.idempotency import IdempotencyPolicy, KeyComponents, deployment_tag
 from actors.domain.verification import VerificationPolicy
+from actors.errors import StoreUnavailable
 from actors.exchange import ExchangeRhythm
 from actors.memory import PublishedViews
 from actors.policy import AccountPolicy, ExchangePolicy

@@ -1,5 +1,6 @@
 """What an account looks after at intervals: sendings nobody answered, idempotency entries whose time is over, orders
-that stay too long in one state."""
+that stay too long in one state.
+"""
 
 from actors.domain.idempotency import expired
 from actors.domain.lifecycle import is_stuck

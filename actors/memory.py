@@ -9,7 +9,16 @@ from dataclasses import dataclass, field, replace
 
 from actors.domain.fills import fill_key
 from actors.domain.lifecycle import TERMINAL
-from messages.types import Evidence, Fill, IdempotencyEntry, Instrument, Order, OrderState, StateTransition, VerificationPhase
+from messages.types import (
+    Evidence,
+    Fill,
+    IdempotencyEntry,
+    Instrument,
+    Order,
+    OrderState,
+    StateTransition,
+    VerificationPhase,
+)
 
 Record = Order | StateTransition | Fill | IdempotencyEntry
 

@@ -25,8 +25,8 @@ from actors.errors import AskTimeout, BlockingAskRefused, refusal_error
 from actors.memory import PublishedViews
 from actors.reading import answer
 from actors.runtime.cell import in_actor
-from actors.settings import Settings
 from actors.runtime.subscriptions import Subscription
+from actors.settings import Settings
 from actors.tree import account_address
 from messages.codec import decode
 from messages.commands import AccountCommand

@@ -16,8 +16,8 @@ from messages.queries import (
     GetOrders,
     GetStuckOrders,
     HistorySnapshot,
-    OrdersSnapshot,
     OrderSnapshot,
+    OrdersSnapshot,
     QueryReply,
 )
 from messages.types import Order, OrderState, OrderView

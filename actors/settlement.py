@@ -42,10 +42,10 @@ from messages.types import (
     Order,
     OrderState,
     Trigger,
-    Verification,
-    VerificationPhase,
     VenueFill,
     VenueOrder,
+    Verification,
+    VerificationPhase,
 )
 
 SUPERVISOR = "supervisor/verification"
@@ -265,7 +265,7 @@ def cancel_request(order: Order) -> CancelVenueOrder:
 # ----- claims from any transport
 
 
-def absorb_claim(  # noqa: PLR0913
+def absorb_claim(
     turn: Turn,
     desk: Desk,
     order: Order,
@@ -366,7 +366,7 @@ def _after_acknowledgement(turn: Turn, desk: Desk, order: Order) -> None:
 def _ended(turn: Turn, order: Order) -> None:
     for timer in ("expiry", "cancel", "resend"):
         turn.effect(CancelTimer(f"{timer}:{order.order_id}"))
-    if order.order_id in turn.memory.watched or order.attempts[-1:] and order.verification is not None:
+    if order.order_id in turn.memory.watched or (order.attempts[-1:] and order.verification is not None):
         _known_again(turn, order, "found")
     if order.state in (OrderState.REJECTED, OrderState.FAILED):
         _request_failed(turn, order, order.reason)

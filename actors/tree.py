@@ -27,7 +27,7 @@ def account_address(account_id: str) -> str:
     return f"account/{account_id}"
 
 
-def plant(  # noqa: PLR0913 - the composition of a whole system
+def plant(
     system: System,
     *,
     accounts: Mapping[str, AccountPolicy],

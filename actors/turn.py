@@ -92,7 +92,7 @@ class Turn:
         if reply.correlation_id:
             self.outcome.effects.append(Respond(reply))
 
-    def refuse(  # noqa: PLR0913 - a refusal is these things
+    def refuse(
         self,
         correlation_id: str,
         code: RefusalCode,

@@ -11,6 +11,7 @@ from actors.settings import Settings
 from exchanges.gateway import VenueGateway
 from exchanges.gateway_pool import PooledGateway
 from exchanges.http import Clock
+from exchanges.neighbours import Neighbours
 from exchanges.paper.client import ControlError, PaperProcess
 from exchanges.registry import Credential, VenueSettings, open_gateway
 
@@ -33,6 +34,7 @@ class Venues:
         self._clock = clock
         self._random = random
         self._gateways: dict[tuple[str, str], PooledGateway] = {}
+        self._neighbours = {name: Neighbours() for name in settings.exchanges.by_name()}
         self._children = ExitStack()
         self.paper: PaperProcess | None = None
         """The child process that serves the paper venues, while there is one."""
@@ -80,18 +82,20 @@ class Venues:
             venue = self.paper.venues[name]
             key = self.paper.control(name).add_account(account_id, PAPER_FUNDS)
             credential = Credential(api_key=key["apiKey"], api_secret=key["apiSecret"])
-            settings = VenueSettings(
-                rest_url=venue["restUrl"], stream_url=venue["streamUrl"], max_in_flight=exchange.max_in_flight
-            )
+            rest_url, stream_url = venue["restUrl"], venue["streamUrl"]
         else:
             account = next(each for each in self._settings.accounts if each.id == account_id)
             live = account.exchanges.by_name()[name].credentials
             if live is None:
                 raise PaperUnavailable(f"account {account_id!r} has no credentials for {name}")
             credential = Credential(api_key=live.api_key.reveal(), api_secret=live.api_secret.reveal())
-            settings = VenueSettings(
-                rest_url=exchange.rest_url, stream_url=exchange.stream_url, max_in_flight=exchange.max_in_flight
-            )
+            rest_url, stream_url = exchange.rest_url, exchange.stream_url
+        settings = VenueSettings(
+            rest_url=rest_url,
+            stream_url=stream_url,
+            max_in_flight=exchange.max_in_flight,
+            neighbours=self._neighbours[name],
+        )
         return open_gateway(
             name,
             account_id=account_id,

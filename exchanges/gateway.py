@@ -52,7 +52,8 @@ class VenueClient(Protocol):
 
     def execute(self, request: VenueRequest) -> CallReport:
         """Carry out one request and say what is known of it afterwards. Blocks up to the request's budget or the
-        configured timeout; never raises for anything that a venue or a network can do."""
+        configured timeout; never raises for anything that a venue or a network can do.
+        """
         ...
 
     def close(self) -> None:

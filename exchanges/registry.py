@@ -17,6 +17,7 @@ from exchanges.binance.stream import BinanceStream
 from exchanges.gateway import Capabilities, UserStream
 from exchanges.gateway_pool import PooledGateway
 from exchanges.http import Clock
+from exchanges.neighbours import Neighbours
 from exchanges.stream import WebSocketStream
 
 CANCEL_WORKERS = 2
@@ -42,6 +43,8 @@ class VenueSettings:
     """None: the venue's default."""
     call_timeout_ms: int = 3000
     """A call unanswered for longer counts as unknown."""
+    neighbours: Neighbours | None = None
+    """The other clients of this process at the venue; they share its bans."""
     aliases: Mapping[str, str] = field(default_factory=dict)
     """Canonical names that the configuration gives to venue symbols."""
 
@@ -81,6 +84,7 @@ def _binance(
         aliases=settings.aliases,
         call_timeout_ms=settings.call_timeout_ms,
         pool_size=workers + CANCEL_WORKERS,
+        neighbours=settings.neighbours,
     )
 
     def stream() -> UserStream:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import ClassVar, Literal, TypeAlias
 
-from messages.base import Message
+from messages.base import Message, fast_init
 from messages.types import InitiatedBy, OrderType, Side, TimeInForce
 
 # ----- to an account
@@ -56,6 +56,7 @@ class OrderTerms(AccountCommand):
     initiated_by: InitiatedBy = InitiatedBy.USER
 
 
+@fast_init
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubmitOrder(OrderTerms):
     """Place an order, at most once."""
@@ -125,6 +126,7 @@ class VenueCommand(Message):
     """Our order id; commands of one order keep their order on the wire. Empty: not about one order."""
 
 
+@fast_init
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlaceOrder(VenueCommand):
     """Send one attempt of an order. Answered by a `Place…` report."""
@@ -158,7 +160,8 @@ class CancelVenueOrder(VenueCommand):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LookUpOrder(VenueCommand):
     """Ask for one order directly, by venue id where known, else by client id. Answered by `OrderFound`,
-    `OrderNotFound` or `LookUpFailed`."""
+    `OrderNotFound` or `LookUpFailed`.
+    """
 
     symbol: str
     client_order_id: str
@@ -173,7 +176,8 @@ class LookUpOrder(VenueCommand):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchOrder(VenueCommand):
     """List open and recent orders and executions of a symbol around a time. Answered by `OrdersSearched` or
-    `LookUpFailed`."""
+    `LookUpFailed`.
+    """
 
     symbol: str
     client_order_id: str

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from messages.base import Message
+from messages.base import Message, fast_init
 from messages.types import VerificationPhase
 
 
@@ -19,6 +19,7 @@ class Verdict(StrEnum):
     """The sequence number is not the next one: our bug; alert and reload."""
 
 
+@fast_init
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Committed(Message):
     """The store answered for one account: everything up to `seq` is durable (verdict ok or already), or is not."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from messages.base import Message
+from messages.base import Message, fast_init
 from messages.types import Fill, OrderState, OrderView, Trigger
 
 
@@ -24,6 +24,7 @@ class Event(Message):
     """`<seq>-<index>` within the account's stream; a listener resumes after one. Empty for events not stored."""
 
 
+@fast_init
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderStateChanged(Event):
     """An order made a recorded step of its life; `from_state` equals `to_state` where it stayed in place."""
@@ -35,6 +36,7 @@ class OrderStateChanged(Event):
     at_ms: int
 
 
+@fast_init
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderUpdated(Event):
     """Something about an order changed that is not its state: overlay, venue id, review flag."""
@@ -42,6 +44,7 @@ class OrderUpdated(Event):
     view: OrderView
 
 
+@fast_init
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FillRecorded(Event):
     """An execution was booked, exactly once."""

@@ -5,7 +5,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import TypeAlias
 
-from messages.base import Message
+from messages.base import Message, fast_init
 from messages.types import Fill, OrderState, OrderView, StateTransition
 
 
@@ -55,6 +55,7 @@ class Reply(Message):
     """An answer to a command; `correlation_id` names it."""
 
 
+@fast_init
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderAdmitted(Reply):
     """The intent is durable; what the venue says comes as events."""
@@ -64,6 +65,7 @@ class OrderAdmitted(Reply):
     original_request_id: str | None = None
 
 
+@fast_init
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderPlaced(Reply):
     """The venue has the order (it may have ended since: see the view)."""
@@ -78,7 +80,8 @@ class OrderPlaced(Reply):
 class OrderUnresolved(Reply):
     """It is not known yet what became of the command. Never a failure: the order named here is being looked up.
 
-    `view` is None when not even the intent was confirmed durable before the caller's timeout."""
+    `view` is None when not even the intent was confirmed durable before the caller's timeout.
+    """
 
     view: OrderView | None
     text: str = ""

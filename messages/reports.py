@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TypeAlias
 
-from messages.base import Message
+from messages.base import Message, fast_init
 from messages.types import Evidence, Instrument, VenueFill, VenueOrder
 
 
@@ -25,6 +25,7 @@ class VenueReportBase(Message):
 # ----- answers to PlaceOrder
 
 
+@fast_init
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlaceAccepted(VenueReportBase):
     """The venue has the order."""
@@ -130,7 +131,8 @@ class OrderFound(VenueReportBase):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderNotFound(VenueReportBase):
     """The venue itself said that it does not know the order. Proof of absence only together with a passed fence and
-    an empty search."""
+    an empty search.
+    """
 
     asked_venue_ms: int
     evidence: Evidence
@@ -237,6 +239,7 @@ class StreamLost(VenueReportBase):
     received_ms: int
 
 
+@fast_init
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderReported(VenueReportBase):
     """The stream described an order, and an execution when the event carried one."""

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
+from messages.base import fast_init
+
 ZERO = Decimal(0)
 
 
@@ -181,6 +183,7 @@ class CompletionReason(StrEnum):
     NOT_PLACED = "not_placed"
 
 
+@fast_init
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NormalizedOrder:
     """One order as every other program sees it: exactly the public schema, camelCase in JSON."""
@@ -213,6 +216,7 @@ class NormalizedOrder:
     reduce_only: bool | None = None
 
 
+@fast_init
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
     """What proves a claim about an order at its venue. Stored with the transition it justifies."""
@@ -234,6 +238,7 @@ class Evidence:
     """The venue's own words or the rule that was applied; never a secret."""
 
 
+@fast_init
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
     """One sending of an order to its venue, recorded before it is sent."""
@@ -329,6 +334,7 @@ class Order:
     """Not placed by this deployment: visible, counted, never touched by automatic rules."""
 
 
+@fast_init
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StateTransition:
     """One recorded step of an order's life."""
@@ -344,6 +350,7 @@ class StateTransition:
     evidence: Evidence | None = None
 
 
+@fast_init
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fill:
     """One execution, booked exactly once under (exchange, symbol, fill_id, venue_order_id)."""
@@ -368,6 +375,7 @@ class Fill:
     """1-based arrival number within the order."""
 
 
+@fast_init
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IdempotencyEntry:
     """What is remembered of one request, so that the next equal one is recognised."""
@@ -417,6 +425,7 @@ class Instrument:
     as_of_ms: int
 
 
+@fast_init
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VenueOrder:
     """An order as its venue describes it in a look-up, a list, an answer or a stream event: a claim, not yet ours."""
@@ -448,6 +457,7 @@ class VenueOrder:
     """Why it ended, in the venue's words."""
 
 
+@fast_init
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VenueFill:
     """An execution as its venue describes it."""
@@ -467,6 +477,7 @@ class VenueFill:
     source: FillSource
 
 
+@fast_init
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderView:
     """An order as hosts see it: the normalized order plus what we know and do not know about it."""

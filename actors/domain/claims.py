@@ -61,7 +61,7 @@ class Absorbed:
     """What we hold proven and the venue denies, in words; empty when there is none."""
 
 
-def absorb(  # noqa: PLR0913 - one claim is these things
+def absorb(
     order: Order,
     claim: VenueOrder | None,
     fills: Sequence[Fill],
@@ -120,7 +120,7 @@ def _book(merged: Absorbed, fill: Fill, *, at_ms: int, tolerance: Decimal) -> No
         _step(merged, OrderState.PARTIALLY_FILLED, Trigger.FIRST_FILL_RECEIVED, at_ms)
 
 
-def _believe_status(  # noqa: PLR0913
+def _believe_status(
     merged: Absorbed, claim: VenueOrder, *, at_ms: int, evidence: Evidence, tolerance: Decimal, trigger: Trigger
 ) -> None:
     order = merged.order
@@ -213,7 +213,7 @@ _CANCEL_TRIGGER = {
 }
 
 
-def _step(  # noqa: PLR0913
+def _step(
     merged: Absorbed,
     to_state: OrderState,
     trigger: Trigger,

@@ -14,11 +14,12 @@ from actors.runtime.base import InboxT, OmsActor
 from actors.runtime.outcome import Outcome
 from actors.runtime.seam import System
 from actors.store.port import Section
-from messages.base import Message
+from messages.base import Message, fast_init
 from messages.control import Committed, Verdict
 from messages.events import Event
 
 
+@fast_init
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage(Message):
     """A committing actor to the committer: make this section durable. It never leaves the process."""

@@ -1,5 +1,6 @@
 """The root of the tree: starts supervisors before accounts, restarts what fails by the declared table, parks what
-keeps failing."""
+keeps failing.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass

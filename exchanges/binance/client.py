@@ -15,6 +15,7 @@ from exchanges.binance.rest import INFO_TIMEOUT_MS, RestSession
 from exchanges.binance.sign import Signer
 from exchanges.failures import not_processed, unanswered
 from exchanges.http import Clock
+from exchanges.neighbours import Neighbours
 from exchanges.throttle import CallKind
 from messages.commands import (
     CancelVenueOrder,
@@ -54,9 +55,12 @@ class BinanceClient:
         call_timeout_ms: int = 3000,
         connect_timeout_ms: int = 1000,
         pool_size: int = 16,
+        neighbours: Neighbours | None = None,
         last_price: Callable[[str], Decimal | None] = lambda _symbol: None,
     ) -> None:
-        """`aliases` maps canonical names to venue symbols; `last_price` answers by canonical symbol, where known."""
+        """`aliases` maps canonical names to venue symbols; `neighbours` are the clients that a ban of this one concerns;
+        `last_price` answers by canonical symbol, where known.
+        """
         self.session = RestSession(
             api_key=api_key,
             signer=signer,
@@ -66,6 +70,7 @@ class BinanceClient:
             call_timeout_ms=call_timeout_ms,
             connect_timeout_ms=connect_timeout_ms,
             pool_size=pool_size,
+            neighbours=neighbours or Neighbours(),
         )
         self._clock = clock
         self._last_price = last_price

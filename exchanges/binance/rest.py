@@ -24,6 +24,7 @@ from exchanges.binance.outcomes import TIMESTAMP_OUTSIDE_WINDOW, TOO_MANY_ORDERS
 from exchanges.binance.sign import Signer, signed_query
 from exchanges.binance.symbols import ExchangeInfo, SymbolBook, read_exchange_info
 from exchanges.http import Clock, HttpAnswer, HttpClient, HttpFailure, HttpResult
+from exchanges.neighbours import Neighbours
 from exchanges.throttle import CallKind, Throttle
 
 RECV_WINDOW_MS = 5000
@@ -53,6 +54,7 @@ class RestSession:
         call_timeout_ms: int,
         connect_timeout_ms: int,
         pool_size: int,
+        neighbours: Neighbours,
     ) -> None:
         self.clock = clock
         self.call_timeout_ms = call_timeout_ms
@@ -67,6 +69,8 @@ class RestSession:
             pool_size=pool_size,
         )
         self._throttle = Throttle()
+        self._neighbours = neighbours
+        neighbours.join(self)
         self._throttle_lock = threading.Lock()
         self._offset_ms = 0
         self._offset_trusted = False
@@ -80,6 +84,7 @@ class RestSession:
 
     def close(self) -> None:
         """Close idle connections."""
+        self._neighbours.leave(self)
         self._http.close()
 
     def venue_offset_ms(self) -> int:
@@ -248,8 +253,11 @@ class RestSession:
         banned = answer.status == HTTP_BANNED
         wait_ms = retry_after_ms(answer.headers) or (BANNED_MS if banned else LIMITED_MS)
         # Too many orders closes the lane for orders; everything else closes all of them.
-        kinds = [CallKind.PLACE] if code == TOO_MANY_ORDERS and not banned else list(CallKind)
-        self.be_silent(wait_ms, kinds=kinds, banned=banned)
+        if code == TOO_MANY_ORDERS and not banned:
+            self.be_silent(wait_ms, kinds=[CallKind.PLACE], banned=False)
+        else:
+            # The venue counts calls by address: what it says to one session holds for all of this process.
+            self._neighbours.be_silent(wait_ms, kinds=tuple(CallKind), banned=banned)
 
     def be_silent(self, wait_ms: int, *, kinds: Iterable[CallKind] = tuple(CallKind), banned: bool) -> None:
         """Send nothing of these kinds for a time, because the venue said so."""

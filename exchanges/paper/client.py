@@ -45,7 +45,8 @@ class ControlClient:
         self, *rules: FaultRule, probabilities: Mapping[Fault, float] | None = None, seed: int | None = None
     ) -> None:
         """Replace the fault plan; without arguments: end all faults. Seed None: the venue's own."""
-        body: dict[str, Any] = {"rules": [_rule(rule) for rule in rules], "probabilities": dict(probabilities or {})}
+        chances = {fault.value: chance for fault, chance in (probabilities or {}).items()}
+        body: dict[str, Any] = {"rules": [_rule(rule) for rule in rules], "probabilities": chances}
         self._call("faults", body if seed is None else body | {"seed": seed})
 
     def add_fault(self, rule: FaultRule) -> None:

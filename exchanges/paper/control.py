@@ -237,7 +237,7 @@ class Control:
             "repeatedPlacements": log.repeated_placements(),
             "faults": {fault: count for fault, count in self._venue.plan.hits.items() if count},
             "streams": len(self._server.streams.of(None)),
-            "open_for_connections": self._server.listener.is_open,
+            "openForConnections": self._server.listener.is_open,
         }
 
     def _named(self, body: _Body) -> PaperOrder:

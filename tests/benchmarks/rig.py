@@ -22,7 +22,7 @@ from tests.benchmarks.instant import InstantGateway
 
 GROUP = 256
 """Sections in one call to the store, as many as the committer puts there at most."""
-PATIENCE_S = 120.0
+PATIENCE_S = 60.0
 SWITCH_INTERVAL_S = 0.0005
 
 
@@ -84,7 +84,8 @@ def carry_out(oms: Oms, commands: Sequence[AccountCommand], *, in_flight: int) -
     futures: list[Future[Reply]] = []
     with watched() as watch:
         for command in commands:
-            free.acquire()
+            if not free.acquire(timeout=PATIENCE_S):
+                raise TimeoutError("no reply came for long")
             future = oms.submit(command)
             future.add_done_callback(lambda _: free.release())
             futures.append(future)

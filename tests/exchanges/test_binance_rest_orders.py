@@ -22,6 +22,7 @@ from binance_samples import (
 )
 from loopback import Loopback, answer
 
+from exchanges.neighbours import Neighbours
 from exchanges.binance.sign import HmacSigner
 from exchanges.http import SystemClock
 from messages.reports import (
@@ -244,6 +245,20 @@ def test_no_call_of_any_kind_leaves_during_a_ban(status, code, headers, reason, 
     assert [type(item) for item in held] == [PlaceNotProcessed, CancelNotProcessed, LookUpFailed]
     assert all(0 < item.retry_after_ms <= retry_after_ms + 250 for item in held)
     assert {item.reason for item in held} == {reason}
+
+
+def test_ban_of_one_account_silences_its_neighbours_but_an_order_limit_does_not():
+    banned = error(-1003, "Way too much request weight used.", status=418, headers={"Retry-After": "120"})
+    limited = error(-1015, "Too many new orders.", status=429, headers={"Retry-After": "5"})
+    with Venue(post_order=[limited, told(PLACED), banned]) as venue:
+        neighbours = Neighbours()
+        one, other = client(venue, neighbours=neighbours), client(venue, neighbours=neighbours)
+        assert isinstance(one.execute(place()), PlaceNotProcessed)
+        assert isinstance(other.execute(place()), PlaceAccepted)
+        other.execute(place())
+        before = len(venue.requests)
+        assert isinstance(one.execute(look_up()), LookUpFailed)
+    assert len(venue.requests) == before
 
 
 def test_order_limit_holds_placements_and_lets_cancels_through():

@@ -256,7 +256,7 @@ class Simulation:
             self.workload.forget()
 
     def _crash(self, fault: Fault) -> None:
-        if self._alive:
+        if self._alive and not self.workload.stopped:
             self.faults.count(fault)
             self._kill()
             self.system.schedule(self._random.randint(100, 8000), self.start)
@@ -268,7 +268,7 @@ class Simulation:
 
     def _take_over(self) -> None:
         account = self._random.choice(self.accounts)
-        if self.store.is_known(account) and self._alive:
+        if self.store.is_known(account) and self._alive and not self.workload.stopped:
             self.faults.count(Fault.TAKEN_OVER)
             self.store.take_over(account)
             self._fenced.add(account)

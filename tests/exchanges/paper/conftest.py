@@ -132,8 +132,11 @@ class BinanceUser:
     def query(self, client_id: str) -> Any:
         return self.call("GET", "order", symbol="BTCUSDT", origClientOrderId=client_id)
 
+    def stream(self, path: str = "/ws-api/v3") -> "BinanceStream":
+        return BinanceStream(self, self.stream_url.replace("/ws-api/v3", path))
+
     def subscribe(self) -> "BinanceStream":
-        stream = BinanceStream(self)
+        stream = self.stream()
         reply = stream.subscribe()
         assert reply["status"] == 200, reply
         return stream
@@ -142,9 +145,9 @@ class BinanceUser:
 class BinanceStream:
     """One WebSocket API connection of a user."""
 
-    def __init__(self, user: BinanceUser) -> None:
+    def __init__(self, user: BinanceUser, url: str) -> None:
         self.user = user
-        self.socket = websocket.create_connection(user.stream_url, timeout=DEADLINE_S)
+        self.socket = websocket.create_connection(url, timeout=DEADLINE_S)
 
     def ask(self, method: str, parameters: dict[str, Any] | None = None) -> Any:
         self.socket.send(json.dumps({"id": "q", "method": method, "params": parameters or {}}))

@@ -79,14 +79,21 @@ def test_account_shows_free_and_locked_as_text(user):
     assert balances["USDT"] == {"asset": "USDT", "free": "999500.00000000", "locked": "500.00000000"}
 
 
-def test_exchange_info_without_a_key_shows_rules_and_limits(user):
+def test_exchange_info_announces_limits_only_while_they_are_enforced(user, control):
+    url = f"{user.rest_url}/api/v3/exchangeInfo"
+    assert user.session.get(url, timeout=10).json()["rateLimits"] == []
+    control.enforce_limits(enabled=True)
+    announced = user.session.get(url, timeout=10).json()["rateLimits"]
+    assert {one["rateLimitType"] for one in announced} == {"REQUEST_WEIGHT", "ORDERS", "RAW_REQUESTS"}
+
+
+def test_exchange_info_without_a_key_shows_the_rules(user):
     body = requests.get(f"{user.rest_url}/api/v3/exchangeInfo", timeout=10).json()
     symbols = {one["symbol"]: one for one in body["symbols"]}
     assert set(symbols) == {"BTCUSDT", "ETHUSDT", "BTCUSD"}
     filters = {one["filterType"]: one for one in symbols["BTCUSDT"]["filters"]}
     assert (filters["PRICE_FILTER"]["tickSize"], filters["LOT_SIZE"]["stepSize"]) == ("0.01000000", "0.00001000")
     assert (symbols["BTCUSDT"]["baseAsset"], symbols["BTCUSDT"]["quoteAsset"]) == ("BTC", "USDT")
-    assert {one["rateLimitType"] for one in body["rateLimits"]} == {"REQUEST_WEIGHT", "ORDERS", "RAW_REQUESTS"}
     listed = requests.get(f"{user.rest_url}/api/v3/exchangeInfo", params={"symbols": '["ETHUSDT"]'}, timeout=10).json()
     assert [one["symbol"] for one in listed["symbols"]] == ["ETHUSDT"]
     assert error(requests.get(f"{user.rest_url}/api/v3/exchangeInfo?symbol=NOPE", timeout=10))[0] == -1121

@@ -1,0 +1,347 @@
+"""Replays recorded order flow through accounts on a paper venue and checks that it ends as the recording ends.
+
+Orders rest beside the book and fill only when the recording says so, by the control port. Events of one order keep
+their order, each waits for the outcome of the one before; different orders overlap. A modification is played as a
+cancel and a new order of the same logical order, because this version has no amend.
+"""
+
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from tempfile import TemporaryDirectory
+from typing import Any, Final, TypeAlias
+
+from actors.app.audit import Verdict, audit, is_quiet
+from actors.app.recording import Action, Ending, Expected, Outlook, Row, foresee, read_rows
+from actors.app.trader import PASSING
+from actors.app.world import PaperWorld
+from actors.oms import Oms
+from messages.commands import CancelOrder, SubmitOrder
+from messages.queries import CancelDone, OrderPlaced, Refused, Reply
+from messages.types import ZERO, Order, OrderState, OrderType
+
+SYMBOL: Final = "BTC-USD"
+ACCOUNTS: Final = 8
+WINDOW: Final = 96
+"""Orders with an event under way at one time."""
+BACKLOG_MAX: Final = 20_000
+"""Events read ahead of what their orders have come to."""
+SETTLE_S: Final = 90.0
+_EXECUTORS: Final = 2
+_POLL_S: Final = 0.05
+_STALL_S: Final = 60.0
+_REPORT_EVERY: Final = 200
+_MANAGEMENT: Final = {"concurrencyControl": {"orderPlacement": {"maxQueueSize": 1_000, "queueTimeout": 60_000}}}
+
+_ENDED_AS: Final = {
+    Ending.FILLED: frozenset({OrderState.FILLED}),
+    Ending.CANCELLED: frozenset({OrderState.CANCELLED}),
+    Ending.CANCELLED_AFTER_FILL: frozenset({OrderState.CANCELLED}),
+    Ending.OPEN: frozenset({OrderState.ACKNOWLEDGED, OrderState.PARTIALLY_FILLED}),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplayOptions:
+    """What is asked of a replay."""
+
+    file: Path
+    venue: str
+    limit: int | None
+    """Rows to play; None: all."""
+    speed: float | None
+    """Times as fast as recorded; None: as fast as it goes."""
+
+
+@dataclass(slots=True, kw_only=True)
+class ReplayResult:
+    """What a replay found."""
+
+    outlook: Outlook
+    verdict: Verdict
+    endings: Counter[Ending]
+    executed: Decimal
+    wall_seconds: float = 0.0
+
+    def as_json(self) -> dict[str, Any]:
+        """The result as other programs read it."""
+        verdict, expected = self.verdict, self.outlook.endings()
+        return {
+            "events": self.outlook.events,
+            "orders": len(self.outlook.orders),
+            "venueOrders": verdict.venue_orders,
+            "openAtEnd": self.endings[Ending.OPEN],
+            "filled": self.endings[Ending.FILLED],
+            "cancelledUnfilled": self.endings[Ending.CANCELLED],
+            "cancelledAfterFill": self.endings[Ending.CANCELLED_AFTER_FILL],
+            "fills": verdict.fills,
+            "executedSize": str(self.executed),
+            "recorded": {
+                "openAtEnd": expected[Ending.OPEN],
+                "filled": expected[Ending.FILLED],
+                "cancelledUnfilled": expected[Ending.CANCELLED],
+                "cancelledAfterFill": expected[Ending.CANCELLED_AFTER_FILL],
+                "fills": self.outlook.executions,
+                "executedSize": str(sum(self.outlook.executed.values(), ZERO)),
+            },
+            "modificationsPlayedAs": "cancel and new order",
+            "duplicates": verdict.duplicates,
+            "lost": verdict.lost,
+            "violations": list(verdict.violations),
+            "wallSeconds": round(self.wall_seconds, 2),
+        }
+
+
+Report: TypeAlias = Callable[[int, int], None]
+"""Called with events done and events in all."""
+
+
+def run_replay(options: ReplayOptions, report: Report, stop: threading.Event) -> ReplayResult:
+    """Replay a recording from beginning to end. Raises `RecordingError`."""
+    outlook = foresee(read_rows(options.file, options.limit))
+    began = time.monotonic()
+    accounts = tuple(f"replay-{number}" for number in range(ACCOUNTS))
+    with (
+        TemporaryDirectory(prefix="livermore-replay-") as folder,
+        PaperWorld(options.venue, accounts, seed=1, scripted=True) as world,
+    ):
+        settings = world.settings("replay", _MANAGEMENT, durability="everysec", in_flight=12)
+        with Oms(settings, data_folder=Path(folder), switch_interval_s=0.0005) as oms:
+            player = _Player(oms, world, options, report=report, stop=stop, total=outlook.events)
+            player.play(read_rows(options.file, options.limit))
+            result = _judge(oms, world, player, outlook)
+    result.wall_seconds = time.monotonic() - began
+    return result
+
+
+# ----- playing
+
+
+@dataclass(slots=True)
+class _Logical:
+    """One order of the recording and the orders that it became, one after the other."""
+
+    account: str
+    waiting: deque[Row] = field(default_factory=deque)
+    busy: bool = False
+    legs: int = 0
+    local_id: str = ""
+    """Of the present leg."""
+    venue_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Done:
+    row: Row
+    act: Action
+    """What was done: a modification consists of a cancel and an add."""
+    future: Future[Any]
+
+
+class _Player:
+    def __init__(
+        self, oms: Oms, world: PaperWorld, options: ReplayOptions, *, report: Report, stop: threading.Event, total: int
+    ) -> None:
+        self._oms = oms
+        self._world = world
+        self._options = options
+        self._report = report
+        self._stop = stop
+        self._total = total
+        self._logical: dict[str, _Logical] = {}
+        self._done: SimpleQueue[_Done] = SimpleQueue()
+        self._busy = 0
+        self._backlog = 0
+        self._played = 0
+        self._local = threading.local()
+        self.asked: dict[tuple[str, str], Reply | None] = {}
+        self.problems: list[str] = []
+
+    def play(self, rows: Iterable[Row]) -> None:
+        """Play everything; returns when every event had its outcome, or when nothing has moved for a minute."""
+        began, first_us = time.monotonic(), None
+        with ThreadPoolExecutor(_EXECUTORS, thread_name_prefix="executor") as self._executor:
+            for row in rows:
+                first_us = row.at_us if first_us is None else first_us
+                self._wait_for(began, row.at_us - first_us)
+                self._enqueue(row)
+                while (self._busy >= WINDOW or self._backlog >= BACKLOG_MAX) and self._take_one():
+                    continue
+                if self._stop.is_set():
+                    break
+            while self._busy and self._take_one():
+                continue
+        if self._played < self._total:
+            self.problems.append(f"only {self._played} of {self._total} events were played")
+
+    def legs(self, order_id: str) -> tuple[str, list[str]]:
+        """The account and the request ids of an order of the recording."""
+        logical = self._logical.get(order_id)
+        if logical is None:
+            return "", []
+        return logical.account, [_request_id(order_id, leg) for leg in range(1, logical.legs + 1)]
+
+    def _wait_for(self, began: float, offset_us: int) -> None:
+        if self._options.speed is None:
+            return
+        due = began + offset_us / 1_000_000 / self._options.speed
+        while not self._stop.is_set() and (left := due - time.monotonic()) > 0:
+            if not self._busy or not self._take_one(min(left, _POLL_S), patient=True):
+                self._stop.wait(min(left, _POLL_S))
+
+    def _enqueue(self, row: Row) -> None:
+        logical = self._logical.get(row.order_id)
+        if logical is None:
+            account = self._world.accounts[int(row.order_id) % len(self._world.accounts)]
+            logical = self._logical[row.order_id] = _Logical(account)
+        logical.waiting.append(row)
+        self._backlog += 1
+        if not logical.busy:
+            self._begin_next(logical)
+
+    def _begin_next(self, logical: _Logical) -> None:
+        if not logical.waiting:
+            return
+        row = logical.waiting.popleft()
+        self._backlog -= 1
+        self._busy += 1
+        logical.busy = True
+        self._begin(logical, row, Action.CANCEL if row.action is Action.MODIFY else row.action)
+
+    def _begin(self, logical: _Logical, row: Row, act: Action) -> None:
+        match act:
+            case Action.ADD | Action.MODIFY:
+                future: Future[Any] = self._oms.submit(self._order(logical, row))
+            case Action.CANCEL:
+                future = self._oms.submit(CancelOrder(account_id=logical.account, order_id=logical.local_id))
+            case Action.TRADE:
+                future = self._executor.submit(self._execute, logical.venue_id, row)
+        future.add_done_callback(lambda done: self._done.put(_Done(row, act, done)))
+
+    def _order(self, logical: _Logical, row: Row) -> SubmitOrder:
+        request_id = _request_id(row.order_id, logical.legs + 1)
+        self.asked.setdefault((logical.account, request_id), None)
+        return SubmitOrder(
+            account_id=logical.account,
+            exchange=self._options.venue,
+            symbol=SYMBOL,
+            side=row.side,
+            type=OrderType.LIMIT,
+            size=row.size,
+            price=row.price,
+            request_id=request_id,
+        )
+
+    def _execute(self, venue_id: str, row: Row) -> None:
+        if not hasattr(self._local, "control"):
+            self._local.control = self._world.another_control()
+        self._local.control.execute(int(venue_id), row.price, row.size)
+
+    def _take_one(self, timeout_s: float = _STALL_S, *, patient: bool = False) -> bool:
+        try:
+            done = self._done.get(timeout=timeout_s)
+        except Empty:
+            if not patient:
+                self.problems.append(f"nothing has moved for {timeout_s:g} s, {self._busy} events are under way")
+            return False
+        self._understand(done)
+        return True
+
+    def _understand(self, done: _Done) -> None:
+        logical = self._logical[done.row.order_id]
+        error = done.future.exception()
+        reply = None if error is not None else done.future.result()
+        if isinstance(reply, Refused) and reply.code in PASSING:
+            self._begin(logical, done.row, done.act)
+            return
+        if isinstance(reply, OrderPlaced):
+            logical.legs += 1
+            self.asked[logical.account, _request_id(done.row.order_id, logical.legs)] = reply
+            logical.local_id, logical.venue_id = reply.view.local_id, reply.view.order.order_id
+        elif error is not None or not (isinstance(reply, CancelDone) or done.act is Action.TRADE):
+            what = type(error or reply).__name__
+            self.problems.append(f"{done.act.name} of order {done.row.order_id} came to {what} {error or ''}")
+        if done.row.action is Action.MODIFY and done.act is Action.CANCEL:
+            self._begin(logical, done.row, Action.MODIFY)
+            return
+        self._finish(logical)
+
+    def _finish(self, logical: _Logical) -> None:
+        self._busy -= 1
+        self._played += 1
+        logical.busy = False
+        if self._played % _REPORT_EVERY == 0 or self._played == self._total:
+            self._report(self._played, self._total)
+        self._begin_next(logical)
+
+
+def _request_id(order_id: str, leg: int) -> str:
+    return order_id if leg == 1 else f"{order_id}/{leg}"
+
+
+# ----- judging
+
+
+def _judge(oms: Oms, world: PaperWorld, player: _Player, outlook: Outlook) -> ReplayResult:
+    books = {account: oms.views(account) for account in world.accounts}
+    deadline = time.monotonic() + SETTLE_S
+    while True:
+        late = time.monotonic() > deadline
+        if is_quiet(books.values()) or late:
+            orders = {
+                (order.account_id, order.request_id or ""): order
+                for book in books.values()
+                for order in list(book.orders.values())
+            }
+            verdict = audit(player.asked, books, world.record())
+            endings, executed = _compare(verdict, player, outlook, orders)
+            verdict.violations += player.problems
+            if not verdict.violations or late or player.problems:
+                return ReplayResult(outlook=outlook, verdict=verdict, endings=endings, executed=executed)
+        # Only events that are still on their way from the venue are awaited here.
+        time.sleep(_POLL_S)
+
+
+def _compare(
+    verdict: Verdict, player: _Player, outlook: Outlook, orders: dict[tuple[str, str], Order]
+) -> tuple[Counter[Ending], Decimal]:
+    endings: Counter[Ending] = Counter()
+    executed_in_all = ZERO
+    for order_id, expected in outlook.orders.items():
+        account, requests = player.legs(order_id)
+        legs = [orders[account, request] for request in requests if (account, request) in orders]
+        executed = sum((leg.filled_size for leg in legs), ZERO)
+        executed_in_all += executed
+        if executed != expected.executed:
+            verdict.note(f"order {order_id} executed {executed}, recorded are {expected.executed}")
+        if not legs:
+            verdict.note(f"order {order_id} was never placed")
+            continue
+        ending = _ending(legs[-1], executed)
+        endings[ending] += 1
+        _compare_ending(verdict, order_id, expected, legs, ending)
+    return endings, executed_in_all
+
+
+def _ending(last: Order, executed: Decimal) -> Ending:
+    if last.state is OrderState.FILLED:
+        return Ending.FILLED
+    if last.state in _ENDED_AS[Ending.OPEN]:
+        return Ending.OPEN
+    return Ending.CANCELLED_AFTER_FILL if executed > ZERO else Ending.CANCELLED
+
+
+def _compare_ending(verdict: Verdict, order_id: str, expected: Expected, legs: list[Order], ending: Ending) -> None:
+    last = legs[-1]
+    if len(legs) != expected.modifications + 1:
+        verdict.note(f"order {order_id} became {len(legs)} orders, recorded are {expected.modifications} modifications")
+    if ending is not expected.ending or last.state not in _ENDED_AS[expected.ending]:
+        verdict.note(f"order {order_id} ended {last.state}, recorded is {expected.ending}")
+    elif ending is Ending.OPEN and last.size - last.filled_size != expected.remaining:
+        verdict.note(f"order {order_id} has {last.size - last.filled_size} left, recorded are {expected.remaining}")

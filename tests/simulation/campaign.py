@@ -1,0 +1,88 @@
+"""Many runs: over one or more processes, with what was seen over all of them."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from multiprocessing import get_context
+
+from loguru import logger
+
+from .faults import Fault
+from .mutants import mutated
+from .simulation import Simulation, Verdict
+
+_CHUNK = 5
+_MS_PER_HOUR = 3_600_000
+
+
+@dataclass(slots=True)
+class Campaign:
+    """What many runs came to."""
+
+    seeds: int = 0
+    violations: list[Verdict] = field(default_factory=list)
+    simulated_ms: int = 0
+    faults: Counter[Fault] = field(default_factory=Counter)
+    seen: Counter[str] = field(default_factory=Counter)
+
+    def add(self, verdict: Verdict) -> None:
+        """Count one run."""
+        self.seeds += 1
+        self.simulated_ms += verdict.simulated_ms
+        self.faults += verdict.faults
+        self.seen += verdict.seen
+        if verdict.violation is not None:
+            self.violations.append(verdict)
+
+    @property
+    def simulated_hours(self) -> float:
+        """Virtual time of all runs together."""
+        return self.simulated_ms / _MS_PER_HOUR
+
+    def never(self) -> list[str]:
+        """Faults that never struck and things that ought to happen sometimes and never did."""
+        faults = [str(fault) for fault in Fault if not self.faults[fault]]
+        return faults + [name for name in SOMETIMES if not self.seen[name]]
+
+
+SOMETIMES = (
+    "DRAFT>PENDING", "PENDING>SUBMITTED", "DRAFT>CANCELLED",
+    "SUBMITTED>ACKNOWLEDGED", "SUBMITTED>PARTIALLY_FILLED", "SUBMITTED>FILLED", "SUBMITTED>REJECTED",
+    "SUBMITTED>CANCELLED", "SUBMITTED>FAILED", "SUBMITTED>EXPIRED",
+    "ACKNOWLEDGED>PARTIALLY_FILLED", "ACKNOWLEDGED>FILLED", "ACKNOWLEDGED>CANCELLED", "ACKNOWLEDGED>EXPIRED",
+    "ACKNOWLEDGED>REJECTED",
+    "PARTIALLY_FILLED>PARTIALLY_FILLED", "PARTIALLY_FILLED>FILLED", "PARTIALLY_FILLED>CANCELLED",
+    "PARTIALLY_FILLED>EXPIRED",
+    "evidence:local", "evidence:place_answer", "evidence:cancel_answer", "evidence:stream", "evidence:lookup",
+    "reply:OrderAdmitted:", "reply:OrderPlaced:", "reply:CancelDone:", "reply:DraftDone:", "reply:OrderUnresolved:",
+    "reply:Refused:venue_rejected", "reply:Refused:not_placed", "reply:Refused:gate_closed",
+    "reply:Refused:store_unavailable", "reply:Refused:idempotency_conflict", "reply:Refused:unknown_order",
+    "reply:Refused:account_stopped",
+    "ManualReviewRequired", "FillRecorded", "alert:AccountFenced", "alert:StoreUnavailable", "alert:UnknownVenueStatus",
+)  # fmt: skip
+"""Transitions, proofs, replies and events that occur in any few hundred runs."""
+
+
+def run_seed(seed: int, mutant: str | None = None) -> Verdict:
+    """Run one seed, of the product or of a mutant."""
+    with mutated(mutant):
+        return Simulation(seed).run()
+
+
+def run_seeds(seeds: Iterable[int], *, mutant: str | None = None, jobs: int = 1) -> Iterator[Verdict]:
+    """Run seeds, in their order; `jobs` processes share the work."""
+    # Injected failures are logged by the hundred, and nobody reads them.
+    logger.disable("actors")
+    if jobs == 1:
+        yield from (run_seed(seed, mutant) for seed in seeds)
+        return
+    with get_context("fork").Pool(jobs) as pool:
+        yield from pool.imap(_Worker(mutant), seeds, chunksize=_CHUNK)
+
+
+@dataclass(frozen=True)
+class _Worker:
+    mutant: str | None
+
+    def __call__(self, seed: int) -> Verdict:
+        return run_seed(seed, self.mutant)

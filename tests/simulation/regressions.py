@@ -1,0 +1,9 @@
+"""Seeds that once showed a bug, with a line of what it was. They run with every test run."""
+
+REGRESSIONS: dict[int, str] = {
+    2: "a look-up that died with the exchange actor was never asked again",
+    3: "an alert was committed for no account",
+    18: "a GTT order that the venue rejected was called expired",
+    45: "a cancel that died with the exchange actor was never sent again",
+    57: "a restarted account was fenced out by its own earlier sections in the same group",
+}
