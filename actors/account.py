@@ -179,6 +179,11 @@ class AccountActor(CommittingActor[_Inbox]):
             ]
         )
 
+    def on_stop(self) -> None:
+        """Give the account up, so that another process need not wait until our sign of life lapses."""
+        if self._lease is not None:
+            self._loader.release(self._lease)
+
     def receive(self, message: _Inbox) -> Outcome:  # noqa: C901 - the account's whole protocol on one screen
         """Handle one message."""
         match message:

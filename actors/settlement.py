@@ -6,7 +6,7 @@ without a look-up on its way.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from actors.admission import next_attempt, place_request
 from actors.domain.claims import Absorbed, absorb
@@ -18,6 +18,7 @@ from actors.policy import AccountPolicy, ExchangePolicy
 from actors.reminders import cancel_again_timer, resend_timer
 from actors.runtime.outcome import CancelTimer
 from actors.turn import Turn
+from messages.base import copied
 from messages.commands import CancelVenueOrder
 from messages.control import VerificationEnded, VerificationRequested
 from messages.events import Severity
@@ -360,7 +361,7 @@ def _after_acknowledgement(turn: Turn, desk: Desk, order: Order) -> None:
     turn.effect(CancelTimer(f"resend:{order.order_id}"))
     entry = turn.memory.entries.get(order.idempotency_key or "")
     if entry is not None and entry.status is not IdempotencyStatus.COMPLETED:
-        turn.note(replace(entry, status=IdempotencyStatus.COMPLETED))
+        turn.note(copied(entry, status=IdempotencyStatus.COMPLETED))
 
 
 def _ended(turn: Turn, order: Order) -> None:
@@ -375,14 +376,14 @@ def _ended(turn: Turn, order: Order) -> None:
 def _request_failed(turn: Turn, order: Order, error: str) -> None:
     entry = turn.memory.entries.get(order.idempotency_key or "")
     if entry is not None and entry.order_id == order.order_id:
-        turn.save_entry(replace(entry, status=IdempotencyStatus.FAILED, error=error[:200]))
+        turn.save_entry(copied(entry, status=IdempotencyStatus.FAILED, error=error[:200]))
 
 
 def _settle_attempt(
     order: Order, number: int, outcome: AttemptOutcome, detail: str = ""
 ) -> tuple[object, ...]:
     return tuple(
-        replace(attempt, outcome=outcome, detail=detail) if attempt.number == number else attempt
+        copied(attempt, outcome=outcome, detail=detail) if attempt.number == number else attempt
         for attempt in order.attempts
     )
 

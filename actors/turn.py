@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from actors.domain.fills import fill_key
 from actors.domain.lifecycle import TERMINAL
-from actors.domain.projection import normalized, view
+from actors.domain.projection import view
 from actors.memory import AccountMemory, EntryForgotten, WaitersGone
 from actors.runtime.outcome import Effect, Outcome, Respond, Send
 from actors.store.port import Table, Write
@@ -46,6 +46,7 @@ class Turn:
         self._entries: dict[str, IdempotencyEntry | None] = {}
         self._proof: dict[str, Evidence] = {}
         self._alerts: list[Event] = []
+        self._shown: dict[str, tuple[Order, OrderView]] = {}
 
     # ----- reading
 
@@ -135,7 +136,11 @@ class Turn:
                 if step.evidence is not None:
                     proof = step.evidence
                     break
-        return view(order, proof, self.now_ms)
+        # Events, replies and the public record of one turn all show the same order.
+        shown = self._shown.get(order.order_id)
+        if shown is None or shown[0] is not order or shown[1].evidence is not proof:
+            shown = self._shown[order.order_id] = order, view(order, proof, self.now_ms)
+        return shown[1]
 
     # ----- finishing
 
@@ -168,7 +173,7 @@ class Turn:
         if old_field is not None and old_field != new_field:
             writes.append(Write(Table.OPEN, old_field, None, scope))
         if new_field is not None:
-            writes.append(Write(Table.OPEN, new_field, encode_public(normalized(order)), scope))
+            writes.append(Write(Table.OPEN, new_field, encode_public(self.view_of(order).order), scope))
 
     def _build_events(self, outcome: Outcome) -> None:
         views = {order_id: self.view_of(order) for order_id, order in self._orders.items()}

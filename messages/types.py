@@ -265,6 +265,7 @@ class Verification:
     """Before this venue time 'not found' proves nothing."""
 
 
+@fast_init
 @dataclass(frozen=True, kw_only=True)
 class Order:
     """One order of an account, complete: what was asked, how far it got, what happened, what is unknown.

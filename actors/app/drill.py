@@ -29,6 +29,9 @@ ACCOUNTS: Final = 4
 SETTLE_S: Final = 120.0
 """How long after the last fault everything may take to be known and right."""
 _STAGE_S_MIN: Final = 1.0
+_WORK_S: Final = 40.0
+"""The workload is spread over so long, so that every stage of the schedule meets orders."""
+_PAUSE_S_MAX: Final = 0.15
 _POLL_S: Final = 0.25
 _STALL_S: Final = 300.0
 """A workload that makes no progress for so long has failed."""
@@ -160,8 +163,9 @@ class _Drill:
 
     def _work(self) -> None:
         stages = draw_stages(self._options.faults, Random(f"{self._options.seed}/faults"))
+        pause_s = min(_PAUSE_S_MAX, _WORK_S * ACCOUNTS / self._options.intents)
         traders = [
-            Trader(self._oms, self._world.another_control(), share, self._ledger, stop=self._stop)
+            Trader(self._oms, self._world.another_control(), share, self._ledger, pause_s=pause_s, stop=self._stop)
             for share in self._shares()
         ]
         for trader in traders:

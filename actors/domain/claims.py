@@ -14,11 +14,12 @@ Must never: invent an execution, or end an order for lack of knowledge.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from actors.domain.fills import book, missing_quantity
 from actors.domain.lifecycle import TERMINAL, evolve, transition
+from messages.base import copied
 from messages.types import (
     ZERO,
     AttemptOutcome,
@@ -96,7 +97,7 @@ def _learn_ids(order: Order, claim: VenueOrder | None) -> Order:
         changes["size"] = claim.size
     last = order.attempts[-1] if order.attempts else None
     if last is not None and last.outcome in (AttemptOutcome.IN_FLIGHT, AttemptOutcome.AMBIGUOUS):
-        changes["attempts"] = (*order.attempts[:-1], replace(last, outcome=AttemptOutcome.ACCEPTED))
+        changes["attempts"] = (*order.attempts[:-1], copied(last, outcome=AttemptOutcome.ACCEPTED))
     return evolve(order, **changes) if changes else order
 
 

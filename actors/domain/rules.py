@@ -6,11 +6,12 @@ valid when a rule about it exists.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import TypeVar
 
 from actors.domain.arithmetic import EXACT, MAGNITUDE_MAX, plain, within_magnitude
+from messages.base import copied
 from messages.commands import OrderTerms
 from messages.queries import RefusalCode
 from messages.types import ZERO, Instrument, OrderType, TimeInForce
@@ -49,7 +50,7 @@ def resolve_terms(terms: TermsT) -> TermsT:
     if terms.time_in_force is not None:
         return terms
     default = TimeInForce.IOC if terms.type is OrderType.MARKET else TimeInForce.GTC
-    return replace(terms, time_in_force=default)
+    return copied(terms, time_in_force=default)
 
 
 def check_terms(terms: OrderTerms, now_ms: int) -> RefusalReason | None:

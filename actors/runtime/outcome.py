@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from actors.store.port import Write
-from messages.base import Message
+from messages.base import Message, fast_init
 from messages.events import Event
 from messages.queries import Reply
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from actors.runtime.seam import System
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Send:
     """Tell an actor something."""
@@ -60,6 +61,7 @@ class Publish:
     event: Event
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Respond:
     """Answer a host's command; `reply.correlation_id` names it."""
@@ -67,6 +69,7 @@ class Respond:
     reply: Reply
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Act:
     """Call a method of a rim the actor was built with (gateway, store); must return at once."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
+from messages.base import fast_init
 from messages.control import Verdict
 
 
@@ -40,6 +41,7 @@ class Write(NamedTuple):
     scope: str = ""
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Section:
     """Everything one turn of one account changes, applied together or not at all."""

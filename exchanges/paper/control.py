@@ -120,7 +120,8 @@ class Control:
 
     async def market(self, body: _Body) -> Any:
         """Advance the random market by `steps`, or let it run by itself: `running`."""
-        self._server.step_market(body.get("steps", 0))
+        if body.get("steps", 0):
+            self._server.step_market(body["steps"])
         self._server.market_running = body.get("running", self._server.market_running)
         return {}
 

@@ -130,11 +130,10 @@ class Faults:
         self.on = on
         self.odds = ODDS
         self.hits: Counter[Fault] = Counter()
-        self._paused: frozenset[Fault] = frozenset()
 
     def strikes(self, fault: Fault) -> bool:
         """Whether the fault happens on this occasion; counted."""
-        if fault not in self.on or fault in self._paused or self._random.random() >= self.odds[fault]:
+        if fault not in self.on or self._random.random() >= self.odds[fault]:
             return False
         self.hits[fault] += 1
         return True
@@ -146,14 +145,6 @@ class Faults:
     def count(self, fault: Fault) -> None:
         """Count a fault that struck at a drawn moment."""
         self.hits[fault] += 1
-
-    def pause(self, *faults: Fault) -> None:
-        """Let some faults not strike for a while."""
-        self._paused = frozenset(faults)
-
-    def resume(self) -> None:
-        """Let the paused ones strike again."""
-        self._paused = frozenset()
 
     def calm(self) -> None:
         """End all faults."""

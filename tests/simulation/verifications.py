@@ -71,10 +71,8 @@ class _Batch(Simulation):
     def run(self, figures: Figures) -> None:  # type: ignore[override]
         """Place, wait until everything is decided, compare."""
         self.venue.make_market()
-        self.faults.pause(Fault.LOST_BEFORE, Fault.LOST_AFTER)
         self.start()
         self.system.run_for(5000)
-        self.faults.resume()
         for number in range(self._orders):
             self.system.tell(f"account/{self.accounts[0]}", self._order(number))
             self.system.run_for(_SPACING_MS)

@@ -160,4 +160,4 @@ def test_control_places_and_cancels_by_hand_and_the_owner_sees_it(user, control)
     assert user.query("by-hand").json()["orderId"] == order["orderId"]
     assert control.cancel(order["orderId"])["status"] == "CANCELLED"
     assert control.placement_requests("by-hand") == []
-    assert control.balances(name)["USDT"]["locked"] == "0"
+    assert Decimal(control.balances(name)["USDT"]["locked"]) == 0

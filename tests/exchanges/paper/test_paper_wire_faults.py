@@ -38,8 +38,8 @@ def broken(user, client_id, timeout=10):
 
 def test_refused_connection_is_closed_before_the_request_is_read(user, control, accepted):
     control.set_faults(once(Fault.REFUSE, RequestKind.CONNECTION))
-    assert isinstance(broken(user, "refused"), requests.ConnectionError)
-    assert control.placement_requests("refused") == []
+    assert isinstance(broken(user, "never-read"), requests.ConnectionError)
+    assert control.placement_requests("never-read") == []
     assert accepted() == []
     assert user.limit("next").status_code == 200
 
@@ -106,8 +106,8 @@ def test_hang_ends_with_a_broken_connection_when_its_time_is_over(user, control,
 
 def test_break_before_processing_leaves_no_order(user, control, accepted):
     control.set_faults(once(Fault.BREAK_BEFORE))
-    assert isinstance(broken(user, "gone"), requests.ConnectionError)
-    (request,) = control.placement_requests("gone")
+    assert isinstance(broken(user, "broken-before"), requests.ConnectionError)
+    (request,) = control.placement_requests("broken-before")
     assert (request["processed"], request["status"], request["faults"]) == (0, 0, ["break_before"])
     assert accepted() == []
 

@@ -1,0 +1,158 @@
+"""The command line: what `run.py` offers, its options, and the exit status of each program.
+
+0: it ran and nothing is wrong. 1: an invariant is broken. 2: it could not run; the reason stands on standard error.
+Must never: install a signal handler or a log sink, which belong to `run.py`.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from actors.app.demo import DemoOptions, run_demo
+from actors.app.drill import DrillOptions, DrillResult, run_drill
+from actors.app.host import Host
+from actors.app.progress import drill_progress, replay_progress
+from actors.app.recording import RecordingError
+from actors.app.replay import ReplayOptions, run_replay
+from actors.app.schedule import NAMES, UnknownFault, chosen_faults
+from actors.app.tables import drill_table, replay_table
+from actors.app.world import VENUES
+from actors.settings import LoggingSettings, Settings
+from exchanges.paper import process as paper_process
+
+EXIT_BROKEN = 1
+EXIT_CANNOT_RUN = 2
+
+_HELP = """Livermore Orders: an order manager that never places an order twice, never loses one, and never pretends to
+know what it does not know.
+
+Without a command: starts an embedded store and paper venues, lets accounts trade through them while faults are
+injected, and shows orders, states, verifications and the count of duplicates and losses. Ctrl-C ends it.
+"""
+
+Venue = Annotated[str, typer.Option(help=f"Paper venue: {', '.join(VENUES)}.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output and nothing else.")]
+Config = Annotated[
+    Path | None, typer.Option(help="Configuration file (YAML). With live credentials nothing is placed by itself.")
+]
+Seconds = Annotated[float | None, typer.Option(min=0.1, help="End after so many seconds; default: run until Ctrl-C.")]
+Seed = Annotated[int, typer.Option(min=0, help="Of orders and faults; the same seed draws the same ones.")]
+Faults = Annotated[str, typer.Option(help="Comma-separated names, 'all' or 'none'. 'list' names them.")]
+
+
+def program(host: Host) -> typer.Typer:
+    """Build the command line for a process."""
+    app = typer.Typer(
+        help=_HELP, add_completion=False, no_args_is_help=False, rich_markup_mode=None, pretty_exceptions_enable=False
+    )
+    _add_main(app, host)
+    _add_drill(app, host)
+    _add_replay(app, host)
+    _add_paper(app)
+    return app
+
+
+def _add_main(app: typer.Typer, host: Host) -> None:
+    @app.callback(invoke_without_command=True)
+    def main(
+        context: typer.Context,
+        config: Config = None,
+        seconds: Seconds = None,
+        seed: Seed = 1,
+        quiet: Annotated[bool, typer.Option(help="No faults: only orders.")] = False,  # noqa: FBT002
+    ) -> None:
+        if context.invoked_subcommand is not None:
+            return
+        settings = None if config is None else Settings.load(config)
+        host.log_to(LoggingSettings() if settings is None else settings.logging)
+        options = DemoOptions(settings=settings, seconds=seconds, seed=seed, faults=not quiet)
+        verdict = run_demo(options, host)
+        raise typer.Exit(EXIT_BROKEN if verdict.violations else 0)
+
+
+def _add_drill(app: typer.Typer, host: Host) -> None:
+    @app.command()
+    def drill(
+        venue: Venue = VENUES[0],
+        intents: Annotated[int, typer.Option(min=1, help="How many orders are wanted.")] = 1_000,
+        seed: Seed = 1,
+        faults: Faults = "all",
+        as_json: Json = False,  # noqa: FBT002
+    ) -> None:
+        """Run a workload under a fault schedule, then compare with the venue's own record. Exit 0: nothing broken."""
+        if faults == "list":
+            typer.echo("\n".join(NAMES))
+            return
+        _check_venue(venue)
+        try:
+            chosen = chosen_faults(faults)
+        except UnknownFault as error:
+            raise typer.BadParameter(str(error), param_hint="--faults") from error
+        host.log_to(LoggingSettings(level="CRITICAL"))
+        options = DrillOptions(venue=venue, intents=intents, seed=seed, faults=chosen)
+        with drill_progress(host) as report:
+            result = run_drill(options, report, host.stop)
+        _show_drill(host, result, as_json=as_json)
+        raise typer.Exit(EXIT_BROKEN if result.verdict.violations else 0)
+
+
+def _show_drill(host: Host, result: DrillResult, *, as_json: bool) -> None:
+    if as_json:
+        host.print_json(result.as_json())
+    else:
+        for table in drill_table(result):
+            host.out.print(table)
+    again = f"--venue {result.options.venue} --intents {result.options.intents} --seed {result.options.seed}"
+    chosen = "all" if result.options.faults == NAMES else ",".join(result.options.faults) or "none"
+    host.progress.print(f"To draw the same again: run.py drill {again} --faults {chosen}", highlight=False)
+
+
+def _add_replay(app: typer.Typer, host: Host) -> None:
+    @app.command()
+    def replay(
+        file: Annotated[Path, typer.Argument(help="Recorded order flow: CSV, gzipped or plain.")],
+        venue: Venue = VENUES[0],
+        limit: Annotated[int | None, typer.Option(min=1, help="Play only so many rows.")] = None,
+        speed: Annotated[
+            float | None, typer.Option(min=0.001, help="Times as fast as recorded; default: as fast as it goes.")
+        ] = None,
+        as_json: Json = False,  # noqa: FBT002
+    ) -> None:
+        """Replay recorded order flow through accounts on a paper venue, and compare how everything ended."""
+        _check_venue(venue)
+        host.log_to(LoggingSettings(level="CRITICAL"))
+        options = ReplayOptions(file=file, venue=venue, limit=limit, speed=speed)
+        try:
+            with replay_progress(host) as report:
+                result = run_replay(options, report, host.stop)
+        except RecordingError as error:
+            typer.echo(f"error: {error}", err=True)
+            raise typer.Exit(EXIT_CANNOT_RUN) from error
+        if as_json:
+            host.print_json(result.as_json())
+        else:
+            host.out.print(replay_table(result))
+        raise typer.Exit(EXIT_BROKEN if result.verdict.violations else 0)
+
+
+def _add_paper(app: typer.Typer) -> None:
+    @app.command()
+    def paper(
+        venue: Annotated[str, typer.Option(help=f"One of {', '.join(VENUES)}, or all.")] = "all",
+        seed: Annotated[int, typer.Option(min=0, help="Of keys and market.")] = 1,
+        market: Annotated[bool, typer.Option(help="Let a random market trade.")] = True,  # noqa: FBT002
+        as_json: Json = False,  # noqa: FBT002
+    ) -> None:
+        """Serve paper venues on free loopback ports until stopped, and say how to reach them."""
+        if venue != "all":
+            _check_venue(venue)
+        arguments = ["--venues", ",".join(VENUES) if venue == "all" else venue, "--seed", str(seed)]
+        arguments += ["--market"] if market else []
+        arguments += ["--json"] if as_json else []
+        raise typer.Exit(paper_process.main(arguments))
+
+
+def _check_venue(venue: str) -> None:
+    if venue not in VENUES:
+        raise typer.BadParameter(f"there is no paper venue {venue!r}; there are: {', '.join(VENUES)}", param_hint="--venue")

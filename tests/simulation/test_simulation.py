@@ -1,0 +1,81 @@
+"""Runs of whole systems under drawn faults, and proof that the simulator would notice if they went wrong."""
+
+from multiprocessing import get_context
+
+import pytest
+
+from .campaign import Campaign, run_seed, run_seeds
+from .mutants import MUTANTS
+from .regressions import REGRESSIONS
+from .simulation import Simulation
+from .verifications import verify_many
+
+SEEDS_PER_CHUNK = 25
+CHUNKS = 8
+SOMETIMES_SEEDS = range(201, 321)
+SEEDS_PER_MUTANT = 100
+
+
+def _campaign(seeds: range) -> Campaign:
+    campaign = Campaign()
+    for verdict in run_seeds(seeds):
+        campaign.add(verdict)
+    return campaign
+
+
+def _told(campaign: Campaign) -> list[str]:
+    return [f"seed {each.seed}: {each.violation}" for each in campaign.violations]
+
+
+@pytest.mark.parametrize("chunk", range(CHUNKS))
+def test_simulation_under_drawn_faults_breaks_no_invariant(chunk: int) -> None:
+    first = 1 + chunk * SEEDS_PER_CHUNK
+    campaign = _campaign(range(first, first + SEEDS_PER_CHUNK))
+    assert campaign.seeds == SEEDS_PER_CHUNK
+    assert _told(campaign) == []
+
+
+def test_simulation_over_many_seeds_sees_every_fault_transition_and_reply() -> None:
+    campaign = _campaign(SOMETIMES_SEEDS)
+    assert _told(campaign) == []
+    assert campaign.never() == []
+
+
+def test_simulation_without_faults_settles_with_no_review_and_no_alert() -> None:
+    for seed in range(1, 6):
+        verdict = Simulation(seed, frozenset()).run()
+        assert verdict.violation is None
+        assert verdict.seen["FillRecorded"]
+        assert not verdict.seen["ManualReviewRequired"]
+        assert not verdict.seen["alert:AccountFenced"]
+
+
+@pytest.mark.parametrize("seed", sorted(REGRESSIONS))
+def test_simulation_of_a_seed_that_once_failed_breaks_no_invariant(seed: int) -> None:
+    assert run_seed(seed).violation is None, REGRESSIONS[seed]
+
+
+@pytest.mark.parametrize("mutant", sorted(MUTANTS))
+def test_simulation_of_a_broken_build_is_caught_within_a_hundred_seeds(mutant: str) -> None:
+    caught = (verdict for verdict in run_seeds(range(1, SEEDS_PER_MUTANT + 1), mutant=mutant) if verdict.violation)
+    assert next(caught, None) is not None
+
+
+@pytest.mark.parametrize("seed", [4, 45, 57])
+def test_simulation_of_the_same_seed_in_another_process_leaves_the_same_trace(seed: int) -> None:
+    # A fresh interpreter hashes strings differently: whatever is iterated in the order of a set would show.
+    with get_context("spawn").Pool(1) as pool:
+        elsewhere = pool.apply(run_seed, (seed,))
+    here = run_seed(seed)
+    assert here.trace_hash == elsewhere.trace_hash
+    assert here.trace_hash != run_seed(seed + 1).trace_hash
+
+
+def test_verification_of_lost_answers_finds_every_existing_order_and_matches_none_falsely() -> None:
+    figures = verify_many(400)
+    assert figures.verifications == 400
+    assert figures.existing > 100
+    assert figures.absent > 100
+    assert figures.found == figures.existing
+    assert figures.falseMatches == 0
+    assert figures.undecided == 0
