@@ -15,6 +15,7 @@ from actors import admission, recovery, settlement, verifying
 from actors.admission import Circumstances
 from actors.adoption import take_in
 from actors.commanding import cancel, discard_draft, expire, report_command, resolve_review
+from actors.connections import Connections
 from actors.domain.idempotency import keys_for
 from actors.housekeeping import sweep
 from actors.memory import AccountMemory, PublishedViews
@@ -32,10 +33,9 @@ from actors.reminders import (
 )
 from actors.runtime.base import OmsActor
 from actors.runtime.committing import CommittingActor
-from actors.runtime.outcome import Act, Effect, Outcome, Publish, Respond, Send, SetTimer, Spawn
+from actors.runtime.outcome import Act, Effect, Outcome, Publish, Respond, Send, SetTimer, Spawn, StopChild
 from actors.runtime.seam import System
 from actors.runtime.store_rim import AccountLoaded, AccountNotLoaded
-from actors.runtime.supervision import POLICIES, ChildKind, Restart, decide
 from actors.settlement import Desk
 from actors.store.port import Lease
 from actors.turn import Turn
@@ -54,7 +54,7 @@ from messages.control import (
     VerificationDue,
     WatchStore,
 )
-from messages.events import Alert, Event, GateChanged, Severity, StreamHealthChanged
+from messages.events import Alert, Event, Severity
 from messages.inboxes import AccountInbox, HostCommand
 from messages.queries import RefusalCode, Refused
 from messages.reports import (
@@ -88,7 +88,6 @@ from messages.types import Trigger
 
 _Inbox: TypeAlias = AccountInbox | Reminder | AccountLoaded | AccountNotLoaded
 _COMMANDS = get_args(HostCommand)
-_COMPARE_SOON_MS = 500
 
 
 class AccountLoader(Protocol):
@@ -129,14 +128,10 @@ class AccountActor(CommittingActor[_Inbox]):
         self._memory = AccountMemory()
         self._lease: Lease | None = None
         self._store_available = True
-        self._gates = dict.fromkeys(policy.exchanges, "not connected yet")
-        self._offsets_ms: dict[str, int] = {}
-        self._connected: set[str] = set()
-        self._comparing_soon: set[str] = set()
-        self._failures: dict[str, tuple[int, ...]] = {}
         self._exchange_ids = {name: str(exchange.public_id) for name, exchange in policy.exchanges.items()}
         self._addresses = {name: f"{address}/exchange/{name}" for name in policy.exchanges}
-        self._desk = Desk(policy=policy, exchange_address=self._addresses, offsets_ms=self._offsets_ms)
+        self._desk = Desk(policy=policy, exchange_address=self._addresses, offsets_ms={})
+        self._connections = Connections(policy, views, self._desk)
 
     # ----- what the committing base asks for
 
@@ -147,6 +142,14 @@ class AccountActor(CommittingActor[_Inbox]):
     def encode_event(self, event: Event) -> bytes:
         """An event as stored in the account's stream."""
         return encode(event)
+
+    def carry_out(self, outcome: Outcome) -> None:
+        """Carry out as committing actors do; in the availability mode, without waiting for a store that is away."""
+        if not self._store_available and not self._policy.refuse_without_store:
+            # Kept in memory, written back when the store returns: that is all the promise this mode gives.
+            outcome.at_once.extend(outcome.effects)
+            outcome.effects = []
+        super().carry_out(outcome)
 
     def on_released(self, outcome: Outcome) -> None:
         """Show durable records to readers and count what happened."""
@@ -160,10 +163,11 @@ class AccountActor(CommittingActor[_Inbox]):
         """
         self._memory = AccountMemory()
         self._lease = None
-        self._close_gates("fenced out")
+        self._connections.close_all("fenced out")
         stale = verdict is Verdict.STALE
         text = "another process has taken the account" if stale else "the store's sequence is not ours; reloading"
         effects: list[Effect] = [Publish(self._alert("AccountFenced", Severity.CRITICAL, text))]
+        effects.extend(StopChild(address) for address in self._addresses.values())
         if not stale:
             effects.append(SetTimer("reload", self._policy.reload_delay_ms, ReloadDue()))
         return Outcome(at_once=effects)
@@ -184,7 +188,7 @@ class AccountActor(CommittingActor[_Inbox]):
         if self._lease is not None:
             self._loader.release(self._lease)
 
-    def receive(self, message: _Inbox) -> Outcome:  # noqa: C901 - the account's whole protocol on one screen
+    def receive(self, message: _Inbox) -> Outcome:
         """Handle one message."""
         match message:
             case Committed():
@@ -196,8 +200,7 @@ class AccountActor(CommittingActor[_Inbox]):
             case ReloadDue():
                 return Outcome(effects=[Act(partial(self._loader.load, self.account_id, self.address))])
             case StoreAvailability():
-                self._store_available = message.available
-                return Outcome()
+                return self._on_store(message)
             case Ping():
                 return Outcome(at_once=[Send(message.reply_to, Pong(address=self.address))])
             case _ if self._lease is None:
@@ -226,9 +229,8 @@ class AccountActor(CommittingActor[_Inbox]):
                 turn.effect(SetTimer("sweep", self._sweep_ms(), SweepDue()))
                 return turn.finish()
             case ReconcileDue():
-                self._comparing_soon.discard(message.exchange)
                 turn = self._turn()
-                recovery.ask_for_everything(turn, self._desk, self.account_id, message.exchange)
+                self._connections.compare(turn, message.exchange)
                 return turn.finish()
             case RespawnDue():
                 turn = self._turn()
@@ -236,7 +238,10 @@ class AccountActor(CommittingActor[_Inbox]):
                 recovery.resume(turn, self._desk, message.exchange)
                 return turn.finish()
             case ChildFailed():
-                return self._on_child_failed(message)
+                turn = self._turn()
+                now_ms = self.system.clock.monotonic_ms()
+                self._connections.on_child_failed(turn, message, monotonic_ms=now_ms, random=self.system.random)
+                return turn.finish()
             case _:
                 return self._on_report(message)
 
@@ -252,14 +257,11 @@ class AccountActor(CommittingActor[_Inbox]):
             case OrderReported():
                 turn = self._turn()
                 fills = (message.fill,) if message.fill is not None else ()
-                take_in(turn, self._desk, self.account_id, message.order, fills, message.evidence, Trigger.API_ACKNOWLEDGED)
+                trigger = Trigger.API_ACKNOWLEDGED
+                take_in(turn, self._desk, self.account_id, message.order, fills, message.evidence, trigger)
                 return turn.finish()
-            case OpenOrdersFetched():
-                return self._on_open_orders(message)
-            case StreamConnected() | StreamLost() | FrameUnreadable():
-                return self._on_stream(message)
-            case ServerTimeFetched():
-                return self._on_server_time(message)
+            case OpenOrdersFetched() | ServerTimeFetched() | StreamConnected() | StreamLost() | FrameUnreadable():
+                return self._on_connection(message)
             case InstrumentsFetched():
                 return Outcome(apply=list(message.instruments))
             case FetchFailed() | FillsFetched() | BalancesFetched() | BalanceReported():
@@ -274,8 +276,7 @@ class AccountActor(CommittingActor[_Inbox]):
         self._lease = message.lease
         self.epoch, self.seq = message.lease.epoch, message.lease.seq
         self._unreleased.clear()
-        for record in self._memory.everything():
-            self._views.publish(record)
+        self._views.replace(self._memory.everything())
         turn = self._turn()
         for name, address in self._addresses.items():
             turn.effect(Spawn(address, self._build_exchange(name)))
@@ -286,7 +287,7 @@ class AccountActor(CommittingActor[_Inbox]):
     def _on_not_loaded(self, message: AccountNotLoaded) -> Outcome:
         name = "AccountOwnedElsewhere" if message.owned_elsewhere else "AccountNotLoaded"
         why = "owned by another process" if message.owned_elsewhere else "its records could not be read"
-        self._close_gates(why)
+        self._connections.close_all(why)
         return Outcome(
             effects=[
                 Publish(self._alert(name, Severity.CRITICAL, message.reason)),
@@ -297,7 +298,7 @@ class AccountActor(CommittingActor[_Inbox]):
     def _not_in_service(self, message: Message) -> Outcome:
         if not isinstance(message, _COMMANDS):
             return Outcome()
-        reason = next(iter(self._gates.values()), "loading")
+        reason = next(iter(self._connections.gates.values()), "loading")
         refusal = Refused(
             correlation_id=message.correlation_id,
             code=RefusalCode.ACCOUNT_STOPPED,
@@ -328,11 +329,7 @@ class AccountActor(CommittingActor[_Inbox]):
                 cancel(turn, self._desk, command, store_available=self._store_available)
             case ResolveReview():
                 resolve_review(turn, self._desk, command)
-        outcome = turn.finish()
-        if not self._store_available and not self._policy.refuse_without_store and isinstance(command, SubmitOrder):
-            # The availability mode: what is kept in memory and written back later must do as a promise.
-            outcome.at_once, outcome.effects = outcome.effects, []
-        return outcome
+        return turn.finish()
 
     def _on_answer(
         self,
@@ -381,16 +378,23 @@ class AccountActor(CommittingActor[_Inbox]):
             )
         return turn.finish()
 
-    def _on_open_orders(self, report: OpenOrdersFetched) -> Outcome:
+    def _on_connection(
+        self, report: OpenOrdersFetched | ServerTimeFetched | StreamConnected | StreamLost | FrameUnreadable
+    ) -> Outcome:
         turn = self._turn()
-        recovery.merge_open_orders(turn, self._desk, report)
-        if report.unreadable:
-            turn.alert(
-                "SyncIncomplete", Severity.WARNING, "some open orders could not be read", unreadable=str(report.unreadable)
-            )
-        elif self._gates[report.exchange] and report.exchange in self._connected:
-            self._set_gate(turn, report.exchange, "")
-        turn.effect(SetTimer(f"reconcile:{report.exchange}", self._policy.reconcile_ms, ReconcileDue(exchange=report.exchange)))
+        match report:
+            case OpenOrdersFetched():
+                self._connections.on_open_orders(turn, report)
+            case ServerTimeFetched():
+                self._connections.on_server_time(turn, report)
+            case StreamConnected():
+                self._connections.on_connected(turn, report)
+                self.system.metrics.stream(report.exchange, self.account_id, connected=True)
+            case StreamLost():
+                self._connections.on_lost(turn, report)
+                self.system.metrics.stream(report.exchange, self.account_id, connected=False)
+            case FrameUnreadable():
+                self._connections.on_unreadable(turn, report)
         return turn.finish()
 
     def _on_reminder(self, message: ResendDue | CancelAgainDue | ExpiryDue) -> Outcome:
@@ -404,62 +408,12 @@ class AccountActor(CommittingActor[_Inbox]):
                 expire(turn, self._desk, message.order_id)
         return turn.finish()
 
-    def _on_stream(self, report: StreamConnected | StreamLost | FrameUnreadable) -> Outcome:
-        turn = self._turn()
-        match report:
-            case StreamConnected():
-                self._connected.add(report.exchange)
-                recovery.ask_for_everything(turn, self._desk, self.account_id, report.exchange)
-            case StreamLost():
-                self._connected.discard(report.exchange)
-                self._set_gate(turn, report.exchange, f"the user stream is down ({report.reason})")
-                turn.effect(self._reconcile_timer(report.exchange, self._policy.reconcile_down_ms))
-            case FrameUnreadable():
-                # Many frames may be unreadable at once; one comparison, begun after them, covers them all.
-                if report.exchange not in self._comparing_soon:
-                    self._comparing_soon.add(report.exchange)
-                    turn.effect(self._reconcile_timer(report.exchange, _COMPARE_SOON_MS))
-                return turn.finish()
-        turn.effect(
-            Publish(
-                StreamHealthChanged(
-                    account_id=self.account_id,
-                    exchange=report.exchange,
-                    connected=isinstance(report, StreamConnected),
-                    reason=report.reason if isinstance(report, StreamLost) else "",
-                    at_ms=turn.now_ms,
-                )
-            )
-        )
-        self.system.metrics.stream(report.exchange, self.account_id, connected=isinstance(report, StreamConnected))
-        return turn.finish()
-
-    def _on_server_time(self, report: ServerTimeFetched) -> Outcome:
-        self._offsets_ms[report.exchange] = report.offset_ms
-        if abs(report.offset_ms) <= self._policy.clock_skew_alert_ms:
+    def _on_store(self, message: StoreAvailability) -> Outcome:
+        self._store_available = message.available
+        if message.available or self._policy.refuse_without_store:
             return Outcome()
-        text = f"{report.exchange}'s clock is {report.offset_ms} ms from ours; requests are corrected by it"
-        return Outcome(effects=[Publish(self._alert("ClockSkew", Severity.WARNING, text))])
-
-    def _on_child_failed(self, message: ChildFailed) -> Outcome:
-        exchange = message.address.rsplit("/", 1)[-1]
-        turn = self._turn()
-        now_ms = self.system.clock.monotonic_ms()
-        decision, self._failures[exchange] = decide(
-            POLICIES[ChildKind.EXCHANGE], self._failures.get(exchange, ()), now_ms, self.system.random
-        )
-        self._connected.discard(exchange)
-        self._set_gate(turn, exchange, "its actor failed and is being restarted")
-        turn.alert(
-            "ExchangeActorFailed", Severity.CRITICAL, message.error, address=message.address, handling=message.handling
-        )
-        if isinstance(decision, Restart):
-            turn.effect(SetTimer(f"respawn:{exchange}", decision.delay_ms, RespawnDue(exchange=exchange)))
-        for order in self._memory.live_orders(exchange):
-            # Its calls under way died with it: nobody will tell what became of them.
-            if settlement.in_flight(order):
-                settlement.begin_verification(turn, self._desk, order, "the exchange actor failed")
-        return turn.finish()
+        text = "the store is away: orders are protected by memory alone until it is back"
+        return Outcome(at_once=[Publish(self._alert("DegradedMode", Severity.CRITICAL, text))])
 
     # ----- helpers
 
@@ -480,35 +434,14 @@ class AccountActor(CommittingActor[_Inbox]):
     def _circumstances(self) -> Circumstances:
         return Circumstances(
             store_available=self._store_available,
-            gates=self._gates,
-            offsets_ms=self._offsets_ms,
+            gates=self._connections.gates,
+            offsets_ms=self._desk.offsets_ms,
             exchange_address=self._addresses,
             derive_keys=self._derive_keys,
         )
 
-    def _reconcile_timer(self, exchange: str, delay_ms: int) -> SetTimer:
-        return SetTimer(f"reconcile:{exchange}", delay_ms, ReconcileDue(exchange=exchange))
-
     def _sweep_ms(self) -> int:
         return min(self._policy.sweep_interval_ms, self._policy.call_overdue_ms)
-
-    def _set_gate(self, turn: Turn, exchange: str, why: str) -> None:
-        if self._gates[exchange] == why:
-            return
-        self._gates[exchange] = why
-        self._views.gates[exchange] = why
-        turn.effect(
-            Publish(
-                GateChanged(
-                    account_id=self.account_id, exchange=exchange, open=not why, reason=why, at_ms=turn.now_ms
-                )
-            )
-        )
-
-    def _close_gates(self, why: str) -> None:
-        for exchange in self._gates:
-            self._gates[exchange] = why
-            self._views.gates[exchange] = why
 
     def _alert(self, name: str, severity: Severity, text: str) -> Alert:
         return Alert(

@@ -206,6 +206,14 @@ class PublishedViews:
     """Per exchange: empty when new orders are accepted, else why not."""
     as_of_ms: int = 0
 
+    def replace(self, records: Iterable[Record]) -> None:
+        """Show exactly these, as after the account was loaded again in the same process."""
+        fresh = PublishedViews()
+        for record in records:
+            fresh.publish(record)
+        self.orders, self.evidence = fresh.orders, fresh.evidence
+        self.transitions, self.fills = fresh.transitions, fresh.fills
+
     def publish(self, record: object) -> None:
         """Show one durable record; anything that is not for readers is ignored."""
         match record:

@@ -33,6 +33,7 @@ from messages.reports import (
     PlaceRejected,
 )
 from messages.types import (
+    ZERO,
     AttemptOutcome,
     CompletionReason,
     Evidence,
@@ -290,6 +291,8 @@ def absorb_claim(
         _known_again(turn, after, "found")
     if after.state in TERMINAL and order.state not in TERMINAL:
         _ended(turn, after)
+    elif merged.corrections:
+        _request_corrected(turn, after)
     elif order.state is OrderState.SUBMITTED and after.state is not OrderState.SUBMITTED:
         _after_acknowledgement(turn, desk, after)
     return merged
@@ -359,6 +362,9 @@ def _known_again(turn: Turn, order: Order, outcome: str) -> None:
 
 def _after_acknowledgement(turn: Turn, desk: Desk, order: Order) -> None:
     turn.effect(CancelTimer(f"resend:{order.order_id}"))
+    if order.cancel_pending:
+        # A cancel that overtook the placement was refused, or never left.
+        turn.effect(cancel_again_timer(order.order_id, _CANCEL_AGAIN_MS))
     entry = turn.memory.entries.get(order.idempotency_key or "")
     if entry is not None and entry.status is not IdempotencyStatus.COMPLETED:
         turn.note(copied(entry, status=IdempotencyStatus.COMPLETED))
@@ -369,7 +375,7 @@ def _ended(turn: Turn, order: Order) -> None:
         turn.effect(CancelTimer(f"{timer}:{order.order_id}"))
     if order.order_id in turn.memory.watched or (order.attempts[-1:] and order.verification is not None):
         _known_again(turn, order, "found")
-    if order.state in (OrderState.REJECTED, OrderState.FAILED):
+    if order.state in (OrderState.REJECTED, OrderState.FAILED) and order.filled_size == ZERO:
         _request_failed(turn, order, order.reason)
 
 
@@ -377,6 +383,13 @@ def _request_failed(turn: Turn, order: Order, error: str) -> None:
     entry = turn.memory.entries.get(order.idempotency_key or "")
     if entry is not None and entry.order_id == order.order_id:
         turn.save_entry(copied(entry, status=IdempotencyStatus.FAILED, error=error[:200]))
+
+
+def _request_corrected(turn: Turn, order: Order) -> None:
+    # What was thought never to have been placed has executed or works: the same request must not place it again.
+    entry = turn.memory.entries.get(order.idempotency_key or "")
+    if entry is not None and entry.order_id == order.order_id and entry.status is IdempotencyStatus.FAILED:
+        turn.save_entry(copied(entry, status=IdempotencyStatus.COMPLETED, error=""))
 
 
 def _settle_attempt(

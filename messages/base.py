@@ -18,7 +18,8 @@ def fast_init(cls: type[T]) -> type[T]:
     Raises:
         TypeError: the class has a default factory or a `__post_init__`, which this constructor would not call.
     """
-    parameters: dict[bool, list[str]] = {False: [], True: ["*"]}
+    positional: list[str] = []
+    named: list[str] = []
     known: dict[str, object] = {}
     assignments = []
     slotted = "__slots__" in cls.__dict__
@@ -30,9 +31,9 @@ def fast_init(cls: type[T]) -> type[T]:
             known[f"set_{name}"] = getattr(cls, name).__set__
         known[f"default_{name}"] = field.default
         has_default = field.default is not MISSING
-        parameters[field.kw_only].append(f"{name}=default_{name}" if has_default else name)
+        (named if field.kw_only is True else positional).append(f"{name}=default_{name}" if has_default else name)
         assignments.append(f"set_{name}(self, {name})" if slotted else f"{name}={name}")
-    signature = ", ".join(["self", *parameters[False], *(parameters[True] if len(parameters[True]) > 1 else [])])
+    signature = ", ".join(["self", *positional, *(["*"] if named else []), *named])
     body = "; ".join(assignments) if slotted else f"self.__dict__.update({', '.join(assignments)})"
     made: dict[str, Any] = {}
     # As `dataclasses` does it; the source is made of the names of fields alone.

@@ -86,7 +86,9 @@ LAYERS: dict[str, Layer] = {
     "actors.build": Layer(EVERYTHING, frozenset({"prometheus_client"})),
     "actors.venues": Layer(EVERYTHING),
     "actors.oms": Layer(EVERYTHING, frozenset({"prometheus_client"})),
-    "actors.app": Layer(EVERYTHING, frozenset({"typer", "rich", "loguru", "prometheus_client", "orjson"})),
+    "actors.app": Layer(
+        EVERYTHING, frozenset({"typer", "rich", "loguru", "prometheus_client", "orjson", "redis", "requests"})
+    ),
     "run": Layer(EVERYTHING, frozenset({"typer", "loguru"})),
 }
 # `import actors` itself is the embedding facade.

@@ -58,6 +58,11 @@ class Verdict:
     """Intents proven not to be at the venue."""
     violations: list[str] = field(default_factory=list)
 
+    @property
+    def broken(self) -> bool:
+        """Whether something is wrong that no waiting can put right."""
+        return bool(self.duplicates or self.lost or self.phantom_fills or self.false_matches)
+
     def note(self, text: str) -> None:
         """Record a violation."""
         self.violations.append(text)

@@ -60,15 +60,14 @@ def _add_main(app: typer.Typer, host: Host) -> None:
         config: Config = None,
         seconds: Seconds = None,
         seed: Seed = 1,
-        quiet: Annotated[bool, typer.Option(help="No faults: only orders.")] = False,  # noqa: FBT002
+        faults: Annotated[bool, typer.Option("--faults/--no-faults", help="Inject faults, or only trade.")] = True,  # noqa: FBT002
     ) -> None:
         if context.invoked_subcommand is not None:
             return
         settings = None if config is None else Settings.load(config)
-        host.log_to(LoggingSettings() if settings is None else settings.logging)
-        options = DemoOptions(settings=settings, seconds=seconds, seed=seed, faults=not quiet)
-        verdict = run_demo(options, host)
-        raise typer.Exit(EXIT_BROKEN if verdict.violations else 0)
+        host.log_to(LoggingSettings(level="ERROR") if settings is None else settings.logging)
+        options = DemoOptions(settings=settings, seconds=seconds, seed=seed, faults=faults)
+        raise typer.Exit(0 if run_demo(options, host) else EXIT_BROKEN)
 
 
 def _add_drill(app: typer.Typer, host: Host) -> None:
@@ -155,4 +154,5 @@ def _add_paper(app: typer.Typer) -> None:
 
 def _check_venue(venue: str) -> None:
     if venue not in VENUES:
-        raise typer.BadParameter(f"there is no paper venue {venue!r}; there are: {', '.join(VENUES)}", param_hint="--venue")
+        known = ", ".join(VENUES)
+        raise typer.BadParameter(f"there is no paper venue {venue!r}; there are: {known}", param_hint="--venue")

@@ -218,7 +218,7 @@ class _Drill:
         asked = self._ledger.snapshot()
         verdict = audit(asked, books, self._world.record())
         if len(asked) < self._options.intents:
-            verdict.note(f"only {len(asked)} of {self._options.intents} intents were asked: the workload stalled or was stopped")
+            verdict.note(f"only {len(asked)} of {self._options.intents} intents were asked: stalled, or stopped")
         if self._ledger.awaited:
             verdict.note(f"{len(self._ledger.awaited)} cancels never got their reply")
         repeated = self._world.control.summary()["duplicates"]

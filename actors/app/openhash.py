@@ -26,7 +26,7 @@ def check_open_hashes(oms: Oms, books: Mapping[str, PublishedViews]) -> list[str
         for account, book in books.items():
             for name, exchange_id in ids.items():
                 stored = redis.hgetall(keys.open_orders(account, exchange_id))
-                wrong += _differences(account, name, book, stored)  # type: ignore[arg-type]
+                wrong += _differences(account, name, book, stored)
     return wrong
 
 

@@ -92,8 +92,7 @@ class Outlook:
 def read_rows(path: Path, limit: int | None = None) -> Iterator[Row]:
     """Read rows in order, at most `limit`. Raises `RecordingError`."""
     try:
-        opened = gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8")
-        with opened as lines:
+        with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8") as lines:
             for number, fields in enumerate(islice(csv.DictReader(lines), limit), 2):
                 yield _row(fields, f"{path}, line {number}")
     except FileNotFoundError:

@@ -21,7 +21,7 @@ from actors.app.workload import Fate, Intent
 from actors.oms import Oms
 from exchanges.paper.client import ControlClient, ControlError
 from messages.commands import CancelOrder
-from messages.queries import CancelDone, OrderPlaced, OrderUnresolved, RefusalCode, Refused, Reply
+from messages.queries import OrderPlaced, OrderUnresolved, RefusalCode, Refused, Reply
 from messages.types import OrderState, OrderView
 
 PASSING: Final = frozenset(
@@ -66,6 +66,21 @@ class Ledger:
         """A request was refused for a passing reason."""
         with self.lock:
             self.refusals[code] += 1
+
+    def asked_count(self) -> int:
+        """How many intents were asked."""
+        with self.lock:
+            return len(self.replies)
+
+    def placed_count(self) -> int:
+        """How many intents were told to be placed."""
+        with self.lock:
+            return sum(isinstance(reply, OrderPlaced) for reply in self.replies.values())
+
+    def refusal_count(self) -> int:
+        """How many requests were refused for a passing reason."""
+        with self.lock:
+            return self.refusals.total()
 
     def done(self) -> int:
         """How many intents have their reply."""
@@ -205,9 +220,11 @@ class Trader:
                 self._ledger.answered(intent, reply)
             case _Cancel(view), OrderUnresolved():
                 self._at(4 * _LATER_S, _Cancel(view))
-            case _Cancel(view), CancelDone() | Refused():
+            case _Cancel(view), _:
                 with self._ledger.lock:
                     self._ledger.awaited.discard(view.local_id)
+            case _Take(), _:
+                raise TypeError("the market's doings have no reply")
 
     def _begin_fate(self, fate: Fate, view: OrderView) -> None:
         if view.state not in _OPEN:

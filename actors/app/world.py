@@ -51,7 +51,9 @@ class PaperWorld:
         """A client of the control port for one more thread."""
         return ControlClient(self._process.venues[self.venue]["controlUrl"])
 
-    def settings(self, deployment: str, management: Mapping[str, Any], *, durability: str, in_flight: int = 8) -> Settings:
+    def settings(
+        self, deployment: str, management: Mapping[str, Any], *, durability: str, in_flight: int = 8
+    ) -> Settings:
         """Settings for an order manager with these accounts; `management` is the section `orderManagement`."""
         announced = self._process.venues[self.venue]
         accounts, environ = [], {}

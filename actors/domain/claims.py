@@ -95,6 +95,9 @@ def _learn_ids(order: Order, claim: VenueOrder | None) -> Order:
         changes["venue_order_id"] = claim.venue_order_id
     if order.quote_size is not None and claim.size > order.size:
         changes["size"] = claim.size
+    if order.verification is not None:
+        # Whether it is there was the question; the venue has just shown it.
+        changes.update(verification=None, needs_review=False, review_reason="")
     last = order.attempts[-1] if order.attempts else None
     if last is not None and last.outcome in (AttemptOutcome.IN_FLIGHT, AttemptOutcome.AMBIGUOUS):
         changes["attempts"] = (*order.attempts[:-1], copied(last, outcome=AttemptOutcome.ACCEPTED))
@@ -161,7 +164,6 @@ def _believe_working(merged: Absorbed, *, at_ms: int, evidence: Evidence, trigge
 def _acknowledge(merged: Absorbed, *, at_ms: int, evidence: Evidence, trigger: Trigger) -> None:
     if merged.order.state is OrderState.SUBMITTED:
         _step(merged, OrderState.ACKNOWLEDGED, trigger, at_ms, evidence=evidence)
-        merged.order = evolve(merged.order, verification=None, needs_review=False, review_reason="")
 
 
 def _compare_ends(merged: Absorbed, claim: VenueOrder) -> None:

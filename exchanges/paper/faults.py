@@ -273,7 +273,7 @@ class FaultPlan:
 
     def _random(self, kind: RequestKind) -> Random:
         if kind not in self._randoms:
-            self._randoms[kind] = Random(f"{self.seed}/{kind}")  # noqa: S311 - repeatable on purpose
+            self._randoms[kind] = Random(f"{self.seed}/{kind}")
         return self._randoms[kind]
 
 

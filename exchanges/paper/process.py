@@ -7,6 +7,7 @@ to), or until SIGTERM or SIGINT. Keys derive from the seed; they open nothing bu
 import argparse
 import asyncio
 import gc
+import logging
 import os
 import signal
 import sys
@@ -43,7 +44,7 @@ def build_venue(name: str, seed: int) -> tuple[PaperVenue, dict[str, str]]:
         raise ValueError(msg)
     engine = Engine(default_instruments())
     engine.add_account(DEFAULT_ACCOUNT, _BALANCES)
-    dialect = _DIALECTS[name](engine, Random(f"{seed}/{name}/ids"))  # noqa: S311 - repeatable on purpose
+    dialect = _DIALECTS[name](engine, Random(f"{seed}/{name}/ids"))
     keys = dialect.add_keys(DEFAULT_ACCOUNT, seed)
     return PaperVenue(Venue(engine, dialect, FaultPlan(seed)), seed), keys
 
@@ -56,6 +57,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if unknown or not names:
         sys.stderr.write(f"unknown venues {unknown}; there are: {', '.join(sorted(_DIALECTS))}\n")
         return 2
+    # Connections break here on purpose; asyncio's remarks about that are no news.
+    logging.getLogger("asyncio").setLevel(logging.ERROR)
     asyncio.run(_run(names, options))
     return 0
 

@@ -89,7 +89,7 @@ class PaperVenue:
         """Let the random market act; it joins the venue with its first step."""
         if self._market is None:
             symbols = tuple(self.venue.engine.instruments)
-            random = Random(f"{self.seed}/market")  # noqa: S311 - repeatable on purpose
+            random = Random(f"{self.seed}/market")
             self._market = RandomMarket(self.venue.engine, random, symbols)
         for _ in range(steps):
             self.publish(self._market.step(self.now_ms()))

@@ -6,6 +6,7 @@ witness first.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 from random import Random
 
@@ -305,7 +306,7 @@ class SimulatedGateway:
                 self._offset_ms = None
                 report: CallReport = unanswered(request, "clock")
             else:
-                report = answer(stamp_ms)
+                report = _asked_at(answer(stamp_ms), call.sent_ms)
             self._soon(call, lambda: report)
 
         self._system.schedule(self._random.randint(1, 60), arrive)
@@ -411,6 +412,12 @@ class SimulatedGateway:
 
     def _proof_of_read(self, endpoint: str) -> Evidence:
         return evidence(EvidenceSource.LOOKUP, endpoint, sent_ms=None, received_ms=self.clock_ms())
+
+
+def _asked_at(report: CallReport, sent_ms: int) -> CallReport:
+    if isinstance(report, OrderFound | OrderNotFound | OrdersSearched | OpenOrdersFetched):
+        return replace(report, evidence=replace(report.evidence, sent_ms=sent_ms))
+    return report
 
 
 def _head(request: VenueRequest) -> dict[str, str]:

@@ -82,6 +82,11 @@ def _projection(auditor: Auditor, account: str, views: PublishedViews) -> Iterat
     for order in auditor.orders[account].values():
         if views.orders.get(order.order_id) != order:
             yield f"{order.order_id}: readers see something else than what is committed"
+        steps = [step.version for step in views.transitions.get(order.order_id, ())]
+        if steps != list(range(1, order.version + 1)):
+            yield f"{order.order_id}: readers see the steps {steps} of {order.version}"
+        if len(views.fills.get(order.order_id, ())) != order.fill_count:
+            yield f"{order.order_id}: readers see other executions than were booked"
 
 
 def duplicates(auditor: Auditor, accounts: tuple[str, ...]) -> Iterator[str]:

@@ -91,7 +91,7 @@ class SimulatedStoreRim:
             self._say(COMMITTER, BatchUnanswered(reason="connection reset"), self._random.randint(1, _TIMEOUT_MS))
         elif self._faults.strikes(Fault.STORE_LATE_WRITE):
             self._say(COMMITTER, BatchUnanswered(reason="timeout"), _TIMEOUT_MS)
-            self._system.schedule(self._random.randint(1, 2500), lambda: self._commit(sections))
+            self._system.schedule(self._random.randint(1, 8000), lambda: self._commit(sections))
         else:
             slow = self._faults.strikes(Fault.STORE_SLOW)
             delay = self._random.randint(0, _SLOW_MS if slow else 4)

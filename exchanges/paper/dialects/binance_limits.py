@@ -60,10 +60,7 @@ class Limits:
         self._weight.add(weight, now_ms)
 
     def check(self, weight: int, now_ms: int) -> int:
-        """Return 0 when a request of this weight may pass, else for how many ms it has to wait: 429, or 418 if banned.
-
-        Raises nothing: see `refusal` for the words.
-        """
+        """Return 0 when a request of this weight may pass, else how many ms it has to wait: 429, or 418 once banned."""
         if not self.enabled:
             return 0
         if now_ms < self._banned_until_ms:

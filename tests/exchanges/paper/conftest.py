@@ -89,7 +89,7 @@ def new_desk() -> Callable[..., Desk]:
 
 
 class BinanceUser:
-    """A plain client of the wire protocol, for one account. Signs by the fact sheet, shares nothing with the product."""
+    """A plain client of the wire protocol, for one account. Signs by the fact sheet, with no code of the product."""
 
     def __init__(self, venue: dict[str, Any], credentials: dict[str, str]) -> None:
         self.rest_url = venue["restUrl"]
@@ -108,7 +108,9 @@ class BinanceUser:
         key = load_pem_private_key(self.credentials["ed25519PrivateKey"].encode(), None)
         return b64encode(key.sign(payload.encode())).decode()  # type: ignore[union-attr,call-arg]
 
-    def send(self, method: str, path: str, query: str, *, api_key: str | None = None, timeout: float = DEADLINE_S) -> Any:
+    def send(
+        self, method: str, path: str, query: str, *, api_key: str | None = None, timeout: float = DEADLINE_S
+    ) -> Any:
         key = self.credentials["apiKey"] if api_key is None else api_key
         url = f"{self.rest_url}{path}" + (f"?{query}" if query else "")
         return self.session.request(method, url, headers={"X-MBX-APIKEY": key}, timeout=timeout)
@@ -124,7 +126,9 @@ class BinanceUser:
         key = self.credentials["ed25519ApiKey"]
         return self.send(method, f"/api/v3/{path}", f"{query}&signature={signature}", api_key=key)
 
-    def limit(self, client_id: str, side: str = "BUY", quantity: str = "0.01", price: str = "50000.00", **more: Any) -> Any:
+    def limit(
+        self, client_id: str, side: str = "BUY", quantity: str = "0.01", price: str = "50000.00", **more: Any
+    ) -> Any:
         shape = {"symbol": "BTCUSDT", "side": side, "type": "LIMIT", "timeInForce": "GTC"}
         terms = {"quantity": quantity, "price": price, "newClientOrderId": client_id}
         return self.call("POST", "order", **(shape | terms | more))
@@ -157,7 +161,8 @@ class BinanceStream:
                 return message
 
     def subscribe(self) -> Any:
-        return self.ask("userDataStream.subscribe.signature", self.signed(self.user.credentials["apiKey"], self.user.hmac))
+        parameters = self.signed(self.user.credentials["apiKey"], self.user.hmac)
+        return self.ask("userDataStream.subscribe.signature", parameters)
 
     def signed(self, api_key: str, sign: Callable[[str], str], **parameters: Any) -> dict[str, Any]:
         parameters = {"apiKey": api_key, "timestamp": int(time.time() * 1000), **parameters}

@@ -137,7 +137,8 @@ def test_wrong_parameter_is_refused_with_its_code_and_places_nothing(user, contr
 
 @pytest.mark.parametrize("name", ["symbol", "side", "type", "timeInForce", "quantity", "price"])
 def test_mandatory_parameter_missing_is_refused(user, name):
-    terms = {"symbol": "BTCUSDT", "side": "BUY", "type": "LIMIT", "timeInForce": "GTC", "quantity": "1", "price": "50000"}
+    shape = {"symbol": "BTCUSDT", "side": "BUY", "type": "LIMIT", "timeInForce": "GTC"}
+    terms = shape | {"quantity": "1", "price": "50000"}
     del terms[name]
     code, text = error(user.call("POST", "order", **terms))
     assert code == -1102
@@ -151,13 +152,15 @@ def test_parameter_sent_twice_is_refused(user):
 
 def test_post_only_order_that_would_take_is_refused(user, control, maker):
     ask = control.place(maker, "m", symbol="BTC-USDT", side=Side.SELL, size=Decimal(1), price=Decimal(54000))
-    answer = user.call("POST", "order", symbol="BTCUSDT", side="BUY", type="LIMIT_MAKER", quantity="0.01", price="54000")
+    terms = {"symbol": "BTCUSDT", "side": "BUY", "type": "LIMIT_MAKER", "quantity": "0.01", "price": "54000"}
+    answer = user.call("POST", "order", **terms)
     assert error(answer) == (-2010, "Order would immediately match and take.")
     control.cancel(ask["orderId"])
 
 
 def test_stop_on_the_wrong_side_is_refused(user):
-    answer = user.call("POST", "order", symbol="BTCUSDT", side="BUY", type="STOP_LOSS", quantity="0.01", stopPrice="500")
+    terms = {"symbol": "BTCUSDT", "side": "BUY", "type": "STOP_LOSS", "quantity": "0.01", "stopPrice": "500"}
+    answer = user.call("POST", "order", **terms)
     assert error(answer) == (-2010, "Order would trigger immediately.")
 
 
@@ -279,7 +282,8 @@ def test_replace_whose_cancel_fails_strictly_does_nothing(user, control):
     answer = replace_order(user, "STOP_ON_FAILURE", cancelOrigClientOrderId="gone")
     assert error(answer)[0] == -2022
     data = answer.json()["data"]
-    assert (data["cancelResult"], data["newOrderResult"], data["newOrderResponse"]) == ("FAILURE", "NOT_ATTEMPTED", None)
+    assert (data["cancelResult"], data["newOrderResult"]) == ("FAILURE", "NOT_ATTEMPTED")
+    assert data["newOrderResponse"] is None
     assert data["cancelResponse"]["code"] == -2011
     assert control.orders(account=user.credentials["account"]) == []
 

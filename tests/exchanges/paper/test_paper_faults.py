@@ -55,7 +55,7 @@ def test_fault_of_placements_without_a_kind_never_hits_queries():
 
 @pytest.mark.parametrize("changes", [{"kind": RequestKind.TIME}, {"probability": 1.5}])
 def test_rule_that_makes_no_sense_is_refused(changes):
-    with pytest.raises(ValueError, match="cannot hit|probability"):
+    with pytest.raises(ValueError, match=r"cannot hit|probability"):
         FaultRule(fault=Fault.DELIVER_TWICE, **changes)
 
 

@@ -110,7 +110,8 @@ def test_process_with_a_market_trades_by_itself(eventually):
     with PaperProcess(seed=3, market=True) as process:
         control = process.control()
         control.add_account("us", unlimited=True)
-        order = control.place("us", "bid", symbol="BTC-USDT", side=Side.BUY, size=Decimal("0.001"), price=Decimal(60005))
+        terms = {"symbol": "BTC-USDT", "side": Side.BUY, "size": Decimal("0.001"), "price": Decimal(60005)}
+        order = control.place("us", "bid", **terms)
         eventually(lambda: control.orders(account="us")[0]["status"] == "FILLED")
         assert control.executions(orderId=order["orderId"])
 

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import requests
+import websocket
 
 from exchanges.paper.faults import Fault, FaultRule, RequestKind
 from exchanges.paper.model import PaperStatus
@@ -73,7 +74,7 @@ def test_restart_drawn_by_a_request_happens_after_it_was_processed(user, stream,
     control.set_faults(once(Fault.RESTART, amount_ms=50))
     broken(user, "lost-answer")
     assert accepted() == ["lost-answer"]
-    with pytest.raises(Exception, match="lost|closed|reset|timed out"):
+    with pytest.raises(Exception, match=r"lost|closed|reset"):
         stream.reports_until(lambda _: False)
     eventually(lambda: control.summary()["openForConnections"])
     assert user.query("lost-answer").json()["status"] == "NEW"
@@ -144,7 +145,7 @@ def test_malformed_body_cannot_be_read_although_the_order_exists(user, control, 
     control.set_faults(once(Fault.MALFORMED_BODY))
     answer = user.limit("garbled")
     assert answer.status_code == 200
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(requests.exceptions.JSONDecodeError):
         answer.json()
     assert accepted() == ["garbled"]
 
@@ -338,7 +339,7 @@ def test_delayed_frame_comes_in_its_place_when_its_time_is_over(user, stream, co
 def test_stream_that_breaks_loses_the_frame_and_the_connection(user, stream, control):
     control.set_faults(frame_rule(Fault.STREAM_CLOSE, count_max=1))
     user.limit("unheard")
-    with pytest.raises(Exception, match="lost|closed|reset"):
+    with pytest.raises(Exception, match=r"lost|closed|reset"):
         stream.event()
     again = user.subscribe()
     user.limit("heard")
@@ -357,9 +358,8 @@ def test_silent_stream_answers_pings_and_loses_frames_until_its_time_is_over(use
         user.limit(f"probe-{next(number)}")
         try:
             return stream.event()["c"]
-        except Exception as error:
-            assert "timed out" in str(error)
-            return None
+        except websocket.WebSocketTimeoutException:
+            return ""
 
     assert eventually(heard).startswith("probe-")
 
@@ -383,7 +383,7 @@ def test_control_port_acts_on_streams_of_one_account_only(user, new_user, stream
     assert theirs.event()["c"] == "theirs"
     assert control.silence_streams(60_000, other.credentials["account"]) == 1
     assert control.abort_streams(other.credentials["account"]) == 1
-    with pytest.raises(Exception, match="lost|closed|reset"):
+    with pytest.raises(Exception, match=r"lost|closed|reset"):
         theirs.event()
 
 

@@ -1,0 +1,205 @@
+"""The main job: an order manager on its embedded default, accounts that trade on paper, faults, and a view of it all.
+
+With live credentials in the configuration nothing is placed and nothing is broken by this program: it only watches.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from itertools import cycle
+from random import Random
+from typing import Final
+
+from prometheus_client import start_http_server
+from rich.live import Live
+
+from actors.app.audit import Verdict, audit, is_quiet
+from actors.app.host import Host
+from actors.app.live import picture, plain_line
+from actors.app.schedule import NAMES, STORE_KILLED, Saboteur, draw_stages
+from actors.app.trader import Ledger, Trader
+from actors.app.watch import Parity, Scene, Watch
+from actors.app.workload import intents
+from actors.app.world import read_record
+from actors.oms import Oms
+from actors.settings import Settings
+from exchanges.paper.client import ControlClient, PaperProcess
+
+_VENUE: Final = "binance"
+_DEFAULT: Final = {
+    "accounts": [{"id": name, "exchanges": {_VENUE: {}}} for name in ("alice", "bob", "carol")],
+    "paper": {"venues": [_VENUE]},
+    "orderManagement": {
+        "sync": {"reconcileIntervalSeconds": 10, "lookbackMinutes": 10},
+        "verification": {"slowRetryInterval": 10_000},
+    },
+}
+_PAUSE_S: Final = 0.3
+_FAULTS_S: Final = 6.0
+_CALM_S: Final = 5.0
+_FRAME_S: Final = 0.25
+_LINE_S: Final = 2.0
+_PARITY_S: Final = 1.0
+_STAGES: Final = 64
+_IN_FLIGHT_MAX: Final = 6
+_LAST_ORDERS_S: Final = 5.0
+"""How long orders under way may take to come to something when the program ends."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DemoOptions:
+    """What is asked of the main job."""
+
+    settings: Settings | None
+    """None: three accounts on a paper venue."""
+    seconds: float | None
+    seed: int
+    faults: bool
+
+
+def run_demo(options: DemoOptions, host: Host) -> bool:
+    """Run until stopped or until the time is over; returns whether every promise was kept."""
+    settings = options.settings or Settings.load(_DEFAULT | {"paper": {"venues": [_VENUE], "seed": options.seed}})
+    with ExitStack() as running:
+        host.progress.print("starting the store and the venues …", style="dim")
+        oms = running.enter_context(Oms(settings, switch_interval_s=0.0005, on_fatal=lambda _: host.stop.set()))
+        if settings.metrics.enabled:
+            server, _ = start_http_server(settings.metrics.port, settings.metrics.host, oms.registry)
+            running.callback(server.shutdown)
+            host.progress.print(f"metrics on http://{settings.metrics.host}:{server.server_port}/metrics")
+        paper = oms.runtime.venues.paper
+        until = None if options.seconds is None else time.monotonic() + options.seconds
+        if paper is None or settings.is_live:
+            return _Watching(oms, host).run(until)
+        return _Trading(oms, paper, options, host).run(until)
+
+
+class _Watching:
+    """Shows what happens and does nothing."""
+
+    def __init__(self, oms: Oms, host: Host) -> None:
+        self._host = host
+        self._title = _title(oms)
+        self._watch = Watch(oms, tuple(account.id for account in oms.settings.accounts))
+        oms.subscribe(self._watch.listen)
+
+    def run(self, until: float | None) -> bool:
+        """Show until stopped."""
+        _show(self._host, self._title, self._watch.scene, until)
+        return True
+
+
+class _Trading:
+    """Trades on paper while faults come and go."""
+
+    def __init__(self, oms: Oms, paper: PaperProcess, options: DemoOptions, host: Host) -> None:
+        self._oms = oms
+        self._host = host
+        self._faults = options.faults
+        self._accounts = tuple(account.id for account in oms.settings.accounts)
+        self._ledger = Ledger()
+        self._watch = Watch(oms, self._accounts)
+        self._control = paper.control(_VENUE)
+        self._parity = Parity(self._control, oms, self._accounts)
+        self._saboteur = Saboteur(self._control, options.seed)
+        names = [name for name in NAMES if name != STORE_KILLED]
+        self._stages = cycle(draw_stages(names, Random(f"{options.seed}/faults"), _STAGES))
+        self._faults_on = False
+        self._next_parity = 0.0
+        self._next_stage = time.monotonic() + _CALM_S
+        self._ending = threading.Event()
+        self._traders = [self._trader(account, paper, options.seed) for account in self._accounts]
+
+    def run(self, until: float | None) -> bool:
+        """Trade until stopped, then compare."""
+        self._oms.subscribe(self._watch.listen)
+        self._control.run_market(running=True)
+        for trader in self._traders:
+            trader.start()
+        _show(self._host, _title(self._oms), self._scene, until)
+        self._host.progress.print("stopping: no new orders, those under way come to their end …", style="dim")
+        self._saboteur.end()
+        self._control.run_market(running=False)
+        self._ending.set()
+        for trader in self._traders:
+            trader.join(_LAST_ORDERS_S)
+        return self._compare()
+
+    def _trader(self, account: str, paper: PaperProcess, seed: int) -> Trader:
+        # Request ids are for ever, and a store that was configured may know those of earlier runs.
+        mine = intents(_VENUE, (account,), Random(f"{seed}/{account}"), prefix=f"{self._oms.runtime.next_id()}-")
+        control = ControlClient(paper.venues[_VENUE]["controlUrl"])
+        return Trader(
+            self._oms, control, mine, self._ledger, in_flight_max=_IN_FLIGHT_MAX, pause_s=_PAUSE_S, stop=self._ending
+        )
+
+    def _scene(self) -> Scene:
+        now = time.monotonic()
+        if self._faults and now >= self._next_stage:
+            self._switch(now)
+        if now >= self._next_parity:
+            self._next_parity = now + _PARITY_S
+            self._saboteur.refresh()
+            self._parity.refresh()
+        return self._watch.scene(self._ledger, self._parity, self._saboteur.counts())
+
+    def _switch(self, now: float) -> None:
+        if self._faults_on:
+            self._saboteur.end()
+            self._watch.say("faults end for a while")
+        else:
+            self._saboteur.begin(next(self._stages))
+            self._watch.say("faults begin: answers get lost, connections break, the venue misbehaves")
+        self._faults_on = not self._faults_on
+        self._next_stage = now + (_FAULTS_S if self._faults_on else _CALM_S)
+
+    def _compare(self) -> bool:
+        books = {account: self._oms.views(account) for account in self._accounts}
+        deadline = time.monotonic() + _LAST_ORDERS_S
+        while not is_quiet(books.values()) and time.monotonic() < deadline:
+            time.sleep(_FRAME_S)
+        asked = self._ledger.snapshot()
+        answered = {key: reply for key, reply in asked.items() if reply is not None}
+        verdict = audit(answered, books, read_record(self._control, self._accounts))
+        _tell_end(self._host, verdict, len(asked) - len(answered))
+        return not verdict.broken
+
+
+def _tell_end(host: Host, verdict: Verdict, waiting: int) -> None:
+    text = (
+        f"{verdict.intents} intents with an outcome: {verdict.venue_orders} venue orders, {verdict.not_placed} proven "
+        f"not placed, {verdict.fills} fills.\n"
+        f"By the venue's own record: {verdict.duplicates} duplicates, {verdict.lost} lost, {verdict.phantom_fills} "
+        "phantom fills, "
+        f"{verdict.false_matches} false matches."
+    )
+    if waiting:
+        text += f"\n{waiting} more had no outcome yet when the program ended: unknown, not failed."
+    host.out.print(text, highlight=False, soft_wrap=True)
+
+
+def _title(oms: Oms) -> str:
+    facts = oms.runtime.facts
+    store = "" if facts is None else f"{facts.product} ({facts.durability})"
+    where = "embedded " if oms.runtime.server is not None else ""
+    kind = "live credentials" if oms.settings.is_live else "paper venues on loopback"
+    return f"Livermore Orders · {kind} · {where}{store}"
+
+
+def _show(host: Host, title: str, scene: Callable[[], Scene], until: float | None) -> None:
+    """Show scenes until the time is over or somebody stops the program: a screen on a terminal, else plain lines."""
+    if not host.out.is_terminal:
+        while _goes_on(host, until, _LINE_S):
+            host.out.print(plain_line(scene()), highlight=False, soft_wrap=True)
+        return
+    footer = "Ctrl-C ends it · python run.py --help shows the drill, the replay and the paper venues"
+    with Live(console=host.out, screen=True, auto_refresh=False) as live:
+        while _goes_on(host, until, _FRAME_S):
+            live.update(picture(scene(), title, footer, host.out.height), refresh=True)
+
+
+def _goes_on(host: Host, until: float | None, pause_s: float) -> bool:
+    left = pause_s if until is None else min(pause_s, until - time.monotonic())
+    return left > 0 and not host.stop.wait(left)

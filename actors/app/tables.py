@@ -1,0 +1,96 @@
+"""Results as tables: of a drill, of a replay."""
+
+from typing import Final
+
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from actors.app.drill import DrillResult
+from actors.app.recording import Ending
+from actors.app.replay import ReplayResult
+from messages.types import ZERO
+
+_VIOLATIONS_SHOWN: Final = 20
+_FAULT_COLUMNS: Final = 3
+
+
+def drill_table(result: DrillResult) -> tuple[RenderableType, ...]:
+    """The faults that happened, the invariants and what was found of each."""
+    verdict = result.verdict
+    table = Table(title=f"Drill on {result.options.venue}, seed {result.options.seed}", title_justify="left")
+    table.add_column("what must hold")
+    table.add_column("found", justify="right")
+    table.add_column("")
+    _must_be_zero(table, "duplicates: more than one venue order for an intent", verdict.duplicates)
+    _must_be_zero(table, "lost: intents or venue orders without a record", verdict.lost)
+    _must_be_zero(table, "phantom fills: booked, but never made by the venue", verdict.phantom_fills)
+    _must_be_zero(table, "missing fills: made by the venue, but not booked", verdict.missing_fills)
+    _must_be_zero(table, "false matches: an order that follows another's venue order", verdict.false_matches)
+    _must_be_zero(table, "manual reviews left when everything was quiet", verdict.manual_reviews)
+    _must_be_zero(table, "violations in all: states, averages, evidence, replies, public hash", len(verdict.violations))
+    table.add_section()
+    table.add_row("intents", str(verdict.intents))
+    table.add_row("venue orders", str(verdict.venue_orders))
+    table.add_row("proven not placed", str(verdict.not_placed))
+    table.add_row("fills", str(verdict.fills))
+    table.add_row("manual reviews on the way", str(result.reviews_raised))
+    table.add_row("refused for now, and asked again", str(result.refusals.total()))
+    table.add_row("seconds from the last fault until all was right", f"{result.settle_seconds:.1f}")
+    table.add_row("seconds in all", f"{result.wall_seconds:.1f}")
+    return (_fault_table(result), table, *_violations(verdict.violations))
+
+
+def replay_table(result: ReplayResult) -> RenderableType:
+    """What was played against what was recorded."""
+    expected = result.outlook.endings()
+    table = Table(title=f"Replay of {result.outlook.events} events", title_justify="left")
+    table.add_column("")
+    table.add_column("recorded", justify="right")
+    table.add_column("here", justify="right")
+    table.add_column("")
+    for ending in Ending:
+        _compared(table, f"orders {ending.value}", expected[ending], result.endings[ending])
+    _compared(table, "executions", result.outlook.executions, result.verdict.fills)
+    _compared(table, "executed size, both sides", sum(result.outlook.executed.values(), ZERO), result.executed)
+    table.add_section()
+    table.add_row("orders of the recording", str(len(result.outlook.orders)))
+    table.add_row("venue orders (a modification is a cancel and a new order)", "", str(result.verdict.venue_orders))
+    table.add_row("seconds", "", f"{result.wall_seconds:.1f}")
+    table.add_section()
+    _must_be_zero(table, "violations", len(result.verdict.violations), blank=True)
+    for text in result.verdict.violations[:_VIOLATIONS_SHOWN]:
+        table.add_row(Text(text, style="red"))
+    return table
+
+
+def _fault_table(result: DrillResult) -> RenderableType:
+    table = Table(title="Faults that really happened", title_justify="left", show_header=False)
+    for _ in range(_FAULT_COLUMNS):
+        table.add_column()
+        table.add_column(justify="right")
+    cells = [
+        (name.replace("_", " "), Text(str(result.faults[name]), style="" if result.faults[name] else "dim"))
+        for name in result.options.faults
+    ]
+    for start in range(0, len(cells), _FAULT_COLUMNS):
+        table.add_row(*(cell for pair in cells[start : start + _FAULT_COLUMNS] for cell in pair))
+    if not cells:
+        table.add_row("none asked for")
+    return table
+
+
+def _must_be_zero(table: Table, what: str, found: int, *, blank: bool = False) -> None:
+    mark = Text("ok", style="green") if not found else Text("BROKEN", style="bold red")
+    table.add_row(what, *([""] if blank else []), str(found), mark)
+
+
+def _compared(table: Table, what: str, recorded: object, here: object) -> None:
+    mark = Text("ok", style="green") if recorded == here else Text("BROKEN", style="bold red")
+    table.add_row(what, str(recorded), str(here), mark)
+
+
+def _violations(violations: list[str]) -> tuple[RenderableType, ...]:
+    shown = tuple(Text(text, style="red") for text in violations[:_VIOLATIONS_SHOWN])
+    rest = len(violations) - len(shown)
+    return (*shown, Text(f"and {rest} more", style="red")) if rest else shown

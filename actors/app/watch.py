@@ -1,0 +1,178 @@
+"""What the main job's view shows: gathered from events, published records and the venue's own record.
+
+Bounded: the last orders and the last happenings are kept, everything else is counted.
+"""
+
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from requests import RequestException
+
+from actors.app.trader import Ledger
+from actors.memory import PublishedViews
+from actors.oms import Oms
+from exchanges.paper.client import ControlClient, ControlError
+from messages.events import Alert, Event, GateChanged, ManualReviewRequired, OrderStateChanged
+from messages.types import EvidenceSource, Order, OrderState, Trigger
+
+HAPPENINGS_MAX: Final = 200
+ORDERS_SHOWN: Final = 40
+_VERIFIED_BY: Final = frozenset({EvidenceSource.LOOKUP})
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """One line of what happened."""
+
+    at_ms: int
+    text: str
+    grave: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """Everything the view shows, at one moment."""
+
+    elapsed_s: float
+    states: Counter[OrderState]
+    verifying: tuple[Order, ...]
+    """Orders whose outcome is being looked up."""
+    recent: tuple[Order, ...]
+    """The orders that changed last, latest first."""
+    happenings: tuple[Happening, ...]
+    """Latest first."""
+    intents: int
+    placed: int
+    refused: int
+    """Not now: asked again later."""
+    fills: int
+    found: int
+    """Outcomes that were unknown and were found at the venue."""
+    absent: int
+    """Intents proven not to be at the venue."""
+    reviews: int
+    duplicates: int
+    lost: int
+    faults: Counter[str]
+    gates_closed: tuple[str, ...]
+
+
+class Watch:
+    """Listens to an order manager and keeps count. `listen` and `scene` may be called from different threads."""
+
+    def __init__(self, oms: Oms, accounts: tuple[str, ...]) -> None:
+        self._oms = oms
+        self._books: Mapping[str, PublishedViews] = {account: oms.views(account) for account in accounts}
+        self._lock = threading.Lock()
+        self._began = time.monotonic()
+        self._happenings: deque[Happening] = deque(maxlen=HAPPENINGS_MAX)
+        self._changed: dict[tuple[str, str], None] = {}
+        self._counts: Counter[str] = Counter()
+
+    def listen(self, event: Event) -> None:
+        """Take in one event."""
+        with self._lock:
+            match event:
+                case OrderStateChanged():
+                    self._on_change(event)
+                case GateChanged(open=is_open, reason=reason, at_ms=at_ms):
+                    text = "takes new orders" if is_open else f"takes no new orders: {reason}"
+                    self._say(at_ms, f"{event.account_id}: {event.exchange} {text}", grave=not is_open)
+                case ManualReviewRequired():
+                    self._counts["reviews"] += 1
+                    text = f"{_short(event.view.local_id)} needs a look: {event.reason}"
+                    self._say(event.view.as_of_ms, text, grave=True)
+                case Alert():
+                    self._say(event.at_ms, f"{event.name}: {event.text}", grave=True)
+                case _:
+                    return
+
+    def say(self, text: str) -> None:
+        """Add a line of our own."""
+        with self._lock:
+            self._say(self._oms.runtime.now_ms(), text)
+
+    def scene(
+        self, ledger: Ledger | None = None, parity: "Parity | None" = None, faults: Counter[str] | None = None
+    ) -> Scene:
+        """What to show now; without a ledger, only what the order manager publishes."""
+        told = Ledger() if ledger is None else ledger
+        orders = [order for book in self._books.values() for order in list(book.orders.values())]
+        with self._lock:
+            happenings = tuple(reversed(self._happenings))
+            keys = list(self._changed)[-ORDERS_SHOWN:]
+            counts = Counter(self._counts)
+        recent = [self._books[account].orders.get(order_id) for account, order_id in reversed(keys)]
+        return Scene(
+            elapsed_s=time.monotonic() - self._began,
+            states=Counter(order.state for order in orders),
+            verifying=tuple(order for order in orders if order.verification is not None),
+            recent=tuple(order for order in recent if order is not None),
+            happenings=happenings,
+            intents=told.asked_count(),
+            placed=told.placed_count(),
+            refused=told.refusal_count(),
+            fills=sum(order.fill_count for order in orders),
+            found=counts["found"],
+            absent=counts["absent"],
+            reviews=sum(order.needs_review for order in orders),
+            duplicates=0 if parity is None else parity.duplicates,
+            lost=0 if parity is None else parity.lost,
+            faults=Counter() if faults is None else faults,
+            gates_closed=tuple(
+                f"{account}/{name}" for account, book in self._books.items() for name, why in book.gates.items() if why
+            ),
+        )
+
+    def _on_change(self, event: OrderStateChanged) -> None:
+        key = (event.account_id, event.view.local_id)
+        self._changed.pop(key, None)
+        self._changed[key] = None
+        if len(self._changed) > 2 * ORDERS_SHOWN:
+            del self._changed[next(iter(self._changed))]
+        proof = event.view.evidence
+        if event.from_state is OrderState.SUBMITTED and event.trigger is Trigger.VERIFICATION_ABSENT:
+            self._counts["absent"] += 1
+            self._say(event.at_ms, f"{_short(event.view.local_id)} is proven not to be at the venue")
+        elif event.from_state is OrderState.SUBMITTED and proof is not None and proof.source in _VERIFIED_BY:
+            self._counts["found"] += 1
+            self._say(event.at_ms, f"{_short(event.view.local_id)} was unknown and is found: {event.to_state}")
+
+    def _say(self, at_ms: int, text: str, *, grave: bool = False) -> None:
+        self._happenings.append(Happening(at_ms, text, grave))
+
+
+class Parity:
+    """Duplicates and losses, counted from the venue's own record of orders as it grows."""
+
+    def __init__(self, control: ControlClient, oms: Oms, accounts: tuple[str, ...]) -> None:
+        self._control = control
+        self._books = {account: oms.views(account) for account in accounts}
+        self._read = dict.fromkeys(accounts, 0)
+        self._at_venue: Counter[tuple[str, str]] = Counter()
+        self.duplicates = 0
+        """Venue orders beyond the first under one client order id."""
+        self.lost = 0
+        """Venue orders that no record of ours is about."""
+
+    def refresh(self) -> None:
+        """Read what is new at the venue."""
+        try:
+            for account in self._books:
+                rows = self._control.orders(account=account, offset=self._read[account])
+                self._read[account] += len(rows)
+                self._at_venue.update((account, row["firstClientOrderId"]) for row in rows)
+        except (ControlError, RequestException):
+            # The control port is busy; the next reading includes what this one missed.
+            return
+        self.duplicates = sum(count - 1 for count in self._at_venue.values())
+        # Our records are written before anything is sent, so there is no moment at which one may be missing.
+        self.lost = sum(order_id not in self._books[account].orders for account, order_id in self._at_venue)
+
+
+def _short(order_id: str) -> str:
+    return f"order …{order_id[-6:]}"

@@ -1,0 +1,125 @@
+"""An account's connections to its exchanges: gates, streams, clocks, and what happens when an exchange actor fails.
+
+A gate says whether new orders are accepted on an exchange: only while its user stream is up and the open orders were
+fetched since it came up. Nothing here is stored; a restart begins with every gate closed. Must never: open a gate on a
+list that was asked for before the stream was up.
+"""
+
+from random import Random
+
+from actors import recovery
+from actors.memory import PublishedViews
+from actors.policy import AccountPolicy
+from actors.reminders import ReconcileDue, RespawnDue
+from actors.runtime.outcome import Publish, SetTimer
+from actors.runtime.supervision import POLICIES, ChildKind, Restart, decide
+from actors.settlement import Desk, begin_verification, in_flight
+from actors.turn import Turn
+from messages.control import ChildFailed
+from messages.events import GateChanged, Severity, StreamHealthChanged
+from messages.reports import FrameUnreadable, OpenOrdersFetched, ServerTimeFetched, StreamConnected, StreamLost
+
+_COMPARE_SOON_MS = 500
+
+
+class Connections:
+    """Of one account. Handlers fill a `Turn`; the state here is the account's own and never stored."""
+
+    def __init__(self, policy: AccountPolicy, views: PublishedViews, desk: Desk) -> None:
+        self.gates = dict.fromkeys(policy.exchanges, "not connected yet")
+        """Per exchange: empty when open, else why it is closed."""
+        self._policy = policy
+        self._views = views
+        self._desk = desk
+        self._up_since_ms: dict[str, int] = {}
+        """Exchanges whose stream is up, and since when."""
+        self._comparing_soon: set[str] = set()
+        self._failures: dict[str, tuple[int, ...]] = {}
+        self.close_all("not connected yet")
+
+    def close_all(self, why: str) -> None:
+        """Close every gate, as when the account is not ours or not loaded."""
+        for exchange in self.gates:
+            self.gates[exchange] = why
+            self._views.gates[exchange] = why
+
+    def on_connected(self, turn: Turn, report: StreamConnected) -> None:
+        """The stream is up: fetch what happened before."""
+        self._up_since_ms[report.exchange] = report.received_ms
+        self.compare(turn, report.exchange)
+        self._tell_health(turn, report.exchange, connected=True, reason="")
+
+    def on_lost(self, turn: Turn, report: StreamLost) -> None:
+        """The stream is down: no new orders, and what it would tell is asked for at intervals."""
+        self._up_since_ms.pop(report.exchange, None)
+        self._set_gate(turn, report.exchange, f"the user stream is down ({report.reason})")
+        turn.effect(_compare_timer(report.exchange, self._policy.reconcile_down_ms))
+        self._tell_health(turn, report.exchange, connected=False, reason=report.reason)
+
+    def on_unreadable(self, turn: Turn, report: FrameUnreadable) -> None:
+        """A frame could not be understood: compare soon. One comparison covers all frames that came before it."""
+        if report.exchange not in self._comparing_soon:
+            self._comparing_soon.add(report.exchange)
+            turn.effect(_compare_timer(report.exchange, _COMPARE_SOON_MS))
+
+    def compare(self, turn: Turn, exchange: str) -> None:
+        """Fetch open orders and recent history."""
+        self._comparing_soon.discard(exchange)
+        recovery.ask_for_everything(turn, self._desk, turn.account_id, exchange)
+
+    def on_open_orders(self, turn: Turn, report: OpenOrdersFetched) -> None:
+        """Merge a list, open the gate if the list allows it, and plan the next comparison."""
+        recovery.merge_open_orders(turn, self._desk, report)
+        up_since_ms = self._up_since_ms.get(report.exchange)
+        asked_ms = report.evidence.sent_ms
+        if report.unreadable:
+            text = f"{report.unreadable} open orders could not be read"
+            turn.alert("SyncIncomplete", Severity.WARNING, text, exchange=report.exchange)
+        elif up_since_ms is not None and asked_ms is not None and asked_ms >= up_since_ms:
+            self._set_gate(turn, report.exchange, "")
+        interval = self._policy.reconcile_down_ms if up_since_ms is None else self._policy.reconcile_ms
+        turn.effect(_compare_timer(report.exchange, interval))
+
+    def on_server_time(self, turn: Turn, report: ServerTimeFetched) -> None:
+        """Adopt the venue's clock; a large difference is told."""
+        self._desk.offsets_ms[report.exchange] = report.offset_ms
+        if abs(report.offset_ms) > self._policy.clock_skew_alert_ms:
+            text = f"{report.exchange}'s clock is {report.offset_ms} ms from ours; requests are corrected by it"
+            turn.alert("ClockSkew", Severity.WARNING, text, exchange=report.exchange)
+
+    def on_child_failed(self, turn: Turn, message: ChildFailed, *, monotonic_ms: int, random: Random) -> None:
+        """An exchange actor failed: close its gate, restart it, and look up every call that died with it."""
+        exchange = message.address.rsplit("/", 1)[-1]
+        decision, self._failures[exchange] = decide(
+            POLICIES[ChildKind.EXCHANGE], self._failures.get(exchange, ()), monotonic_ms, random
+        )
+        self._up_since_ms.pop(exchange, None)
+        self._set_gate(turn, exchange, "its actor failed and is being restarted")
+        turn.alert(
+            "ExchangeActorFailed", Severity.CRITICAL, message.error, address=message.address, handling=message.handling
+        )
+        if isinstance(decision, Restart):
+            turn.effect(SetTimer(f"respawn:{exchange}", decision.delay_ms, RespawnDue(exchange=exchange)))
+        for order in turn.memory.live_orders(exchange):
+            if in_flight(order):
+                begin_verification(turn, self._desk, order, "the exchange actor failed")
+
+    def _set_gate(self, turn: Turn, exchange: str, why: str) -> None:
+        if self.gates[exchange] == why:
+            return
+        self.gates[exchange] = why
+        self._views.gates[exchange] = why
+        changed = GateChanged(
+            account_id=turn.account_id, exchange=exchange, open=not why, reason=why, at_ms=turn.now_ms
+        )
+        turn.effect(Publish(changed))
+
+    def _tell_health(self, turn: Turn, exchange: str, *, connected: bool, reason: str) -> None:
+        changed = StreamHealthChanged(
+            account_id=turn.account_id, exchange=exchange, connected=connected, reason=reason, at_ms=turn.now_ms
+        )
+        turn.effect(Publish(changed))
+
+
+def _compare_timer(exchange: str, delay_ms: int) -> SetTimer:
+    return SetTimer(f"reconcile:{exchange}", delay_ms, ReconcileDue(exchange=exchange))
