@@ -107,6 +107,7 @@ RIMS = (
     "exchanges.http",
     "exchanges.stream",
     "exchanges.gateway_pool",
+    "exchanges.neighbours",
     "exchanges.*.rest",
     "exchanges.*.stream",
     "exchanges.paper.server",

@@ -36,7 +36,7 @@ PASSING: Final = frozenset(
 """Refusals that say 'not now': nothing was recorded, and the same request may be made again."""
 _POLL_S: Final = 0.1
 _OPEN: Final = frozenset({OrderState.ACKNOWLEDGED, OrderState.PARTIALLY_FILLED})
-_LATER_S: Final = 0.25
+_LATER_S: Final = 0.4
 _WHOLE: Final = 100
 
 

@@ -125,11 +125,11 @@ class SimulatedGateway:
             case CancelVenueOrder():
                 self._cancel(call, request)
             case LookUpOrder():
-                self._ask(call, request.budget_ms, lambda sent: self._looked_up(request, sent))
+                self._ask(call, request.budget_ms, lambda sent: self._looked_up(call, request, sent))
             case SearchOrder():
-                self._ask(call, request.budget_ms, lambda sent: self._searched(request, sent))
+                self._ask(call, request.budget_ms, lambda sent: self._searched(call, request, sent))
             case FetchOpenOrders():
-                self._ask(call, _CALL_TIMEOUT_MS, lambda sent: self._listed(request, sent))
+                self._ask(call, _CALL_TIMEOUT_MS, lambda sent: self._listed(call, request, sent))
             case FetchServerTime():
                 self._ask(call, _CALL_TIMEOUT_MS, lambda _: self._told_time(request), signed=False)
             case FetchInstruments():
@@ -306,16 +306,16 @@ class SimulatedGateway:
                 self._offset_ms = None
                 report: CallReport = unanswered(request, "clock")
             else:
-                report = _asked_at(answer(stamp_ms), call.sent_ms)
+                report = answer(stamp_ms)
             self._soon(call, lambda: report)
 
         self._system.schedule(self._random.randint(1, 60), arrive)
 
-    def _looked_up(self, request: LookUpOrder, sent_ms: int) -> CallReport:
+    def _looked_up(self, call: _Call, request: LookUpOrder, sent_ms: int) -> CallReport:
         at_ms = self._venue.now_ms() - self._venue.lag_ms(Fault.STALE_READ)
         found = self._find(request)
         order = None if found is None else self._venue.as_of(found.order_id, at_ms)
-        proof = self._proof_of_read("order")
+        proof = self._proof(call, EvidenceSource.LOOKUP, "order")
         if order is None:
             return OrderNotFound(**_head(request), asked_venue_ms=sent_ms, evidence=proof)
         trades_at_ms = self._venue.now_ms() - self._venue.lag_ms(Fault.STALE_READ)
@@ -330,7 +330,7 @@ class SimulatedGateway:
             evidence=proof,
         )
 
-    def _searched(self, request: SearchOrder, sent_ms: int) -> CallReport:
+    def _searched(self, call: _Call, request: SearchOrder, sent_ms: int) -> CallReport:
         venue, account = self._venue, request.account_id
         open_at, all_at, trades_at = (venue.now_ms() - venue.lag_ms(Fault.STALE_READ) for _ in range(3))
         opened = [each for each in venue.orders_as_of(account, request.symbol, open_at) if each.is_open]
@@ -350,10 +350,10 @@ class SimulatedGateway:
             ),
             sources=CAPABILITIES.search_sources,
             asked_venue_ms=sent_ms,
-            evidence=self._proof_of_read("search"),
+            evidence=self._proof(call, EvidenceSource.LOOKUP, "search"),
         )
 
-    def _listed(self, request: FetchOpenOrders, sent_ms: int) -> CallReport:
+    def _listed(self, call: _Call, request: FetchOpenOrders, sent_ms: int) -> CallReport:
         at_ms = self._venue.now_ms() - self._venue.lag_ms(Fault.STALE_LIST)
         orders = self._venue.orders_as_of(request.account_id, request.symbol, at_ms)
         return OpenOrdersFetched(
@@ -361,7 +361,7 @@ class SimulatedGateway:
             symbol=request.symbol,
             orders=tuple(venue_order(order) for order in orders if order.is_open),
             asked_venue_ms=sent_ms,
-            evidence=self._proof_of_read("openOrders"),
+            evidence=self._proof(call, EvidenceSource.LOOKUP, "openOrders"),
         )
 
     def _told_time(self, request: FetchServerTime) -> CallReport:
@@ -409,15 +409,6 @@ class SimulatedGateway:
 
     def _proof(self, call: _Call, source: EvidenceSource, detail: str) -> Evidence:
         return evidence(source, "order", sent_ms=call.sent_ms, received_ms=self.clock_ms(), detail=detail)
-
-    def _proof_of_read(self, endpoint: str) -> Evidence:
-        return evidence(EvidenceSource.LOOKUP, endpoint, sent_ms=None, received_ms=self.clock_ms())
-
-
-def _asked_at(report: CallReport, sent_ms: int) -> CallReport:
-    if isinstance(report, OrderFound | OrderNotFound | OrdersSearched | OpenOrdersFetched):
-        return replace(report, evidence=replace(report.evidence, sent_ms=sent_ms))
-    return report
 
 
 def _head(request: VenueRequest) -> dict[str, str]:

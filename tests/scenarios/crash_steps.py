@@ -1,0 +1,224 @@
+"""An order manager that dies by SIGKILL at a named step of one placement: ports wrapped from outside, nothing built in.
+
+Used by `crash_child.py` (which dies) and `test_kill_at_each_step.py` (which starts the child and looks at what is left).
+"""
+
+import os
+import signal
+import threading
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from actors import Oms
+from actors.settings import Settings
+from actors.store.port import Section, Table
+from exchanges.paper.client import ControlClient
+from messages import Committed, OrderType, PlaceOrder, Side, SubmitOrder
+from messages.codec import decode_record
+from messages.types import AttemptOutcome, Order, OrderState
+
+ACCOUNT = "crash"
+
+
+def crash_settings(announced: dict[str, Any], keys: dict[str, str]) -> Settings:
+    """Settings of parent and child alike: short validity and lease, so that nobody waits long."""
+    return Settings.load(
+        {
+            "deployment": {"name": "crash"},
+            "exchanges": {
+                "binance": {"restUrl": announced["restUrl"], "streamUrl": announced["streamUrl"], "validForMs": 1000}
+            },
+            "accounts": [{"id": ACCOUNT, "exchanges": {"binance": {"apiKeyEnv": "KEY", "apiSecretEnv": "SECRET"}}}],
+            "orderManagement": {
+                "concurrencyControl": {"ownership": {"leaseTtl": 1000, "leaseRenewInterval": 300}},
+                "verification": {"verificationRetryIntervals": [500, 2000, 10_000], "slowRetryInterval": 10_000},
+            },
+        },
+        environ={"KEY": keys["apiKey"], "SECRET": keys["apiSecret"]},
+    )
+
+
+def the_order() -> SubmitOrder:
+    """The one placement that everything is about."""
+    return SubmitOrder(
+        account_id=ACCOUNT, exchange="binance", symbol="BTC-USDT", side=Side.BUY, type=OrderType.LIMIT,
+        size=Decimal("0.01"), price=Decimal("42500.00"), request_id="the-one",
+    )  # fmt: skip
+
+
+def die() -> None:
+    """As the machine would end a process: no handler, no flush, no goodbye."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+class DyingStore:
+    """A `StateStore` that dies before or after it commits the section that `matters` recognises."""
+
+    def __init__(self, inner: Any, matters: Callable[[Order], bool], *, after: bool) -> None:
+        self._inner = inner
+        self._matters = matters
+        self._after = after
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    def commit(self, sections: list[Section]) -> Any:
+        now = any(self._matters(order) for section in sections for order in _orders(section))
+        if now and not self._after:
+            die()
+        verdicts = self._inner.commit(sections)
+        if now:
+            die()
+        return verdicts
+
+
+def _orders(section: Section) -> list[Order]:
+    return [
+        decode_record(Order, write.value)
+        for write in section.writes
+        if write.table is Table.ORDERS and write.value is not None
+    ]
+
+
+class DyingClient:
+    """A `VenueClient` that dies before the given attempt is sent, while its answer is awaited, or after it was read."""
+
+    def __init__(self, inner: Any, when: str, attempt: int, venue_has_it: Callable[[str], bool]) -> None:
+        self._inner = inner
+        self._when = when
+        self._attempt = attempt
+        self._venue_has_it = venue_has_it
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    def execute(self, request: Any) -> Any:
+        now = isinstance(request, PlaceOrder) and request.attempt == self._attempt
+        if now and self._when == "before":
+            die()
+        if now and self._when == "during":
+            threading.Thread(target=self._die_when_processed, args=(request.client_order_id,), daemon=True).start()
+        report = self._inner.execute(request)
+        if now and self._when == "after":
+            die()
+        return report
+
+    def _die_when_processed(self, client_order_id: str) -> None:
+        while not self._venue_has_it(client_order_id):
+            continue
+        die()
+
+
+def _on_store(matters: Callable[[Order], bool], *, after: bool) -> Callable[[Oms, ControlClient], None]:
+    def arm(oms: Oms, _: ControlClient) -> None:
+        opened = oms.runtime._open_store
+        oms.runtime._open_store = lambda: DyingStore(opened(), matters, after=after)  # type: ignore[method-assign]
+
+    return arm
+
+
+def _on_call(when: str, attempt: int = 1) -> Callable[[Oms, ControlClient], None]:
+    def arm(oms: Oms, control: ControlClient) -> None:
+        found = oms.runtime.venues.gateway_of
+
+        def wrapped(account_id: str, exchange: str) -> Any:
+            gateway: Any = found(account_id, exchange)
+            has = lambda client_id: bool(control.orders(clientOrderId=client_id))  # noqa: E731
+            gateway._client = DyingClient(gateway._client, when, attempt, has)
+            return gateway
+
+        oms.runtime.venues.gateway_of = wrapped  # type: ignore[method-assign]
+
+    return arm
+
+
+def _on_queueing(oms: Oms, _: ControlClient) -> None:
+    found = oms.runtime.venues.gateway_of
+
+    def wrapped(account_id: str, exchange: str) -> Any:
+        gateway: Any = found(account_id, exchange)
+        submit = gateway.submit
+        gateway.submit = lambda request, deliver: die() if isinstance(request, PlaceOrder) else submit(request, deliver)
+        return gateway
+
+    oms.runtime.venues.gateway_of = wrapped  # type: ignore[method-assign]
+
+
+def _before_offering(oms: Oms, _: ControlClient) -> None:
+    oms.runtime.tell = lambda address, message: die()  # type: ignore[method-assign, assignment, return-value]
+
+
+def _before_release(oms: Oms, _: ControlClient) -> None:
+    system, tell = oms.runtime.system, oms.runtime.system.tell
+
+    def dying_tell(address: str, message: Any) -> bool:
+        # The first commits of an account are those of its start; the intent's is the first with an order in memory.
+        if isinstance(message, Committed) and address == f"account/{ACCOUNT}" and oms._futures:
+            die()
+        return tell(address, message)
+
+    system.tell = dying_tell  # type: ignore[method-assign]
+
+
+def _before_reply(oms: Oms, _: ControlClient) -> None:
+    oms._on_reply = lambda reply: die()  # type: ignore[method-assign]
+
+
+def _first_sending(order: Order) -> bool:
+    return order.state is OrderState.SUBMITTED and len(order.attempts) == 1 and _last(order) is AttemptOutcome.IN_FLIGHT
+
+
+def _second_sending(order: Order) -> bool:
+    return order.state is OrderState.SUBMITTED and len(order.attempts) == 2
+
+
+def _known_unknown(order: Order) -> bool:
+    return order.state is OrderState.SUBMITTED and _last(order) is AttemptOutcome.AMBIGUOUS
+
+
+def _acknowledged(order: Order) -> bool:
+    return order.state is OrderState.ACKNOWLEDGED
+
+
+def _last(order: Order) -> AttemptOutcome:
+    return order.attempts[-1].outcome
+
+
+STEPS: dict[str, Callable[[Oms, ControlClient], None]] = {
+    "command_not_taken": _before_offering,
+    "intent_staged_not_written": _on_store(_first_sending, after=False),
+    "intent_written_answer_not_seen": _on_store(_first_sending, after=True),
+    "intent_committed_effects_not_released": _before_release,
+    "call_not_queued": _on_queueing,
+    "request_not_sent": _on_call("before"),
+    "venue_processed_answer_not_read": _on_call("during"),
+    "answer_read_not_delivered": _on_call("after"),
+    "acknowledgement_not_committed": _on_store(_acknowledged, after=False),
+    "acknowledgement_written_answer_not_seen": _on_store(_acknowledged, after=True),
+    "reply_not_given": _before_reply,
+    "resend_not_recorded": _on_store(_second_sending, after=False),
+    "resend_recorded_not_sent": _on_store(_second_sending, after=True),
+    "resend_processed_answer_not_delivered": _on_call("after", attempt=2),
+    "unknown_outcome_not_recorded": _on_store(_known_unknown, after=False),
+    "unknown_outcome_recorded_not_looked_up": _on_store(_known_unknown, after=True),
+    "found_again_not_committed": _on_store(_acknowledged, after=False),
+}
+"""By name: how to prepare an order manager, not started yet, so that it dies there."""
+
+FAULT_OF = {
+    "venue_processed_answer_not_read": "answer_late",
+    "resend_not_recorded": "rate_limit",
+    "resend_recorded_not_sent": "rate_limit",
+    "resend_processed_answer_not_delivered": "rate_limit",
+    "unknown_outcome_not_recorded": "break_after",
+    "unknown_outcome_recorded_not_looked_up": "break_after",
+    "found_again_not_committed": "break_after",
+}
+"""Steps that a placement only comes to after the venue did this to it."""
+
+
+def open_oms(settings: Settings, folder: Path) -> Oms:
+    """An order manager on a data folder, not started."""
+    return Oms(settings, data_folder=folder)
