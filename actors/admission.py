@@ -404,8 +404,12 @@ def _answer_duplicate(turn: Turn, correlation_id: str, reply_when: str, entry: I
     order = turn.memory.orders[entry.order_id]
     turn.note(Repeated(entry.key, turn.now_ms))
     shown = turn.view_of(order)
-    unsettled = order.state in (OrderState.DRAFT, OrderState.PENDING, OrderState.SUBMITTED)
-    if reply_when == "committed":
+    unsettled = order.state in (OrderState.PENDING, OrderState.SUBMITTED)
+    if order.state is OrderState.DRAFT:
+        # A draft has no outcome to wait for, and placing it is for its owner to ask.
+        text = f"the request is kept as draft {order.order_id!r}, which is submitted by its id"
+        turn.refuse(correlation_id, RefusalCode.WRONG_STATE, text, view=shown)
+    elif reply_when == "committed":
         turn.reply(
             OrderAdmitted(
                 correlation_id=correlation_id,

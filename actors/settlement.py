@@ -137,7 +137,10 @@ def on_place_not_processed(turn: Turn, desk: Desk, report: PlaceNotProcessed) ->
         verification=None,
         updated_at_ms=turn.now_ms,
     )
-    send_again_or_end(turn, desk, order, report.evidence, delay_ms=max(report.retry_after_ms, _RESEND_DELAY_MS))
+    # What is refused once is refused again a moment later: each further sending waits four times as long.
+    earlier = sum(attempt.outcome is AttemptOutcome.NOT_PROCESSED for attempt in order.attempts) - 1
+    delay_ms = max(report.retry_after_ms, _RESEND_DELAY_MS << (2 * earlier))
+    send_again_or_end(turn, desk, order, report.evidence, delay_ms=delay_ms)
 
 
 def on_place_ambiguous(turn: Turn, desk: Desk, report: PlaceAmbiguous) -> None:
@@ -285,7 +288,7 @@ def absorb_claim(
         turn.save(merged.order, merged.transitions, merged.fills)
     _tell_operators(turn, order, merged, claim)
     after = merged.order
-    if merged.twin or merged.missing > 0 or merged.unknown_status:
+    if merged.twin or merged.missing > 0 or (merged.unknown_status and _may_work(after)):
         reread(turn, desk, after, delay_ms=_REREAD_DELAY_MS)
     elif order.verification is not None and after.verification is None:
         _known_again(turn, after, "found")
@@ -296,6 +299,11 @@ def absorb_claim(
     elif order.state is OrderState.SUBMITTED and after.state is not OrderState.SUBMITTED:
         _after_acknowledgement(turn, desk, after)
     return merged
+
+
+def _may_work(order: Order) -> bool:
+    # A status nobody knows asks a question only where the order is not known to have ended at the venue.
+    return order.state not in TERMINAL or order.state in (OrderState.REJECTED, OrderState.FAILED)
 
 
 def new_fills(turn: Turn, order: Order, fills: Sequence[VenueFill]) -> list[Fill]:

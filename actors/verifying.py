@@ -183,11 +183,9 @@ def _after_finding(turn: Turn, desk: Desk, order: Order, *, complete: bool) -> N
     turn.send(
         SUPERVISOR, VerificationEnded(account_id=order.account_id, order_id=order.order_id, outcome="found")
     )
-    if order.state in TERMINAL:
-        return
     if order.needs_review:
         turn.save(evolve(order, needs_review=False, review_reason=""))
-    if order.cancel_pending:
+    if order.cancel_pending and order.state not in TERMINAL:
         turn.effect(cancel_again_timer(order.order_id, _CANCEL_AGAIN_MS))
 
 

@@ -209,7 +209,7 @@ class Trader:
 
     def _understand(self, act: _Act, reply: Reply) -> None:
         if isinstance(reply, Refused) and reply.code in PASSING:
-            self._ledger.refused(reply.code)
+            self._ledger.refused(reply.code.value)
             self._at(_LATER_S, act)
             return
         match act, reply:

@@ -182,6 +182,18 @@ def test_events_after_an_id_come_oldest_first_and_limited(store: StateStore, sec
     assert store.events("a1", after="11-1") == []
 
 
+def test_commit_section_with_thousands_of_records_and_events_is_kept_whole(store: StateStore, section: Make) -> None:
+    lease = store.acquire("a1", "me")
+    orders = [Write(Table.ORDERS, f"o{number}", b"%d" % number) for number in range(9000)]
+    events = tuple(b"e%d" % number for number in range(5000))
+    assert store.commit([section("a1", lease.epoch, 1, *orders, events=events)]) == [Verdict.OK]
+    assert store.load("a1")[Table.ORDERS] == {f"o{number}": b"%d" % number for number in range(9000)}
+    expected = [(f"1-{number}", event) for number, event in enumerate(events)]
+    assert store.events("a1", limit=10_000) == expected
+    assert store.events("a1", after="1-1233", limit=100) == expected[1234:1334]
+    assert store.events("a1", after="1-4999") == []
+
+
 def test_acquire_again_by_the_same_owner_raises_the_epoch(store: StateStore) -> None:
     store.keep_alive("me", 60_000)
     first, second = store.acquire("a1", "me"), store.acquire("a1", "me")

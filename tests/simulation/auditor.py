@@ -303,7 +303,7 @@ class Auditor:
         found = self.venue_orders(view.account_id, order)
         live = [each for each in found if each.is_open or each.filled_size]
         what = f"{type(reply).__name__} for {order.order_id}"
-        if isinstance(reply, OrderPlaced) and view.state is not S.CANCELLED and not found:
+        if isinstance(reply, OrderPlaced) and not found:
             self.violate("1 told placed", f"{what}, the venue has no such order")
         if isinstance(reply, CancelDone) and any(each.is_open for each in found):
             self.violate("2 told cancelled", f"{what}, it works at the venue")

@@ -6,14 +6,13 @@ witness first.
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 from decimal import Decimal
 from random import Random
 
 from actors.runtime.simulated import SimulatedSystem
 from exchanges.failures import not_processed, unanswered, unknown
 from exchanges.gateway import Capabilities
-from exchanges.paper.model import NewOrder, OrderTraded, PaperOrder, RefusalReason, RequestRefused
+from exchanges.paper.model import OrderTraded, PaperOrder, RefusalReason, RequestRefused
 from messages.commands import (
     CancelVenueOrder,
     FetchInstruments,
@@ -186,7 +185,7 @@ class SimulatedGateway:
     def _send(self, call: _Call, request: PlaceOrder, stamp_ms: int) -> None:
         window_ms = request.valid_until_venue_ms - stamp_ms
         late = self._faults.strikes(Fault.LATE_REQUEST)
-        travel_ms = self._random.randint(_CALL_TIMEOUT_MS, window_ms + 2500) if late else self._random.randint(1, 60)
+        travel_ms = self._random.randint(_CALL_TIMEOUT_MS, max(window_ms, _CALL_TIMEOUT_MS) + 2500) if late else self._random.randint(1, 60)
         key = (request.account_id, request.client_order_id)
         if self._accepts(stamp_ms, window_ms, at_ms=self._venue.now_ms() + travel_ms):
             self._venue.under_way[key] += 1
