@@ -40,7 +40,7 @@ from actors.settlement import Desk
 from actors.store.port import Lease
 from actors.turn import Turn
 from messages.base import Message
-from messages.codec import encode
+from messages.codec import encode_events
 from messages.commands import CancelOrder, CreateDraft, DiscardDraft, ResolveReview, SubmitDraft, SubmitOrder
 from messages.control import (
     ChildFailed,
@@ -139,9 +139,9 @@ class AccountActor(CommittingActor[_Inbox]):
         """Take a record into memory."""
         self._memory.remember(record)
 
-    def encode_event(self, event: Event) -> bytes:
-        """An event as stored in the account's stream."""
-        return encode(event)
+    def encode_events(self, events: list[Event]) -> tuple[bytes, ...]:
+        """Events as stored in the account's stream."""
+        return encode_events(events)
 
     def carry_out(self, outcome: Outcome) -> None:
         """Carry out as committing actors do; in the availability mode, without waiting for a store that is away."""

@@ -28,6 +28,7 @@ from actors.memory import Repeated, Waiter
 from actors.policy import AccountPolicy, ExchangePolicy
 from actors.reminders import expiry_timer
 from actors.turn import Turn, settled_reply
+from messages.base import fast_init
 from messages.commands import CreateDraft, OrderTerms, PlaceOrder, SubmitDraft, SubmitOrder
 from messages.events import Severity
 from messages.queries import DraftDone, OrderAdmitted, RefusalCode
@@ -48,6 +49,7 @@ from messages.types import (
 )
 
 
+@fast_init
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Circumstances:
     """What admission must know besides the account's records."""
@@ -74,7 +76,9 @@ def submit(turn: Turn, command: SubmitOrder, policy: AccountPolicy, now: Circums
         _decide_identity(turn, terms, command.reply_when, policy, now)
 
 
-def _decide_identity(turn: Turn, terms: SubmitOrder, reply_when: str, policy: AccountPolicy, now: Circumstances) -> None:
+def _decide_identity(
+    turn: Turn, terms: SubmitOrder, reply_when: str, policy: AccountPolicy, now: Circumstances
+) -> None:
     memory = turn.memory
     keys = now.derive_keys(terms, turn.now_ms, policy.keys)
     decision: Decision = (
@@ -197,7 +201,8 @@ def create_draft(turn: Turn, command: CreateDraft, policy: AccountPolicy) -> Non
     keys = keys_for(terms, turn.now_ms, policy.keys)
     if keys.current in turn.memory.entries:
         entry = turn.memory.entries[keys.current]
-        turn.reply(DraftDone(correlation_id=command.correlation_id, view=turn.view_of(turn.memory.orders[entry.order_id])))
+        shown = turn.view_of(turn.memory.orders[entry.order_id])
+        turn.reply(DraftDone(correlation_id=command.correlation_id, view=shown))
         return
     draft = _draft(turn, terms, policy, keys=keys, generation=0)
     turn.save(draft)
@@ -346,7 +351,14 @@ def _entry(order: Order, keys: Keys, status: IdempotencyStatus, now_ms: int, ttl
 
 
 def _reject(
-    turn: Turn, pending: Order, asked: StateTransition, refusal: RefusalReason, terms: OrderTerms, *, keys: Keys, ttl_ms: int
+    turn: Turn,
+    pending: Order,
+    asked: StateTransition,
+    refusal: RefusalReason,
+    terms: OrderTerms,
+    *,
+    keys: Keys,
+    ttl_ms: int,
 ) -> None:
     evidence = Evidence(
         source=EvidenceSource.LOCAL, endpoint="validation", received_ms=turn.now_ms, detail=refusal.text

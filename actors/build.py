@@ -66,6 +66,8 @@ class Runtime:
         self._store: RedisStore | None = None
         self._rim: StoreRim | None = None
         self._stopped = False
+        self._gates_wanted = [(account.id, len(account.exchanges.by_name())) for account in settings.accounts]
+        self._seen_open = 0
 
     # ----- life
 
@@ -102,11 +104,17 @@ class Runtime:
 
     def all_open(self) -> bool:
         """Whether every account takes new orders on every one of its exchanges."""
-        for account in self.settings.accounts:
-            gates = self.views[account.id].gates
-            if len(gates) < len(account.exchanges.by_name()) or any(gates.values()):
+        # Asked often while accounts open, nearly in this order: those seen open are looked at again at the end only.
+        while self._seen_open < len(self._gates_wanted):
+            if not self._is_open(*self._gates_wanted[self._seen_open]):
                 return False
-        return True
+            self._seen_open += 1
+        self._seen_open = 0
+        return all(self._is_open(account_id, exchanges) for account_id, exchanges in self._gates_wanted)
+
+    def _is_open(self, account_id: str, exchanges: int) -> bool:
+        gates = self.views[account_id].gates
+        return len(gates) >= exchanges and not any(gates.values())
 
     def stop(self, timeout_s: float) -> tuple[str, ...]:
         """Stop everything in reverse, bounded; the answer names actors that did not come back."""

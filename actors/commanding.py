@@ -73,7 +73,9 @@ def resolve_review(turn: Turn, desk: Desk, command: ResolveReview) -> None:
         turn.refuse(command.correlation_id, RefusalCode.UNKNOWN_ORDER, f"no order {command.order_id!r} in this account")
     elif bool(command.attach_venue_order_id) == command.declare_absent:
         turn.refuse(
-            command.correlation_id, RefusalCode.INVALID_ORDER, "give either attach_venue_order_id or declare_absent=True"
+            command.correlation_id,
+            RefusalCode.INVALID_ORDER,
+            "give either attach_venue_order_id or declare_absent=True",
         )
     elif not order.needs_review:
         turn.refuse(
@@ -171,6 +173,7 @@ def _ask_venue(turn: Turn, desk: Desk, order: Order, command: CancelOrder, *, st
         # A cancel reduces what can go wrong: it leaves even while nothing can be recorded.
         (turn.outcome.effects if store_available else turn.outcome.at_once).append(request)
     if command.reply_when == "committed":
-        turn.reply(OrderUnresolved(correlation_id=command.correlation_id, view=turn.view_of(order), text="cancel asked"))
+        shown = turn.view_of(order)
+        turn.reply(OrderUnresolved(correlation_id=command.correlation_id, view=shown, text="cancel asked"))
     elif command.correlation_id:
         turn.note(Waiter(order.order_id, command.correlation_id, cancel=True))

@@ -94,7 +94,8 @@ class CommitterActor(OmsActor[CommitterInbox]):
                 return self._on_kept_alive(message)
             case WatchStore():
                 self._watchers[message.address] = None
-                return Outcome(effects=[] if self._available else [self._availability(message.address, "store is away")])
+                away = self._availability(message.address, "store is away")
+                return Outcome(effects=[] if self._available else [away])
             case _RetryDue():
                 return Outcome(effects=[Act(self._write)])
             case _SignOfLifeDue():

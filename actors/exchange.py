@@ -86,7 +86,14 @@ class ExchangeActor(OmsActor[_Inbox]):
     accepts: ClassVar = frozenset(get_args(VenueRequest) + get_args(VenueReport) + (Ping, _FetchDue))
 
     def __init__(
-        self, system: System, address: str, *, account_id: str, account: str, gateway: VenueGateway, rhythm: ExchangeRhythm
+        self,
+        system: System,
+        address: str,
+        *,
+        account_id: str,
+        account: str,
+        gateway: VenueGateway,
+        rhythm: ExchangeRhythm,
     ) -> None:
         super().__init__(system, address)
         self._account_id = account_id

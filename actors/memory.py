@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from actors.domain.fills import fill_key
 from actors.domain.lifecycle import TERMINAL
+from messages.base import fast_init
 from messages.types import (
     Evidence,
     Fill,
@@ -38,6 +39,7 @@ class Repeated:
     at_ms: int
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Waiter:
     """A host's command that waits for an order's outcome."""
@@ -49,6 +51,7 @@ class Waiter:
     duplicate: bool = False
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class WaitersGone:
     """Every waiter of an order (or only those of its placement) was answered."""

@@ -39,9 +39,10 @@ def rebuild(records: dict[Table, dict[str, bytes]]) -> AccountMemory:
 
 
 def resume(turn: Turn, desk: Desk, exchange: str | None = None) -> None:
-    """Take every unfinished matter up again, of one exchange or of all: unknown and planned sendings, cancels, expiries.
+    """Take every unfinished matter up again: unknown and planned sendings, cancels, expiries.
 
-    Serves the start of an account and the return of an exchange actor that took its calls under way with it.
+    Of one exchange, or of all. Serves the start of an account and the return of an exchange actor that took its calls
+    under way with it.
     """
     for order in turn.memory.live_orders(exchange):
         if order.expires_at_ms is not None and order.state is not OrderState.DRAFT:

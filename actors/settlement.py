@@ -82,7 +82,8 @@ def on_place_accepted(turn: Turn, desk: Desk, report: PlaceAccepted) -> None:
         absorb_claim(turn, desk, order, report.order, report.fills, report.evidence, Trigger.API_ACKNOWLEDGED)
         return
     if order.venue_order_id is None:
-        order = evolve(order, venue_order_id=report.venue_order_id, attempts=_settle_attempt(order, report.attempt, AttemptOutcome.ACCEPTED))
+        attempts = _settle_attempt(order, report.attempt, AttemptOutcome.ACCEPTED)
+        order = evolve(order, venue_order_id=report.venue_order_id, attempts=attempts)
     if order.state is OrderState.SUBMITTED:
         order, step = transition(
             order, OrderState.ACKNOWLEDGED, Trigger.API_ACKNOWLEDGED, turn.now_ms,
@@ -90,7 +91,7 @@ def on_place_accepted(turn: Turn, desk: Desk, report: PlaceAccepted) -> None:
         )  # fmt: skip
         turn.save(order, (step,))
         _known_again(turn, order, "found")
-        _after_acknowledgement(turn, desk, order)
+        _after_acknowledgement(turn, order)
     else:
         # A bare acknowledgement of an order that went on without it: what it became is read from the venue.
         turn.save(order)
@@ -297,7 +298,7 @@ def absorb_claim(
     elif merged.corrections:
         _request_corrected(turn, after)
     elif order.state is OrderState.SUBMITTED and after.state is not OrderState.SUBMITTED:
-        _after_acknowledgement(turn, desk, after)
+        _after_acknowledgement(turn, after)
     return merged
 
 
@@ -368,7 +369,7 @@ def _known_again(turn: Turn, order: Order, outcome: str) -> None:
     )
 
 
-def _after_acknowledgement(turn: Turn, desk: Desk, order: Order) -> None:
+def _after_acknowledgement(turn: Turn, order: Order) -> None:
     turn.effect(CancelTimer(f"resend:{order.order_id}"))
     if order.cancel_pending:
         # A cancel that overtook the placement was refused, or never left.

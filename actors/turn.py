@@ -108,18 +108,28 @@ class Turn:
         """Answer a host that nothing was done, and why."""
         self.reply(
             Refused(
-                correlation_id=correlation_id, code=code, text=text, rule=rule, limit=limit, actual=actual,
-                fields=fields, view=view,
-            )  # fmt: skip
+                correlation_id=correlation_id,
+                code=code,
+                text=text,
+                rule=rule,
+                limit=limit,
+                actual=actual,
+                fields=fields,
+                view=view,
+            )
         )
 
     def alert(self, name: str, severity: Severity, text: str, **details: str) -> None:
         """Say something an operator should know, in the account's stream."""
         self._alerts.append(
             Alert(
-                account_id=self.account_id, name=name, severity=severity, text=text,
-                details=tuple(sorted(details.items())), at_ms=self.now_ms,
-            )  # fmt: skip
+                account_id=self.account_id,
+                name=name,
+                severity=severity,
+                text=text,
+                details=tuple(sorted(details.items())),
+                at_ms=self.now_ms,
+            )
         )
 
     def event(self, event: Event) -> None:
@@ -186,9 +196,13 @@ class Turn:
             else:
                 outcome.events.append(
                     OrderStateChanged(
-                        account_id=shown.account_id, view=shown, from_state=step.from_state, to_state=step.to_state,
-                        trigger=step.trigger, at_ms=step.at_ms,
-                    )  # fmt: skip
+                        account_id=shown.account_id,
+                        view=shown,
+                        from_state=step.from_state,
+                        to_state=step.to_state,
+                        trigger=step.trigger,
+                        at_ms=step.at_ms,
+                    )
                 )
         for order_id, shown in views.items():
             if order_id not in changed:
@@ -219,15 +233,25 @@ def settled_reply(order: Order, shown: OrderView, correlation_id: str, *, duplic
             text=order.reason_text or order.reason,
             view=shown,
         )
-    if order.state is OrderState.FAILED:
+    if _never_placed(order):
         return Refused(
-            correlation_id=correlation_id, code=RefusalCode.NOT_PLACED, text=order.reason_text or order.reason, view=shown
+            correlation_id=correlation_id,
+            code=RefusalCode.NOT_PLACED,
+            text=order.reason_text or order.reason,
+            view=shown,
         )
     if order.state in _UNSETTLED:
         return OrderUnresolved(correlation_id=correlation_id, view=shown, text=order.review_reason)
     return OrderPlaced(
         correlation_id=correlation_id, view=shown, duplicate=duplicate, original_request_id=order.request_id
     )
+
+
+def _never_placed(order: Order) -> bool:
+    # Also an order that was cancelled before any sending of it took effect: nobody may be told that it was placed.
+    if order.state is OrderState.FAILED:
+        return order.filled_size == 0
+    return order.state is OrderState.CANCELLED and order.venue_order_id is None
 
 
 def _public_field(order: Order) -> str:

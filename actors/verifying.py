@@ -36,6 +36,7 @@ def on_due(turn: Turn, desk: Desk, message: VerificationDue) -> None:
     """Ask the venue, unless the question has answered itself."""
     order = turn.order(message.order_id)
     if order is None or not _open_question(turn, order):
+        turn.note(Unwatched(message.order_id))
         turn.send(
             SUPERVISOR,
             VerificationEnded(account_id=message.account_id, order_id=message.order_id, outcome="superseded"),
@@ -268,6 +269,9 @@ def _search(turn: Turn, desk: Desk, order: Order, watched: Watched) -> None:
 
 
 def _open_question(turn: Turn, order: Order) -> bool:
+    if order.state in TERMINAL and order.venue_order_id is None:
+        # It ended with the proof that the venue never had it: there is nothing to read again.
+        return False
     return order.verification is not None or order.order_id in turn.memory.watched
 
 

@@ -10,11 +10,12 @@ What cannot be read whole is a `CodecError`.
 
 import json
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import MISSING, dataclass, fields
 from decimal import Decimal, InvalidOperation
 from enum import Enum
 from functools import cache
+from operator import attrgetter
 from types import ModuleType
 from typing import Any, Literal, TypeAlias, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
@@ -23,6 +24,7 @@ import orjson
 from messages import base, commands, control, events, queries, reports
 from messages import types as records
 from messages.base import Message
+from messages.events import Event
 from messages.types import NormalizedOrder
 
 T = TypeVar("T")
@@ -37,6 +39,28 @@ class CodecError(ValueError):
 def encode(message: Message) -> bytes:
     """Encode a message with its type tag and schema number. Raises `CodecError` for a value without an exact form."""
     return encode_record(message)
+
+
+def encode_events(events: Iterable[Event]) -> tuple[bytes, ...]:
+    """Encode the events of one turn as `encode` does; a view that several of them show is encoded once."""
+    views: dict[int, orjson.Fragment] = {}
+    return tuple([_encode_event(event, views) for event in events])
+
+
+def _encode_event(event: Event, views: dict[int, orjson.Fragment]) -> bytes:
+    kind: type = type(event)
+    view = getattr(event, "view", None)
+    if view is None:
+        return encode(event)
+    content = {name: getattr(event, name) for name in _plan(kind).names}
+    try:
+        shown = views.get(id(view))
+        if shown is None:
+            shown = views[id(view)] = orjson.Fragment(orjson.dumps(view, _exact_form))
+        content["view"] = shown
+        return _prefix(kind) + orjson.dumps(content, _exact_form) + b"}"
+    except orjson.JSONEncodeError as error:
+        raise CodecError(f"{kind.__name__} cannot be encoded: {error.__cause__ or error}") from error
 
 
 def decode(data: bytes) -> Message:
@@ -68,15 +92,12 @@ def decode_record(cls: type[T], data: bytes) -> T:
 
 def encode_public(order: NormalizedOrder) -> bytes:
     """Encode a normalized order as other programs read it: absent optionals left out, plain decimal notation."""
-    out: dict[str, object] = {}
-    for attribute, name, is_decimal in _PUBLIC_FIELDS:
-        value = getattr(order, attribute)
-        if value is not None:
-            out[name] = _number(value) if is_decimal else value
+    named = zip(_PUBLIC_NAMES, _public_values(order), strict=True)
+    out = {name: _number(value) if type(value) is Decimal else value for name, value in named if value is not None}
     try:
         return orjson.dumps(out)
     except orjson.JSONEncodeError as error:
-        raise CodecError(f"a public order cannot be encoded: {error}") from error
+        raise CodecError(f"a public order cannot be encoded: {error.__cause__ or error}") from error
 
 
 def decode_public(data: bytes) -> NormalizedOrder:
@@ -106,9 +127,10 @@ Convert: TypeAlias = Callable[[Any], object]
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """How one class is read: its schema number and a reader of its fields."""
+    """How one class is written and read: its schema number, its fields and a reader of them."""
 
     schema: int
+    names: tuple[str, ...]
     build: Convert
 
 
@@ -136,7 +158,8 @@ def _prefix(cls: type) -> bytes:
 def _plan(cls: type) -> _Plan:
     if _CLASSES.get(cls.__name__) is not cls:
         raise CodecError(f"{cls.__name__} is neither a message nor a record")
-    return _Plan(schema=getattr(cls, "schema", 1), build=_object(cls))
+    names = tuple(field.name for field in fields(cls))
+    return _Plan(schema=getattr(cls, "schema", 1), names=names, build=_object(cls))
 
 
 def _envelope(data: bytes) -> dict[str, Any]:
@@ -305,5 +328,5 @@ def _camel(name: str) -> str:
 _PUBLIC_DECIMALS = frozenset(
     name for name, hint in get_type_hints(NormalizedOrder).items() if Decimal in {hint, *get_args(hint)}
 )
-_PUBLIC_FIELDS = tuple((f.name, _camel(f.name), f.name in _PUBLIC_DECIMALS) for f in fields(NormalizedOrder))
-_PUBLIC_NAMES = {camel: attribute for attribute, camel, _ in _PUBLIC_FIELDS}
+_PUBLIC_NAMES = {_camel(field.name): field.name for field in fields(NormalizedOrder)}
+_public_values = attrgetter(*_PUBLIC_NAMES.values())

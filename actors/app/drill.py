@@ -206,9 +206,10 @@ class _Drill:
         deadline = time.monotonic() + SETTLE_S
         books = self._books()
         while True:
-            quiet = is_quiet(books.values()) and self._ledger.done() >= len(self._ledger.snapshot())
-            verdict = self._audit(books) if quiet or time.monotonic() > deadline else None
-            if verdict is not None and (not verdict.violations or time.monotonic() > deadline):
+            late = time.monotonic() > deadline or self._stop.is_set()
+            quiet = is_quiet(books.values()) and self._ledger.done() >= self._ledger.asked_count()
+            verdict = self._audit(books) if quiet or late else None
+            if verdict is not None and (late or not verdict.violations):
                 return verdict
             self._tell("settling", self._ledger.done())
             # A trader's work is over; only the clock and the account's own reminders move things on now.

@@ -37,8 +37,7 @@ class Ending(StrEnum):
     """How an order of the recording ends."""
 
     FILLED = "filled"
-    CANCELLED = "cancelled"
-    """With no fill."""
+    CANCELLED = "cancelled with no fill"
     CANCELLED_AFTER_FILL = "cancelled after a partial fill"
     OPEN = "open"
 

@@ -115,7 +115,7 @@ def run_replay(options: ReplayOptions, report: Report, stop: threading.Event) ->
         with Oms(settings, data_folder=Path(folder), switch_interval_s=0.0005) as oms:
             player = _Player(oms, world, options, report=report, stop=stop, total=outlook.events)
             player.play(read_rows(options.file, options.limit))
-            result = _judge(oms, world, player, outlook)
+            result = _judge(oms, world, player, outlook, stop)
     result.wall_seconds = time.monotonic() - began
     return result
 
@@ -288,11 +288,13 @@ def _request_id(order_id: str, leg: int) -> str:
 # ----- judging
 
 
-def _judge(oms: Oms, world: PaperWorld, player: _Player, outlook: Outlook) -> ReplayResult:
+def _judge(
+    oms: Oms, world: PaperWorld, player: _Player, outlook: Outlook, stop: threading.Event
+) -> ReplayResult:
     books = {account: oms.views(account) for account in world.accounts}
     deadline = time.monotonic() + SETTLE_S
     while True:
-        late = time.monotonic() > deadline
+        late = time.monotonic() > deadline or stop.is_set()
         if is_quiet(books.values()) or late:
             orders = {
                 (order.account_id, order.request_id or ""): order

@@ -33,6 +33,9 @@ _RARE: Final = {
 }
 """Faults that concern everybody at once or hold a worker up: at most so often per stage, for so long (ms)."""
 _SHARE_ON: Final = 0.45
+"""Of the faults asked for, how many are on in a stage."""
+_PROBABILITY: Final = (0.02, 0.10)
+"""Of a fault that is on, for each request or frame that it can hit; drawn between these."""
 STAGES: Final = 12
 
 
@@ -74,7 +77,7 @@ def _stage(names: Sequence[str], random: Random) -> Stage:
 
 
 def _rule(fault: Fault, random: Random) -> FaultRule:
-    probability = round(random.uniform(0.02, 0.10), 3)
+    probability = round(random.uniform(*_PROBABILITY), 3)
     count_max, amount_ms = _RARE.get(fault, (None, None))
     return FaultRule(fault=fault, probability=probability, count_max=count_max, amount_ms=amount_ms)
 

@@ -9,6 +9,7 @@ from rich.text import Text
 from actors.app.drill import DrillResult
 from actors.app.recording import Ending
 from actors.app.replay import ReplayResult
+from actors.domain.arithmetic import plain
 from messages.types import ZERO
 
 _VIOLATIONS_SHOWN: Final = 20
@@ -52,7 +53,8 @@ def replay_table(result: ReplayResult) -> RenderableType:
     for ending in Ending:
         _compared(table, f"orders {ending.value}", expected[ending], result.endings[ending])
     _compared(table, "executions", result.outlook.executions, result.verdict.fills)
-    _compared(table, "executed size, both sides", sum(result.outlook.executed.values(), ZERO), result.executed)
+    recorded = sum(result.outlook.executed.values(), ZERO)
+    _compared(table, "executed size, both sides", plain(recorded), plain(result.executed))
     table.add_section()
     table.add_row("orders of the recording", str(len(result.outlook.orders)))
     table.add_row("venue orders (a modification is a cancel and a new order)", "", str(result.verdict.venue_orders))

@@ -166,13 +166,17 @@ class Trader:
         return self._exhausted and not self._later and self._under_way == 0
 
     def _offer_new(self) -> None:
-        while not self._exhausted and self._under_way < self._in_flight_max and time.monotonic() >= self._next_s:
+        while not self._exhausted and self._has_room() and time.monotonic() >= self._next_s:
             intent = next(self._intents, None)
             if intent is None:
                 self._exhausted = True
                 return
             self._next_s = time.monotonic() + self._pause_s
             self._do(_Place(intent))
+
+    def _has_room(self) -> bool:
+        # What was refused for now waits too; without a bound it would all be asked again at once.
+        return self._under_way < self._in_flight_max and len(self._later) < 2 * self._in_flight_max
 
     def _do_what_is_due(self) -> None:
         while self._later and self._later[0][0] <= time.monotonic():

@@ -153,7 +153,8 @@ def _believe_working(merged: Absorbed, *, at_ms: int, evidence: Evidence, trigge
     if order.state in _REOPENABLE:
         merged.reopened = True
         merged.corrections += 1
-        _step(merged, OrderState.ACKNOWLEDGED, Trigger.VENUE_CORRECTION, at_ms, reason="found_working", evidence=evidence)
+        correction = Trigger.VENUE_CORRECTION
+        _step(merged, OrderState.ACKNOWLEDGED, correction, at_ms, reason="found_working", evidence=evidence)
         merged.order = evolve(merged.order, completion=None)
     elif order.state in TERMINAL:
         merged.stale = True

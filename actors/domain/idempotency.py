@@ -26,9 +26,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from hashlib import sha256
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from actors.errors import check
+from messages.base import fast_init
 from messages.commands import OrderTerms
 from messages.types import IdempotencyEntry, IdempotencyStatus
 
@@ -51,6 +52,9 @@ class KeyComponents:
     include_time_in_force: bool = True
 
 
+_EVERYTHING = KeyComponents()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IdempotencyPolicy:
     """What a repetition may do."""
@@ -61,6 +65,7 @@ class IdempotencyPolicy:
     """After the entry's time is over, the same request places a new one."""
 
 
+@fast_init
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Keys:
     """The identity of one request at one time."""
@@ -77,6 +82,7 @@ class Keys:
     resolution_ms: int
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Fresh:
     """Never seen, or allowed again: place it under `Keys.current` with this generation."""
@@ -134,15 +140,21 @@ def keys_for(terms: OrderTerms, now_ms: int, components: KeyComponents) -> Keys:
     """
     check(terms.time_in_force is not None, "a key needs a resolved time in force")
     check(terms.size is not None or terms.quote_size is not None, "a key needs a quantity")
-    head, tail = _spelling(terms, components)
+    spelled = _Spelled(
+        symbol=terms.symbol.upper(),
+        size=_number(terms.size),
+        quote_size=_number(terms.quote_size),
+        price=_number(terms.price),
+        stop_price=_number(terms.stop_price),
+    )
+    head, tail = _spelling(terms, spelled, components)
     bucketless = _hash("|".join((*head, *tail)))
     if terms.request_id is not None:
-        everything = KeyComponents(resolution_ms=components.resolution_ms)
         return Keys(
             current=_hash(f"{_escaped(terms.account_id)}|request|{_escaped(terms.request_id)}"),
             previous=None,
             bucketless=bucketless,
-            details=_details(terms, everything),
+            details=_details(terms, spelled, _EVERYTHING),
             request_id=terms.request_id,
             resolution_ms=components.resolution_ms,
         )
@@ -151,10 +163,20 @@ def keys_for(terms: OrderTerms, now_ms: int, components: KeyComponents) -> Keys:
         current=_hash("|".join((*head, str(bucket), *tail))),
         previous=_hash("|".join((*head, str(bucket - 1), *tail))),
         bucketless=bucketless,
-        details=_details(terms, components),
+        details=_details(terms, spelled, components),
         request_id=None,
         resolution_ms=components.resolution_ms,
     )
+
+
+class _Spelled(NamedTuple):
+    """The parts of a request that are spelled in more than one place; an absent number is empty."""
+
+    symbol: str
+    size: str
+    quote_size: str
+    price: str
+    stop_price: str
 
 
 def fixed(value: Decimal) -> str:
@@ -163,40 +185,40 @@ def fixed(value: Decimal) -> str:
     return f"{whole}.{fraction.rstrip('0'):0<8}"
 
 
-def _spelling(terms: OrderTerms, components: KeyComponents) -> tuple[list[str], list[str]]:
-    quantity = fixed(terms.size) if terms.size is not None else "q" + _number(terms.quote_size)
-    head = [_escaped(terms.account_id), _escaped(terms.exchange), _escaped(terms.symbol.upper()), terms.side, quantity]
+def _spelling(terms: OrderTerms, spelled: _Spelled, components: KeyComponents) -> tuple[list[str], list[str]]:
+    quantity = spelled.size or f"q{spelled.quote_size}"
+    head = [_escaped(terms.account_id), _escaped(terms.exchange), _escaped(spelled.symbol), terms.side, quantity]
     tail: list[str] = []
     if components.include_order_type:
         tail.append(terms.type)
     if components.include_time_in_force and terms.time_in_force is not None:
         tail.append(terms.time_in_force)
-    if components.include_prices and terms.price is not None:
-        tail.append(fixed(terms.price))
-    if components.include_prices and terms.stop_price is not None:
+    if components.include_prices and spelled.price:
+        tail.append(spelled.price)
+    if components.include_prices and spelled.stop_price:
         # Where no type tells them apart, a stop must not read like a limit at the same level.
-        tail.append(fixed(terms.stop_price) if components.include_order_type else f"s{fixed(terms.stop_price)}")
+        tail.append(spelled.stop_price if components.include_order_type else f"s{spelled.stop_price}")
     return head, tail
 
 
-def _details(terms: OrderTerms, components: KeyComponents) -> tuple[tuple[str, str], ...]:
+def _details(terms: OrderTerms, spelled: _Spelled, components: KeyComponents) -> tuple[tuple[str, str], ...]:
     details = [
         ("account_id", terms.account_id),
         ("exchange", terms.exchange),
-        ("symbol", terms.symbol.upper()),
+        ("symbol", spelled.symbol),
         ("side", str(terms.side)),
-        ("size", _number(terms.size)),
-        ("quote_size", _number(terms.quote_size)),
+        ("size", spelled.size),
+        ("quote_size", spelled.quote_size),
     ]
     if components.include_order_type:
         details.append(("type", str(terms.type)))
     if components.include_time_in_force:
         details.append(("time_in_force", str(terms.time_in_force)))
     if components.include_prices:
-        details += [("price", _number(terms.price)), ("stop_price", _number(terms.stop_price))]
+        details += [("price", spelled.price), ("stop_price", spelled.stop_price)]
     details += [
-        ("post_only", str(terms.post_only).lower()),
-        ("reduce_only", str(terms.reduce_only).lower()),
+        ("post_only", "true" if terms.post_only else "false"),
+        ("reduce_only", "true" if terms.reduce_only else "false"),
         ("expires_at_ms", "" if terms.expires_at_ms is None else str(terms.expires_at_ms)),
     ]
     return tuple(details)

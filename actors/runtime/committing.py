@@ -46,8 +46,8 @@ class CommittingActor(OmsActor[InboxT]):
         """Put one new record into memory."""
 
     @abstractmethod
-    def encode_event(self, event: Event) -> bytes:
-        """An event as it is stored in the account's stream."""
+    def encode_events(self, events: list[Event]) -> tuple[bytes, ...]:
+        """The events of one section as they are stored in the account's stream."""
 
     @abstractmethod
     def on_fenced(self, verdict: Verdict) -> Outcome:
@@ -72,7 +72,7 @@ class CommittingActor(OmsActor[InboxT]):
                 self.epoch,
                 self.seq,
                 tuple(outcome.writes),
-                tuple([self.encode_event(event) for event in outcome.events]),
+                self.encode_events(outcome.events),
             )
             self._unreleased.append((self.seq, self._handling, outcome))
             self.system.tell(self.committer, Stage(section=section, reply_to=self.address))

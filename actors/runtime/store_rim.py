@@ -129,9 +129,9 @@ class StoreRim:
             records = self._store.load(account_id)
         except Exception as error:  # noqa: BLE001 - the account decides; it must be told in any case
             elsewhere = isinstance(error, AccountOwnedElsewhere)
-            self._system.tell(
-                reply_to, AccountNotLoaded(account_id=account_id, reason=f"{type(error).__name__}: {error}", owned_elsewhere=elsewhere)
-            )
+            reason = f"{type(error).__name__}: {error}"
+            refused = AccountNotLoaded(account_id=account_id, reason=reason, owned_elsewhere=elsewhere)
+            self._system.tell(reply_to, refused)
         else:
             self._system.tell(reply_to, AccountLoaded(lease=lease, records=records))
 

@@ -1,8 +1,8 @@
 -- One group commit: checks each section's epoch and number, applies the good ones, answers a letter for each.
--- ARGV[1]  JSON list of whole numbers. Per section: length of the meta key, epoch, seq, number of operations;
---          then per operation: what to do, number of its arguments, length of each.
--- ARGV[2]  the bytes those lengths cut: per section the meta key, then the arguments.
--- ARGV[3]  about how many entries a stream keeps.
+-- ARGV[1]  JSON list of whole numbers. Per section: length of the meta key, epoch, seq, number of writes;
+--          then per write: operation, length of key, length of field, length of value.
+-- ARGV[2]  the bytes those lengths cut: per section the meta key, then per write key, field, value.
+-- ARGV[3]  about how many events a stream keeps.
 -- Answer   o: written, a: written before, s: another epoch, g: not the next number.
 -- Writes of one section are ordered so that a repeat after an error in the middle is harmless: the number comes last.
 local numbers, bytes, events_max = cjson.decode(ARGV[1]), ARGV[2], ARGV[3]
@@ -20,16 +20,15 @@ local function public(command, key, ...)
   end
 end
 
-local function write(operation, arguments)
-  if operation == HSET then call('HSET', unpack(arguments))
-  elseif operation == HSETNX then call('HSETNX', unpack(arguments))
-  elseif operation == XADD then call('XADD', arguments[1], 'MAXLEN', '~', events_max, unpack(arguments, 2))
-  elseif operation == HDEL then call('HDEL', unpack(arguments))
-  elseif operation == PUBLIC_HSET then public('HSET', unpack(arguments))
-  elseif operation == PUBLIC_HDEL then public('HDEL', unpack(arguments))
-  -- The second argument of these is an empty field name.
-  elseif operation == SET then call('SET', arguments[1], arguments[3])
-  elseif operation == DEL then call('DEL', arguments[1])
+local function write(operation, key, field, value)
+  if operation == HSET then call('HSET', key, field, value)
+  elseif operation == HSETNX then call('HSETNX', key, field, value)
+  elseif operation == XADD then call('XADD', key, 'MAXLEN', '~', events_max, field, 'event', value)
+  elseif operation == HDEL then call('HDEL', key, field)
+  elseif operation == PUBLIC_HSET then public('HSET', key, field, value)
+  elseif operation == PUBLIC_HDEL then public('HDEL', key, field)
+  elseif operation == SET then call('SET', key, value)
+  elseif operation == DEL then call('DEL', key)
   end
 end
 
@@ -59,19 +58,17 @@ local n, at, count = 1, 1, #numbers
 while n <= count do
   local meta_end = at + numbers[n]
   local owned = account(sub(bytes, at, meta_end - 1))
-  local epoch, seq, operations = numbers[n + 1], numbers[n + 2], numbers[n + 3]
+  local epoch, seq, writes = numbers[n + 1], numbers[n + 2], numbers[n + 3]
   local verdict = judge(owned, epoch, seq)
   n, at = n + 4, meta_end
-  for _ = 1, operations do
-    local operation, arguments = numbers[n], {}
-    local last = n + 1 + numbers[n + 1]
-    for each = n + 2, last do
-      local next_at = at + numbers[each]
-      if verdict == 'o' then arguments[#arguments + 1] = sub(bytes, at, next_at - 1) end
-      at = next_at
+  for _ = 1, writes do
+    local field_at = at + numbers[n + 1]
+    local value_at = field_at + numbers[n + 2]
+    local next_at = value_at + numbers[n + 3]
+    if verdict == 'o' then
+      write(numbers[n], sub(bytes, at, field_at - 1), sub(bytes, field_at, value_at - 1), sub(bytes, value_at, next_at - 1))
     end
-    if verdict == 'o' then write(operation, arguments) end
-    n = last + 1
+    n, at = n + 4, next_at
   end
   if verdict == 'o' then owned.seq, owned.changed = seq, true end
   verdicts[#verdicts + 1] = verdict

@@ -4,7 +4,7 @@ Packing thousands of small arguments costs more than writing them, on both sides
 travel as one JSON list and all bytes as one string that those numbers cut.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from actors.store.keys import Keys
 from actors.store.port import Section, Table, Write
@@ -16,11 +16,6 @@ _HSET, _HSETNX, _HDEL, _XADD, _SET, _DEL, _PUBLIC_HSET, _PUBLIC_HDEL = range(1, 
 _SETS = {Table.FILLS: _HSETNX, Table.OPEN: _PUBLIC_HSET, Table.LAST_SYNC: _SET}
 _REMOVES = {Table.OPEN: _PUBLIC_HDEL, Table.LAST_SYNC: _DEL}
 _VERDICTS = {ord("o"): Verdict.OK, ord("a"): Verdict.ALREADY, ord("s"): Verdict.STALE, ord("g"): Verdict.GAP}
-_ARGUMENTS_MAX = 200
-"""Of one command: Lua passes on a few thousand values at most."""
-_ENTRY_EVENTS = 50
-"""Events in one entry of a stream; also how many indexes are kept encoded."""
-_INDEXES = tuple(b"%d" % index for index in range(_ENTRY_EVENTS))
 
 
 class Packing:
@@ -42,40 +37,22 @@ class Packing:
     def _pack_section(self, section: Section, numbers: list[int], parts: list[bytes]) -> None:
         account_id, seq = section.account_id, section.seq
         meta, stream = self._metas.get(account_id) or self._account_keys(account_id)
-        numbers += (len(meta), section.epoch, seq, 0)
-        operations, operations_at = 0, len(numbers) - 1
+        numbers += (len(meta), section.epoch, seq, len(section.writes) + len(section.events))
         parts.append(meta)
-        open_table, count_at = None, 0
         for write in section.writes:
             table, field_name, value, scope = write
+            key = self._records.get((account_id, table, scope)) or self._record_key(account_id, write)
             field = field_name.encode()
-            operation = _REMOVES.get(table, _HDEL) if value is None else _SETS.get(table, _HSET)
-            if operation == _HSET and table is open_table and numbers[count_at] < _ARGUMENTS_MAX:
-                # Several records of one table travel as one command.
-                numbers[count_at] += 2
+            if value is None:
+                numbers += (_REMOVES.get(table, _HDEL), len(key), len(field), 0)
+                parts += (key, field)
             else:
-                key = self._records.get((account_id, table, scope)) or self._record_key(account_id, write)
-                operations += 1
-                numbers += (operation, 2 if value is None else 3, len(key))
-                count_at = len(numbers) - 2
-                parts.append(key)
-                open_table = table if operation == _HSET else None
-            numbers.append(len(field))
-            parts.append(field)
-            if value is not None:
-                numbers.append(len(value))
-                parts.append(value)
-        events = section.events
-        for first in range(0, len(events), _ENTRY_EVENTS):
-            operations += 1
-            entry_id = b"%d-%d" % (seq, first)
-            entry = events[first : first + _ENTRY_EVENTS]
-            numbers += (_XADD, 2 + 2 * len(entry), len(stream), len(entry_id))
-            parts += (stream, entry_id)
-            for name, event in zip(_INDEXES, entry, strict=False):
-                numbers += (len(name), len(event))
-                parts += (name, event)
-        numbers[operations_at] = operations
+                numbers += (_SETS.get(table, _HSET), len(key), len(field), len(value))
+                parts += (key, field, value)
+        for index, event in enumerate(section.events):
+            event_id = b"%d-%d" % (seq, index)
+            numbers += (_XADD, len(stream), len(event_id), len(event))
+            parts += (stream, event_id, event)
 
     def _account_keys(self, account_id: str) -> tuple[bytes, bytes]:
         keys = (self._keys.meta(account_id).encode(), self._keys.events(account_id).encode())
@@ -86,18 +63,6 @@ class Packing:
         key = self._keys.records(account_id, write.table, write.scope).encode()
         self._records[account_id, write.table, write.scope] = key
         return key
-
-
-def entry_holding(event_id: str) -> str:
-    """Name the stream's entry that holds an event, or would hold it."""
-    seq, index = event_id.split("-")
-    return f"{seq}-{int(index) - int(index) % _ENTRY_EVENTS}"
-
-
-def events_of(entry_id: bytes, fields: Mapping[bytes, bytes]) -> list[tuple[str, bytes]]:
-    """Unpack an entry of a stream into event ids and events: its id names the first, its fields count from there."""
-    seq, first = entry_id.decode().split("-")
-    return [(f"{seq}-{int(first) + int(name)}", event) for name, event in fields.items()]
 
 
 def verdicts(letters: bytes) -> list[Verdict]:

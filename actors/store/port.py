@@ -52,7 +52,7 @@ class Section:
     """The account's own counter, one more than the section before it."""
     writes: tuple[Write, ...]
     events: tuple[bytes, ...] = ()
-    """Encoded events for the account's stream; their ids are `<seq>-<index>`."""
+    """Encoded events for the account's stream; kept under ids `<seq>-<index>`."""
 
 
 @dataclass(frozen=True, slots=True)

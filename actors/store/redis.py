@@ -17,7 +17,7 @@ from redis.retry import Retry
 from actors.errors import AccountOwnedElsewhere, StoreUnavailable, StoreUnfit
 from actors.store.keys import STAMP, Keys, check_deployment
 from actors.store.migrate import Run, check_known, migrate, newest
-from actors.store.packing import Packing, entry_holding, events_of, verdicts
+from actors.store.packing import Packing, verdicts
 from actors.store.port import Lease, Section, StoreFacts, Table
 from messages.control import Verdict
 
@@ -132,14 +132,10 @@ class RedisStore:
 
     def events(self, account_id: str, after: str = "", limit: int = 1000) -> list[tuple[str, bytes]]:
         """See `StateStore`."""
-        start = entry_holding(after) if after else "-"
+        start = f"({after}" if after else "-"
         with _answering():
-            # The first entry may hold nothing but events that the caller has seen.
-            entries = self._run("XRANGE", self._keys.events(account_id), start, "+", "COUNT", limit + 1)
-        found = [event for entry_id, fields in entries for event in events_of(entry_id, fields)]
-        if after:
-            found = [event for event in found if _place(event[0]) > _place(after)]
-        return found[:limit]
+            entries = self._run("XRANGE", self._keys.events(account_id), start, "+", "COUNT", limit)
+        return [(event_id.decode(), fields[b"event"]) for event_id, fields in entries]
 
     def close(self) -> None:
         """See `StateStore`."""
@@ -237,11 +233,6 @@ class _Script:
     def __init__(self, file_name: str) -> None:
         self.source = files("actors.store").joinpath(file_name).read_text(encoding="utf-8")
         self.sha = hashlib.sha1(self.source.encode(), usedforsecurity=False).hexdigest()
-
-
-def _place(event_id: str) -> tuple[int, int]:
-    seq, index = event_id.split("-")
-    return int(seq), int(index)
 
 
 def _connectable(url: str, connect_timeout_ms: int, call_timeout_ms: int) -> redis.Redis:

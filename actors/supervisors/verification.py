@@ -42,7 +42,7 @@ _Inbox: TypeAlias = VerificationInbox | _RoundDue | _PlaceOverdue
 class VerificationSupervisor(OmsActor[_Inbox]):
     """One per process. See the module."""
 
-    accepts: ClassVar = frozenset(get_args(VerificationInbox) + (_RoundDue, _PlaceOverdue))
+    accepts: ClassVar = frozenset((*get_args(VerificationInbox), _RoundDue, _PlaceOverdue))
 
     def __init__(self, system: System, address: str, *, accounts: Iterable[str], at_once_max: int = 64) -> None:
         super().__init__(system, address)

@@ -119,7 +119,12 @@ def _announce(described: dict[str, Any], *, as_json: bool) -> None:
         sys.stdout.write(orjson.dumps(described).decode() + "\n")
     else:
         for name, venue in described.items():
-            sys.stdout.write(f"{name}: {venue['restUrl']} streams {venue['streamUrl']} control {venue['controlUrl']}\n")
+            sys.stdout.write(f"{name}\n")
+            for what in ("restUrl", "streamUrl", "controlUrl", "symbols"):
+                sys.stdout.write(f"  {what}: {venue[what]}\n")
+            # They open nothing but this venue, which is gone when this process is.
+            sys.stdout.write(f"  apiKey: {venue['credentials']['apiKey']}\n")
+            sys.stdout.write(f"  apiSecret: {venue['credentials']['apiSecret']}\n")
     sys.stdout.flush()
 
 

@@ -5,6 +5,7 @@ the same run, so that they mean something on a machine that is slow or busy.
 """
 
 import argparse
+import gc
 import json
 import os
 import platform
@@ -12,11 +13,19 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 
-from tests.benchmarks import throughput
+from tests.benchmarks import commits, over_http, parts, scale, throughput
 from tests.benchmarks.figures import Figure
+from tests.benchmarks.rig import YOUNG_OBJECTS_MAX
 
 BENCHMARKS: Mapping[str, tuple[str, Callable[[], list[Figure]]]] = {
     "orders": ("orders acknowledged per second, against the raw limits of store and runtime", throughput.run),
+    "http": ("orders acknowledged per second over HTTP, against a bare loop of requests", over_http.run),
+    "commit": ("how long a command waits to be durable, and commits against the raw rate", commits.run),
+    "accounts": ("start time and memory of 10,000 idle accounts", scale.accounts),
+    "recovery": ("time to start again with 10,000 open orders", scale.recovery),
+    "open_orders": ("order rate with 10,000 open orders against that with 100", scale.open_orders),
+    "idempotency": ("deriving and looking up a request's identity", parts.idempotency),
+    "transition": ("one step of an order's life, alone and with its commit", parts.transitions),
 }
 
 
@@ -33,6 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     unknown = [name for name in options.names if name not in BENCHMARKS]
     if unknown:
         parser.error(f"no benchmark {', '.join(unknown)}; there are: {', '.join(BENCHMARKS)}")
+    gc.set_threshold(YOUNG_OBJECTS_MAX)
     found: dict[str, list[dict[str, object]]] = {}
     if not options.json:
         print(_machine())

@@ -59,7 +59,7 @@ class InstantGateway:
     def close_stream(self) -> None:
         return
 
-    def _answer(self, request: VenueRequest) -> CallReport:  # noqa: PLR0911
+    def _answer(self, request: VenueRequest) -> CallReport:
         now_ms = self._now_ms()
         head = {"account_id": request.account_id, "exchange": "binance", "order_id": request.order_id}
         evidence = Evidence(

@@ -1,5 +1,6 @@
 """Orders per second against a venue that answers at once, beside the limits of the store and of the actor runtime."""
 
+import threading
 from typing import ClassVar
 
 from actors.runtime.base import OmsActor
@@ -8,8 +9,14 @@ from actors.runtime.outcome import Act, Outcome
 from actors.runtime.pooled import PooledSystem
 from messages.control import Pong
 from tests.benchmarks.figures import Figure, Figures, watched
-from tests.benchmarks.rig import SWITCH_INTERVAL_S, carry_out, instant_oms, orders, raw_commits_per_s, recorded_sections
-import threading
+from tests.benchmarks.rig import (
+    SWITCH_INTERVAL_S,
+    carry_out,
+    instant_oms,
+    orders,
+    raw_commits_per_s,
+    recorded_sections,
+)
 
 REPETITIONS = 5
 ORDERS = 3000

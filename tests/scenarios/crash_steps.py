@@ -1,6 +1,6 @@
-"""An order manager that dies by SIGKILL at a named step of one placement: ports wrapped from outside, nothing built in.
+"""An order manager that dies by SIGKILL at a named step of one placement: its ports are wrapped from outside.
 
-Used by `crash_child.py` (which dies) and `test_kill_at_each_step.py` (which starts the child and looks at what is left).
+Used by `crash_child.py`, which dies, and `test_kill_at_each_step.py`, which starts it and looks at what is left.
 """
 
 import os

@@ -78,8 +78,10 @@ def _print_summary(campaign: Campaign, wall_s: float, *, as_json: bool) -> None:
     if as_json:
         print(json.dumps(summary))
         return
-    print(f"{campaign.seeds} seeds, {len(violations)} violations, {summary['simulatedHours']} simulated hours in {wall_s:.1f} s")
-    print(f"faults that struck: {sum(campaign.faults.values())}; never seen: {', '.join(campaign.never()) or 'nothing'}")
+    hours = summary["simulatedHours"]
+    print(f"{campaign.seeds} seeds, {len(violations)} violations, {hours} simulated hours in {wall_s:.1f} s")
+    never = ", ".join(campaign.never()) or "nothing"
+    print(f"faults that struck: {sum(campaign.faults.values())}; never seen: {never}")
 
 
 if __name__ == "__main__":

@@ -248,7 +248,8 @@ class Auditor:
         """A request leaves for the venue."""
         order = self.orders[request.account_id].get(request.order_id)
         if order is None:
-            self.violate("7 durable before visible", f"{type(request).__name__} for {request.order_id}, not in the store")
+            what = f"{type(request).__name__} for {request.order_id}"
+            self.violate("7 durable before visible", f"{what}, which is not in the store")
         elif isinstance(request, PlaceOrder):
             self._on_place(request, order)
         elif isinstance(request, CancelVenueOrder):
@@ -307,6 +308,6 @@ class Auditor:
             self.violate("1 told placed", f"{what}, the venue has no such order")
         if isinstance(reply, CancelDone) and any(each.is_open for each in found):
             self.violate("2 told cancelled", f"{what}, it works at the venue")
-        if isinstance(reply, Refused) and reply.code in (RefusalCode.VENUE_REJECTED, RefusalCode.NOT_PLACED):
-            if live or self.may_arrive(view.account_id, order):
-                self.violate("1 told not placed", f"{what}, the venue has {live}")
+        told_not = isinstance(reply, Refused) and reply.code in (RefusalCode.VENUE_REJECTED, RefusalCode.NOT_PLACED)
+        if told_not and (live or self.may_arrive(view.account_id, order)):
+            self.violate("1 told not placed", f"{what}, the venue has {live}")

@@ -7,7 +7,9 @@ witness first.
 
 from collections.abc import Callable
 from decimal import Decimal
+from functools import partial
 from random import Random
+from typing import Any
 
 from actors.runtime.simulated import SimulatedSystem
 from exchanges.failures import not_processed, unanswered, unknown
@@ -28,18 +30,15 @@ from messages.reports import (
     CancelConfirmed,
     CancelRefused,
     InstrumentsFetched,
-    OpenOrdersFetched,
-    OrderFound,
-    OrderNotFound,
-    OrdersSearched,
     PlaceAccepted,
     PlaceRejected,
     ServerTimeFetched,
     StreamReport,
 )
-from messages.types import Evidence, EvidenceSource, FillSource, OrderType, TimeInForce
+from messages.types import Evidence, EvidenceSource, FillSource, OrderType, TimeInForce, VenueFill
 
 from .faults import Fault, Faults
+from .reads import SEARCH_SOURCES, find, listed, looked_up, searched
 from .stream import SimulatedStream
 from .venue import SETTLE_MS, Venue
 from .wire import EXCHANGE, evidence, instruments, new_order, venue_fill, venue_order
@@ -57,9 +56,10 @@ CAPABILITIES = Capabilities(
     duplicate_client_id="refused while the first is open, accepted again afterwards",
     validity_parameter="recvWindow",
     settle_ms=SETTLE_MS,
-    search_sources=("openOrders", "allOrders", "myTrades"),
+    search_sources=SEARCH_SOURCES,
     max_in_flight=16,
 )
+_READ = EvidenceSource.LOOKUP
 _CALL_TIMEOUT_MS = 3000
 _READ_WINDOW_MS = 5000
 _CLOCK_AHEAD_MAX_MS = 1000
@@ -75,11 +75,12 @@ class _Call:
         self.request = request
         self.sent_ms = gateway.clock_ms()
         self._deliver = deliver
+        self._process_lives = gateway.process_lives
         self._done = False
 
     def end(self, report: CallReport) -> None:
-        """Report, unless it was reported before."""
-        if not self._done:
+        """Report, unless it was reported before or the process that asked is gone."""
+        if not self._done and self._process_lives():
             self._done = True
             self._deliver(report)
 
@@ -105,6 +106,7 @@ class SimulatedGateway:
         self._random = random
         self._account_id = account_id
         self._witness = witness
+        self._born = system.incarnation
         self._offset_ms: int | None = None
         self._stream: SimulatedStream | None = None
         self.fail_next = False
@@ -117,18 +119,21 @@ class SimulatedGateway:
         if self.fail_next:
             self.fail_next = False
             raise RuntimeError("injected failure")
-        call = _Call(self, request, self._system.of_this_incarnation(deliver))
+        call = _Call(self, request, deliver)
         match request:
             case PlaceOrder():
                 self._place(call, request)
             case CancelVenueOrder():
                 self._cancel(call, request)
             case LookUpOrder():
-                self._ask(call, request.budget_ms, lambda sent: self._looked_up(call, request, sent))
+                look = partial(looked_up, self._venue, request)
+                self._ask(call, request.budget_ms, lambda sent: look(sent, self._proof(call, _READ, "order")))
             case SearchOrder():
-                self._ask(call, request.budget_ms, lambda sent: self._searched(call, request, sent))
+                search = partial(searched, self._venue, request)
+                self._ask(call, request.budget_ms, lambda sent: search(sent, self._proof(call, _READ, "search")))
             case FetchOpenOrders():
-                self._ask(call, _CALL_TIMEOUT_MS, lambda sent: self._listed(call, request, sent))
+                fetch = partial(listed, self._venue, request)
+                self._ask(call, _CALL_TIMEOUT_MS, lambda sent: fetch(sent, self._proof(call, _READ, "openOrders")))
             case FetchServerTime():
                 self._ask(call, _CALL_TIMEOUT_MS, lambda _: self._told_time(request), signed=False)
             case FetchInstruments():
@@ -152,6 +157,10 @@ class SimulatedGateway:
         if self._stream is not None:
             self._stream.stop()
             self._stream = None
+
+    def process_lives(self) -> bool:
+        """Whether the process that this gateway belongs to has not crashed."""
+        return self._system.incarnation == self._born
 
     def clock_ms(self) -> int:
         """Our wall clock."""
@@ -185,7 +194,8 @@ class SimulatedGateway:
     def _send(self, call: _Call, request: PlaceOrder, stamp_ms: int) -> None:
         window_ms = request.valid_until_venue_ms - stamp_ms
         late = self._faults.strikes(Fault.LATE_REQUEST)
-        travel_ms = self._random.randint(_CALL_TIMEOUT_MS, max(window_ms, _CALL_TIMEOUT_MS) + 2500) if late else self._random.randint(1, 60)
+        latest_ms = max(window_ms, _CALL_TIMEOUT_MS) + 2500
+        travel_ms = self._random.randint(_CALL_TIMEOUT_MS, latest_ms) if late else self._random.randint(1, 60)
         key = (request.account_id, request.client_order_id)
         if self._accepts(stamp_ms, window_ms, at_ms=self._venue.now_ms() + travel_ms):
             self._venue.under_way[key] += 1
@@ -206,9 +216,9 @@ class SimulatedGateway:
     def _arrived(self, call: _Call, request: PlaceOrder) -> None:
         events = self._venue.place(new_order(request))
         order = self._venue.engine.find(request.account_id, request.symbol, request.client_order_id)
-        if not isinstance(events[0], RequestRefused) and order is not None and order.is_open and order.working:
-            if self._faults.strikes(Fault.TWICE):
-                events = self._venue.place(new_order(request))
+        rests = order is not None and order.is_open and order.working
+        if not isinstance(events[0], RequestRefused) and rests and self._faults.strikes(Fault.TWICE):
+            events = self._venue.place(new_order(request))
         first = events[0]
         if isinstance(first, RequestRefused):
             report = self._refused(call, request, first.reason)
@@ -221,7 +231,9 @@ class SimulatedGateway:
             report = self._accepted(call, request, order, fills)
         self._answer(call, report)
 
-    def _accepted(self, call: _Call, request: PlaceOrder, order: PaperOrder | None, fills: tuple) -> CallReport:
+    def _accepted(
+        self, call: _Call, request: PlaceOrder, order: PaperOrder | None, fills: tuple[VenueFill, ...]
+    ) -> CallReport:
         assert order is not None
         return PlaceAccepted(
             **_head(request),
@@ -263,7 +275,7 @@ class SimulatedGateway:
             proof = self._proof(call, EvidenceSource.CANCEL_ANSWER, "-1021")
             self._soon(call, lambda: not_processed(request, "clock", proof))
             return
-        order = self._find(request)
+        order = find(self._venue, request)
         if order is not None and order.is_open and self._faults.strikes(Fault.FILL_DURING_CANCEL):
             self._venue.execute(order.order_id, self._random.choice((Decimal(1), Decimal("0.5"))))
         events = () if order is None else self._venue.cancel(request.account_id, order.order_id)
@@ -275,12 +287,6 @@ class SimulatedGateway:
             ended = self._venue.engine.truth.orders[order.order_id]
             report = CancelConfirmed(**_head(request), order=venue_order(ended), evidence=proof)
         self._answer(call, report)
-
-    def _find(self, request: CancelVenueOrder | LookUpOrder) -> PaperOrder | None:
-        if request.venue_order_id is None:
-            return self._venue.engine.find(request.account_id, request.symbol, request.client_order_id)
-        order = self._venue.engine.order(int(request.venue_order_id))
-        return order if order is not None and order.account == request.account_id else None
 
     # ----- questions
 
@@ -309,59 +315,6 @@ class SimulatedGateway:
             self._soon(call, lambda: report)
 
         self._system.schedule(self._random.randint(1, 60), arrive)
-
-    def _looked_up(self, call: _Call, request: LookUpOrder, sent_ms: int) -> CallReport:
-        at_ms = self._venue.now_ms() - self._venue.lag_ms(Fault.STALE_READ)
-        found = self._find(request)
-        order = None if found is None else self._venue.as_of(found.order_id, at_ms)
-        proof = self._proof(call, EvidenceSource.LOOKUP, "order")
-        if order is None:
-            return OrderNotFound(**_head(request), asked_venue_ms=sent_ms, evidence=proof)
-        trades_at_ms = self._venue.now_ms() - self._venue.lag_ms(Fault.STALE_READ)
-        trades = self._venue.trades_as_of(request.account_id, request.symbol, trades_at_ms)
-        own = [each for each in trades if each.order_id == order.order_id] if order.filled_size else []
-        return OrderFound(
-            **_head(request),
-            order=venue_order(order),
-            fills=tuple(venue_fill(each, FillSource.REST, with_client_id=False) for each in own),
-            fills_complete=sum(each.size for each in own) >= order.filled_size,
-            asked_venue_ms=sent_ms,
-            evidence=proof,
-        )
-
-    def _searched(self, call: _Call, request: SearchOrder, sent_ms: int) -> CallReport:
-        venue, account = self._venue, request.account_id
-        open_at, all_at, trades_at = (venue.now_ms() - venue.lag_ms(Fault.STALE_READ) for _ in range(3))
-        opened = [each for each in venue.orders_as_of(account, request.symbol, open_at) if each.is_open]
-        listed = venue.orders_as_of(account, request.symbol, all_at)
-        period = range(request.from_venue_ms, request.to_venue_ms + 1)
-        latest: dict[int, PaperOrder] = {}
-        for order in [*opened, *(each for each in listed if each.created_ms in period)]:
-            known = latest.get(order.order_id)
-            if known is None or (order.is_open, -order.filled_size) < (known.is_open, -known.filled_size):
-                latest[order.order_id] = order
-        trades = venue.trades_as_of(account, request.symbol, trades_at)
-        return OrdersSearched(
-            **_head(request),
-            orders=tuple(venue_order(order) for order in latest.values()),
-            fills=tuple(
-                venue_fill(each, FillSource.REST, with_client_id=False) for each in trades if each.at_ms in period
-            ),
-            sources=CAPABILITIES.search_sources,
-            asked_venue_ms=sent_ms,
-            evidence=self._proof(call, EvidenceSource.LOOKUP, "search"),
-        )
-
-    def _listed(self, call: _Call, request: FetchOpenOrders, sent_ms: int) -> CallReport:
-        at_ms = self._venue.now_ms() - self._venue.lag_ms(Fault.STALE_LIST)
-        orders = self._venue.orders_as_of(request.account_id, request.symbol, at_ms)
-        return OpenOrdersFetched(
-            **_head(request),
-            symbol=request.symbol,
-            orders=tuple(venue_order(order) for order in orders if order.is_open),
-            asked_venue_ms=sent_ms,
-            evidence=self._proof(call, EvidenceSource.LOOKUP, "openOrders"),
-        )
 
     def _told_time(self, request: FetchServerTime) -> CallReport:
         # As a real client reads it: the venue's clock, then some way back, so that it is never ahead.
@@ -410,5 +363,5 @@ class SimulatedGateway:
         return evidence(source, "order", sent_ms=call.sent_ms, received_ms=self.clock_ms(), detail=detail)
 
 
-def _head(request: VenueRequest) -> dict[str, str]:
+def _head(request: VenueRequest) -> dict[str, Any]:
     return {"account_id": request.account_id, "exchange": request.exchange, "order_id": request.order_id}

@@ -19,7 +19,7 @@ from actors.store.port import Section
 from actors.turn import Turn
 from messages.control import Verdict
 from messages.reports import CancelAmbiguous, CancelReport, PlaceAmbiguous, PlaceNotProcessed, PlaceRejected
-from messages.types import Attempt, Fill, Order, PublicStatus, VenueFill, VenueOrder
+from messages.types import Attempt, Fill, Order, PublicStatus, Trigger, VenueFill, VenueOrder
 
 Replacements = list[tuple[object, str, Callable[..., Any]]]
 
@@ -65,7 +65,7 @@ def _server_error_is_rejection() -> Replacements:
 
 
 def _new_client_id_per_attempt() -> Replacements:
-    next_attempt = settlement.next_attempt
+    next_attempt = admission.next_attempt
 
     def renamed(order: Order, *rest: Any) -> Attempt:
         attempt = next_attempt(order, *rest)
@@ -102,7 +102,7 @@ def _lost_cancel_is_cancel() -> Replacements:
             settle(turn, desk, report)
             return
         claim = _cancelled(order)
-        settlement.absorb_claim(turn, desk, order, claim, (), report.evidence, settlement.Trigger.RECONCILIATION)
+        settlement.absorb_claim(turn, desk, order, claim, (), report.evidence, Trigger.RECONCILIATION)
 
     return [(settlement, "on_cancel_report", trusting)]
 

@@ -22,10 +22,9 @@ from actors.policy import AccountPolicy, ExchangePolicy
 from actors.runtime.metrics import Metrics
 from actors.runtime.simulated import SimulatedSystem
 from actors.store.port import Table
-from actors.tree import COMMITTER, VERIFICATION, account_address, plant
+from actors.tree import VERIFICATION, account_address, plant
 from exchanges.paper.model import NewOrder
 from messages.commands import VenueRequest
-from messages.control import ChildFailed
 from messages.events import Alert, Event
 from messages.queries import Reply
 from messages.types import OrderType, Side
@@ -124,8 +123,9 @@ class Simulation:
         self._heal()
         self._settle()
         self._check_intents()
+        before = self.digest()
         for _ in range(_RESTARTS):
-            self._restart_unchanged()
+            self._restart_unchanged(before)
 
     def _schedule_everything(self) -> int:
         duration_ms = self._random.randint(30_000, 60_000)
@@ -185,8 +185,7 @@ class Simulation:
             if orders > 1:
                 self._violate("S1 one venue order", f"an intent has {orders} orders at the venue: {intent.terms}")
 
-    def _restart_unchanged(self) -> None:
-        before = self.digest()
+    def _restart_unchanged(self, before: str) -> None:
         self.restart()
         self.system.run_for(5000)
         left = self._first_difference()
@@ -294,7 +293,8 @@ class Simulation:
         self.venue.place(order)
         placed = self.venue.engine.find(account, symbol, order.client_order_id)
         if placed is not None and self._random.random() < 0.5:
-            self.system.schedule(self._random.randint(0, _LAST_WORDS_MS), lambda: self.venue.cancel(account, placed.order_id))
+            delay_ms = self._random.randint(0, _LAST_WORDS_MS)
+            self.system.schedule(delay_ms, lambda: self.venue.withdraw(account, placed.order_id))
 
     def _step_clock(self) -> None:
         self.faults.count(Fault.CLOCK_STEP)
@@ -327,7 +327,7 @@ class Simulation:
         """Let an actor's handler raise at its next message."""
         cell = self.system._find(address)
         if cell is not None:
-            cell.actor.receive = _raise  # type: ignore[method-assign]
+            cell.actor.receive = _raise  # type: ignore[method-assign, assignment]
 
     # ----- witnesses
 

@@ -7,7 +7,7 @@ process's way to it, with the contract of `actors.runtime.store_rim`: every call
 from collections.abc import Callable
 from random import Random
 
-from actors.errors import StoreError
+from actors.errors import AccountOwnedElsewhere
 from actors.runtime.simulated import SimulatedSystem
 from actors.runtime.store_rim import COMMITTER, AccountLoaded, AccountNotLoaded
 from actors.store.memory import MemoryStore
@@ -91,7 +91,7 @@ class SimulatedStoreRim:
             self._say(COMMITTER, BatchUnanswered(reason="connection reset"), self._random.randint(1, _TIMEOUT_MS))
         elif self._faults.strikes(Fault.STORE_LATE_WRITE):
             self._say(COMMITTER, BatchUnanswered(reason="timeout"), _TIMEOUT_MS)
-            self._system.schedule(self._random.randint(1, 8000), lambda: self._commit(sections))
+            self._system.schedule(self._random.randint(1, 8000), lambda: self._arrive_late(sections))
         else:
             slow = self._faults.strikes(Fault.STORE_SLOW)
             delay = self._random.randint(0, _SLOW_MS if slow else 4)
@@ -130,25 +130,32 @@ class SimulatedStoreRim:
         else:
             self._say(COMMITTER, BatchAnswered(verdicts=tuple(verdicts)), self._random.randint(0, 4))
 
+    def _arrive_late(self, sections: list[Section]) -> None:
+        self._commit(sections)
+
     def _commit(self, sections: list[Section]) -> list[Verdict]:
         return self._store.commit(sections)
 
     def _load(self, account_id: str, reply_to: str) -> None:
         failed = self._away() or self._faults.strikes(Fault.LOAD_FAILS)
+        if failed and self._random.random() < 0.5:
+            self._not_loaded(account_id, reply_to, "connection reset before the lease was taken")
+            return
         try:
-            if failed and self._random.random() < 0.5:
-                raise StoreError("connection reset before the lease was taken")
             lease = self._store.acquire(account_id, self._owner)
-            records = self._store.load(account_id)
-            if failed:
-                raise StoreError("connection reset after the lease was taken")
-        except StoreError as error:
-            elsewhere = type(error).__name__ == "AccountOwnedElsewhere"
-            self._say(
-                reply_to, AccountNotLoaded(account_id=account_id, reason=str(error), owned_elsewhere=elsewhere), 1
-            )
-        else:
-            self._say(reply_to, AccountLoaded(lease=lease, records=records), self._random.randint(0, 20))
+        except AccountOwnedElsewhere as error:
+            self._not_loaded(account_id, reply_to, str(error), owned_elsewhere=True)
+            return
+        if failed:
+            self._not_loaded(account_id, reply_to, "connection reset after the lease was taken")
+            return
+        records = self._store.load(account_id)
+        self._say(reply_to, AccountLoaded(lease=lease, records=records), self._random.randint(0, 20))
+
+    def _not_loaded(self, account_id: str, reply_to: str, reason: str, *, owned_elsewhere: bool = False) -> None:
+        self._say(
+            reply_to, AccountNotLoaded(account_id=account_id, reason=reason, owned_elsewhere=owned_elsewhere), 1
+        )
 
     def _away(self) -> bool:
         return self._system.clock.monotonic_ms() < self.down_until_ms

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from random import Random
+from typing import Any
 
 from actors.runtime.simulated import SimulatedSystem
 from exchanges.paper.model import OrderEvent, OrderTraded
@@ -73,7 +74,8 @@ class SimulatedStream:
         if self._faults.strikes(Fault.STREAM_CLOSED):
             self._break("connection closed")
             return
-        delay = self._random.randint(300, 2500) if self._faults.strikes(Fault.FRAME_DELAY) else self._random.randint(1, 15)
+        delayed = self._faults.strikes(Fault.FRAME_DELAY)
+        delay = self._random.randint(300, 2500) if delayed else self._random.randint(1, 15)
         overtaken = self._faults.strikes(Fault.FRAME_REORDER)
         report = self._frame(event)
         self._report(report, delay + (400 if overtaken else 0), in_order=not overtaken)
@@ -119,7 +121,7 @@ class SimulatedStream:
             self._last_ms = due_ms
         self._system.schedule(due_ms - now_ms, lambda: self._deliver(report))
 
-    def _head(self) -> dict[str, str]:
+    def _head(self) -> dict[str, Any]:
         return {"account_id": self._account_id, "exchange": EXCHANGE}
 
     def _now_ms(self) -> int:

@@ -77,5 +77,5 @@ def test_verification_of_lost_answers_finds_every_existing_order_and_matches_non
     assert figures.existing > 100
     assert figures.absent > 100
     assert figures.found == figures.existing
-    assert figures.falseMatches == 0
+    assert figures.false_matches == 0
     assert figures.undecided == 0

@@ -8,6 +8,7 @@ from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from decimal import Decimal
+from functools import partial
 from itertools import count
 from random import Random
 
@@ -71,6 +72,10 @@ class Venue:
     def cancel(self, account: str, order_id: int) -> Events:
         """Cancel an order of an account."""
         return self._published(self.engine.cancel(account, order_id, self.now_ms()))
+
+    def withdraw(self, account: str, order_id: int) -> None:
+        """Cancel an order by somebody else's hand."""
+        self.cancel(account, order_id)
 
     def execute(self, order_id: int, share: Decimal) -> None:
         """Let a resting order execute against the outside world, if it still can: this share of what remains."""
@@ -153,7 +158,7 @@ class Venue:
     def _be_moody(self, order: PaperOrder) -> None:
         for fault, status in _WHIMS.items():
             if self._faults.strikes(fault):
-                self._later(lambda status=status: self.end(order.order_id, status), 3000)
+                self._later(partial(self.end, order.order_id, status), 3000)
         if self._faults.strikes(Fault.FILL_BEFORE_ACK):
             share = self._random.choice((Decimal(1), Decimal("0.5")))
             self._later(lambda: self.execute(order.order_id, share), 10)

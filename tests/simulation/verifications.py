@@ -5,7 +5,7 @@ found, an order that is not there must never be matched to another.
 """
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from decimal import Decimal
 
 from messages.commands import SubmitOrder
@@ -33,19 +33,27 @@ class Figures:
     found: int = 0
     absent: int = 0
     """Orders proven not to be at the venue, which is what they were."""
-    falseMatches: int = 0  # noqa: N815 - a name of the output
+    false_matches: int = 0
     """Orders matched to another's venue order, or concluded absent while there."""
-    manualReviews: int = 0  # noqa: N815 - a name of the output
+    manual_reviews: int = 0
     undecided: int = 0
 
     def good(self) -> bool:
         """Whether the promise is kept: nearly all found, nothing matched falsely."""
-        return self.falseMatches == 0 and self.found >= self.existing * _SHARE_FOUND
+        return self.false_matches == 0 and self.found >= self.existing * _SHARE_FOUND
 
     def as_dict(self) -> dict[str, object]:
         """The figures, and the share of existing orders that were found."""
-        share = self.found / self.existing if self.existing else 1.0
-        return asdict(self) | {"shareFound": round(share, 6)}
+        return {
+            "verifications": self.verifications,
+            "existing": self.existing,
+            "found": self.found,
+            "absent": self.absent,
+            "falseMatches": self.false_matches,
+            "manualReviews": self.manual_reviews,
+            "undecided": self.undecided,
+            "shareFound": round(self.found / self.existing, 6) if self.existing else 1.0,
+        }
 
 
 def verify_many(number: int, *, seed: int = 1) -> Figures:
@@ -107,16 +115,16 @@ class _Batch(Simulation):
             real = self.truth_of(account, order.client_order_id)
             figures.verifications += 1
             figures.existing += real is not None
-            figures.manualReviews += order.order_id in self._reviewed
+            figures.manual_reviews += order.order_id in self._reviewed
             if order.state is OrderState.SUBMITTED:
                 figures.undecided += 1
             elif order.state is OrderState.FAILED:
                 proven = order.attempts[-1].outcome is AttemptOutcome.ABSENT
                 figures.absent += real is None and proven
-                figures.falseMatches += real is not None
+                figures.false_matches += real is not None
             else:
                 figures.found += order.venue_order_id == real
-                figures.falseMatches += order.venue_order_id != real
+                figures.false_matches += order.venue_order_id != real
 
     def truth_of(self, account: str, client_order_id: str) -> str | None:
         """The venue's id of an order that is really there."""

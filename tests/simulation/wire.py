@@ -114,6 +114,8 @@ def instruments(rules: Iterable[PaperInstrument], as_of_ms: int) -> tuple[Instru
     )
 
 
-def evidence(source: EvidenceSource, endpoint: str, *, sent_ms: int | None, received_ms: int, detail: str = "") -> Evidence:
+def evidence(
+    source: EvidenceSource, endpoint: str, *, sent_ms: int | None, received_ms: int, detail: str = ""
+) -> Evidence:
     """What an adapter would keep as proof of an answer."""
     return Evidence(source=source, endpoint=endpoint, sent_ms=sent_ms, received_ms=received_ms, detail=detail)

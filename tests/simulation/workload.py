@@ -7,12 +7,22 @@ from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
 from decimal import Decimal
+from functools import partial
 from random import Random
+from typing import Any, Literal
 
 from actors.runtime.simulated import SimulatedSystem
 from actors.tree import account_address
 from exchanges.paper.engine import Engine
-from messages.commands import AccountCommand, CancelOrder, CreateDraft, DiscardDraft, OrderTerms, SubmitDraft, SubmitOrder
+from messages.commands import (
+    AccountCommand,
+    CancelOrder,
+    CreateDraft,
+    DiscardDraft,
+    OrderTerms,
+    SubmitDraft,
+    SubmitOrder,
+)
 from messages.events import Event
 from messages.queries import DraftDone, Reply
 from messages.types import OrderState, OrderType, Side, TimeInForce
@@ -21,6 +31,7 @@ from .auditor import Auditor
 from .venue import SYMBOLS
 from .wire import EXCHANGE
 
+_KINDS = ("resting", "resting", "resting", "crossing", "market", "quote", "ioc", "fok", "gtt", "post")
 _REPEAT_WITHIN_MS = 25_000
 """Repetitions without a request id come within this time: well inside the identity's time bucket."""
 _STEP = {"BTC-USDT": Decimal("0.00001"), "ETH-USDT": Decimal("0.0001")}
@@ -87,7 +98,7 @@ class Workload:
             if account is None or asked.command.account_id == account:
                 del self.waiting[correlation_id]
                 if asked.intent is not None and self._random.random() < 0.6:
-                    self._later(10_000, lambda intent=asked.intent: self.repeat(intent))
+                    self._later(10_000, partial(self.repeat, asked.intent))
 
     # ----- what hosts do
 
@@ -126,7 +137,7 @@ class Workload:
 
     def _cancel(self, account: str, order_id: str) -> None:
         self._auditor.cancels_asked.add((account, order_id))
-        when = self._random.choice(("resolved", "resolved", "committed"))
+        when = self._reply_when()
         self._tell(CancelOrder(**self._head(account), order_id=order_id, reply_when=when), None)
 
     def _draft(self, intent: Intent) -> None:
@@ -150,7 +161,7 @@ class Workload:
         self._submit(intent, other)
 
     def _submit(self, intent: Intent, terms: OrderTerms) -> None:
-        when = self._random.choice(("resolved", "resolved", "resolved", "committed"))
+        when = self._reply_when()
         command = SubmitOrder(**_fields(terms) | self._head(terms.account_id), reply_when=when)
         self._tell(command, intent)
 
@@ -169,9 +180,9 @@ class Workload:
     def _terms(self) -> OrderTerms:
         self._numbers += 1
         symbol = self._random.choice(SYMBOLS)
-        kind = self._random.choice(("resting", "resting", "resting", "crossing", "market", "quote", "ioc", "fok", "gtt", "post"))
+        kind = self._random.choice(_KINDS)
         side = self._random.choice(list(Side))
-        chosen: dict[str, object] = {"account_id": self._random.choice(self._accounts), "symbol": symbol, "side": side}
+        chosen: dict[str, Any] = {"account_id": self._random.choice(self._accounts), "symbol": symbol, "side": side}
         chosen["size"] = _UNIT[symbol] + self._numbers * _STEP[symbol]
         chosen["type"] = OrderType.LIMIT
         chosen["price"] = self._price(symbol, side, crossing=kind in ("crossing", "ioc", "fok"))
@@ -188,7 +199,7 @@ class Workload:
             chosen["post_only"] = True
         if self._random.random() < 0.6:
             chosen["request_id"] = f"request-{self._numbers}"
-        return OrderTerms(exchange=EXCHANGE, **chosen)  # type: ignore[arg-type]
+        return OrderTerms(exchange=EXCHANGE, **chosen)
 
     def _price(self, symbol: str, side: Side, *, crossing: bool) -> Decimal:
         last = self._engine.last_price(symbol)
@@ -196,7 +207,7 @@ class Workload:
         away = self._random.randint(2, 30) * (1 if crossing else -1) * (1 if side is Side.BUY else -1)
         return (last + last * away / 2000).quantize(tick)
 
-    def _head(self, account: str) -> dict[str, object]:
+    def _head(self, account: str) -> dict[str, Any]:
         self._numbers += 1
         return {
             "account_id": account,
@@ -205,6 +216,9 @@ class Workload:
             "offered_ms": self._system.clock.now_ms(),
         }
 
+    def _reply_when(self) -> Literal["resolved", "committed"]:
+        return "committed" if self._random.random() < 0.3 else "resolved"
+
     def _monotonic_ms(self) -> int:
         return self._system.clock.monotonic_ms()
 
@@ -212,7 +226,7 @@ class Workload:
         self._system.schedule(self._random.randint(0, within_ms), act)
 
 
-def _fields(terms: OrderTerms) -> dict[str, object]:
+def _fields(terms: OrderTerms) -> dict[str, Any]:
     return {each.name: getattr(terms, each.name) for each in fields(OrderTerms)}
 
 

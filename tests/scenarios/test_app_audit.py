@@ -1,0 +1,169 @@
+"""The auditor finds everything that can be wrong: each test breaks one thing in books that agree with the venue."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from factories import make
+
+from actors.app.audit import Asked, VenueRecord, Verdict, audit
+from actors.domain.lifecycle import evolve
+from actors.domain.projection import view
+from actors.memory import PublishedViews
+from messages import OrderPlaced
+from messages.types import Evidence, EvidenceSource, Fill, Order, OrderState, OrderView, StateTransition, Trigger
+
+ACCOUNT = "a1"
+EVIDENCE = Evidence(source=EvidenceSource.STREAM, endpoint="x", received_ms=1)
+
+
+class Case:
+    """One filled order, in our books and at the venue, that agree."""
+
+    def __init__(self) -> None:
+        self.fill = make(
+            Fill, fill_id="7", order_id="o1", venue_order_id="41", account_id=ACCOUNT,
+            price=Decimal(10), size=Decimal(2),
+        )  # fmt: skip
+        self.order = evolve(
+            make(
+                Order, order_id="o1", client_order_id="o1", venue_order_id="41", account_id=ACCOUNT, request_id="r1",
+                state=OrderState.FILLED, size=Decimal(2), filled_size=Decimal(2), filled_value=Decimal(20),
+            ),
+            version=1,
+        )  # fmt: skip
+        self.fills = (self.fill,)
+        self.steps = (
+            StateTransition(
+                order_id="o1", from_state=OrderState.DRAFT, to_state=OrderState.FILLED,
+                trigger=Trigger.ORDER_COMPLETE, at_ms=1, version=1, evidence=EVIDENCE,
+            ),
+        )  # fmt: skip
+        self.rows = [self.row()]
+        self.executions = [
+            {
+                "account": ACCOUNT, "orderId": 41, "tradeId": 7, "price": "10", "size": "2",
+                "fee": str(self.fill.fee), "side": self.fill.side.value,
+            }
+        ]  # fmt: skip
+        self.replied = True
+
+    def row(self, **changes: Any) -> dict[str, Any]:
+        return {
+            "account": ACCOUNT, "orderId": 41, "clientOrderId": "o1", "firstClientOrderId": "o1", "status": "FILLED",
+            "filledSize": "2", "filledValue": "20",
+        } | changes  # fmt: skip
+
+    def judge(self) -> Verdict:
+        book = PublishedViews(
+            orders={self.order.order_id: self.order},
+            fills={self.order.order_id: self.fills},
+            transitions={self.order.order_id: self.steps},
+            evidence={self.order.order_id: EVIDENCE},
+        )
+        shown: OrderView = view(self.order, EVIDENCE, 1)
+        asked: Asked = {(ACCOUNT, "r1"): OrderPlaced(view=shown) if self.replied else None}
+        return audit(asked, {ACCOUNT: book}, VenueRecord(tuple(self.rows), tuple(self.executions)))
+
+
+def set_order(**changes: object) -> Callable[[Case], None]:
+    def change(case: Case) -> None:
+        case.order = evolve(case.order, **changes)
+
+    return change
+
+
+def set_fill(**changes: Any) -> Callable[[Case], None]:
+    def change(case: Case) -> None:
+        case.fills = (replace(case.fill, **changes),)
+
+    return change
+
+
+def second_venue_order(case: Case) -> None:
+    case.rows.append(case.row(orderId=42))
+
+
+def foreign_venue_order(case: Case) -> None:
+    case.rows.append(case.row(orderId=42, clientOrderId="z", firstClientOrderId="z"))
+
+
+def no_venue_order(case: Case) -> None:
+    case.rows, case.executions = [], []
+
+
+def no_reply(case: Case) -> None:
+    case.replied = False
+
+
+def fill_twice(case: Case) -> None:
+    case.fills = (case.fill, case.fill)
+
+
+def fill_missing(case: Case) -> None:
+    case.fills = ()
+
+
+def step_skipped(case: Case) -> None:
+    case.steps = (replace(case.steps[0], version=2),)
+
+
+def count(name: str) -> Callable[[Verdict], int]:
+    return lambda verdict: int(getattr(verdict, name))
+
+
+BROKEN: list[tuple[str, Callable[[Case], None], Callable[[Verdict], int]]] = [
+    ("second venue order", second_venue_order, count("duplicates")),
+    ("unknown venue order", foreign_venue_order, count("lost")),
+    ("intent without record", set_order(request_id="other"), count("lost")),
+    ("told placed without venue order", no_venue_order, count("not_placed")),
+    ("no reply", no_reply, lambda verdict: len(verdict.violations)),
+    ("other state", set_order(state=OrderState.ACKNOWLEDGED), lambda verdict: len(verdict.violations)),
+    ("other executed size", set_order(filled_size=Decimal(1)), lambda verdict: len(verdict.violations)),
+    ("other executed value", set_order(filled_value=Decimal(21)), lambda verdict: len(verdict.violations)),
+    ("someone else's venue order", set_order(venue_order_id="99"), count("false_matches")),
+    ("left to a person", set_order(needs_review=True), count("manual_reviews")),
+    ("unknown fill", set_fill(fill_id="8"), count("phantom_fills")),
+    ("fill booked twice", fill_twice, count("phantom_fills")),
+    ("fill not booked", fill_missing, count("missing_fills")),
+    ("fill of another price", set_fill(price=Decimal(11)), lambda verdict: len(verdict.violations)),
+    ("fill of another fee", set_fill(fee=Decimal(3)), lambda verdict: len(verdict.violations)),
+    ("step skipped", step_skipped, lambda verdict: len(verdict.violations)),
+]
+
+
+def test_auditor_of_books_that_agree_finds_nothing() -> None:
+    verdict = Case().judge()
+
+    assert verdict.violations == []
+    assert (verdict.intents, verdict.venue_orders, verdict.fills) == (1, 1, 1)
+    assert not verdict.broken
+
+
+@pytest.mark.parametrize(("break_it", "found"), [case[1:] for case in BROKEN], ids=[case[0] for case in BROKEN])
+def test_auditor_of_one_broken_thing_finds_it(
+    break_it: Callable[[Case], None], found: Callable[[Verdict], int]
+) -> None:
+    case = Case()
+    break_it(case)
+
+    verdict = case.judge()
+
+    assert found(verdict) > 0
+    assert verdict.violations
+
+
+def test_auditor_of_an_end_without_proof_finds_it() -> None:
+    case = Case()
+    case.order = evolve(case.order, state=OrderState.CANCELLED)
+    case.steps = (replace(case.steps[0], to_state=OrderState.CANCELLED),)
+    book = PublishedViews(
+        orders={"o1": case.order}, fills={"o1": case.fills}, transitions={"o1": case.steps}, evidence={}
+    )
+
+    record = VenueRecord((case.row(status="CANCELLED"),), tuple(case.executions))
+    verdict = audit({}, {ACCOUNT: book}, record)
+
+    assert any("without evidence" in text for text in verdict.violations)

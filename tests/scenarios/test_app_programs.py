@@ -1,0 +1,104 @@
+"""The programs as a newcomer starts them: the main job, the paper venues, the help."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+import pytest
+from tidy_rules import ROOT
+
+from exchanges.paper.client import ControlClient
+
+
+def start(*arguments: str) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, "run.py", *arguments], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def test_main_job_piped_prints_lines_and_ends_without_duplicates_or_losses() -> None:
+    with start("--seconds", "8") as job:
+        out, errors = job.communicate(timeout=60)
+
+    assert job.returncode == 0, errors
+    assert "Traceback" not in errors
+    lines = out.splitlines()
+    assert any("intents" in line and "duplicates 0  lost 0" in line for line in lines)
+    assert "0 duplicates, 0 lost, 0 phantom fills, 0 false matches" in out
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_main_job_told_to_stop_ends_in_good_order(number: signal.Signals) -> None:
+    with start() as job:
+        assert job.stdout is not None
+        first = job.stdout.readline()
+        job.send_signal(number)
+        rest, errors = job.communicate(timeout=60)
+
+    assert "intents" in first
+    assert job.returncode == 0, errors
+    assert "0 duplicates, 0 lost" in rest
+    assert "Traceback" not in errors
+
+
+def test_main_job_with_metrics_serves_them(tmp_path: Path) -> None:
+    config = tmp_path / "oms.yaml"
+    config.write_text("metrics: {enabled: true, port: 0}\n", encoding="utf-8")
+
+    with start("--config", str(config), "--no-faults") as job:
+        assert job.stdout is not None
+        assert job.stderr is not None
+        announced = next(line for line in job.stderr if line.startswith("metrics on "))
+        job.stdout.readline()
+        body = urllib.request.urlopen(announced.split()[-1], timeout=10).read().decode()
+        job.send_signal(signal.SIGINT)
+        job.communicate(timeout=60)
+
+    assert job.returncode == 0
+    assert "idempotency_cache_misses" in body
+
+
+def test_main_job_with_wrong_settings_says_what_and_exits_with_two(tmp_path: Path) -> None:
+    config = tmp_path / "oms.yaml"
+    config.write_text("metrics: {prot: 1}\n", encoding="utf-8")
+
+    with start("--config", str(config)) as job:
+        out, errors = job.communicate(timeout=60)
+
+    assert job.returncode == 2
+    assert "prot" in errors
+    assert "Traceback" not in errors
+    assert out == ""
+
+
+def test_paper_venues_announce_what_a_client_needs_and_end_when_told() -> None:
+    with start("paper", "--json") as job:
+        assert job.stdout is not None
+        announced = json.loads(job.stdout.readline())["binance"]
+        with_keys = announced["credentials"]
+        control = ControlClient(announced["controlUrl"])
+        venue_ms = control.now_ms()
+        control.close()
+        os.kill(job.pid, signal.SIGTERM)
+        _, errors = job.communicate(timeout=60)
+
+    assert job.returncode == 0, errors
+    assert venue_ms > 0
+    assert announced["restUrl"].startswith("http://127.0.0.1:")
+    assert announced["streamUrl"].startswith("ws://127.0.0.1:")
+    assert with_keys["apiKey"]
+    assert with_keys["apiSecret"]
+    assert "BTC-USDT" in announced["symbols"]
+
+
+def test_help_of_the_command_line_names_every_program() -> None:
+    with start("--help") as job:
+        out, _ = job.communicate(timeout=60)
+
+    assert job.returncode == 0
+    for program in ("drill", "replay", "paper", "--config", "--seconds"):
+        assert program in out

@@ -1,0 +1,84 @@
+"""Recorded order flow through accounts on a paper venue ends as the recording ends."""
+
+import gzip
+import threading
+from pathlib import Path
+
+import pytest
+
+from actors.app.recording import Ending, RecordingError, foresee, read_rows
+from actors.app.replay import ReplayOptions, run_replay
+
+HEADER = "seq,ts_us,action,order_id,side,price,size,remaining,trade_id,flag"
+ROWS = """\
+1,1000000,A,101,B,235.10,2.00000000,2.00000000,,S
+2,1000100,A,102,S,235.50,1.50000000,1.50000000,,
+3,1000200,A,103,B,235.60,1.00000000,1.00000000,,
+4,1000200,T,102,S,235.50,1.00000000,0.50000000,1,M
+5,1000200,T,103,B,235.50,1.00000000,0.00000000,1,T
+6,1000300,M,101,B,235.20,1.25000000,1.25000000,,
+7,1000400,C,102,S,235.50,0.50000000,0.00000000,,
+8,1000500,A,104,S,240.00,0.75000000,0.75000000,,
+9,1000600,C,104,S,240.00,0.75000000,0.00000000,,
+10,1000700,A,105,B,200.00,3.00000000,3.00000000,,
+11,1000800,T,105,B,199.00,1.00000000,2.00000000,2,U""".splitlines()
+
+
+def recording(folder: Path, rows: list[str]) -> Path:
+    path = folder / "flow.csv.gz"
+    with gzip.open(path, "wt", encoding="utf-8") as file:
+        file.write("\n".join([HEADER, *rows]) + "\n")
+    return path
+
+
+def options(path: Path) -> ReplayOptions:
+    return ReplayOptions(file=path, venue="binance", limit=None, speed=None)
+
+
+def test_replay_of_every_kind_of_event_ends_as_recorded(tmp_path: Path) -> None:
+    reported: list[tuple[int, int]] = []
+
+    result = run_replay(
+        options(recording(tmp_path, ROWS)), lambda done, total: reported.append((done, total)), threading.Event()
+    )
+
+    found = result.as_json()
+    assert found["violations"] == []
+    assert (found["events"], found["orders"], found["venueOrders"]) == (11, 5, 6)
+    assert (found["filled"], found["cancelledUnfilled"], found["cancelledAfterFill"]) == (1, 1, 1)
+    assert (found["openAtEnd"], found["fills"], found["executedSize"]) == (2, 3, "3.00000000")
+    assert reported[-1] == (11, 11)
+
+
+def test_replay_that_is_stopped_early_says_what_is_not_accounted_for(tmp_path: Path) -> None:
+    stop = threading.Event()
+    stop.set()
+
+    result = run_replay(options(recording(tmp_path, ROWS)), lambda done, total: None, stop)
+
+    assert any("of 11 events were played" in text for text in result.verdict.violations)
+    assert any("was never placed" in text for text in result.verdict.violations)
+
+
+def test_figures_of_a_recording_are_worked_out_from_its_rows(tmp_path: Path) -> None:
+    outlook = foresee(read_rows(recording(tmp_path, ROWS)))
+
+    assert outlook.endings() == {
+        Ending.FILLED: 1, Ending.CANCELLED: 1, Ending.CANCELLED_AFTER_FILL: 1, Ending.OPEN: 2,
+    }  # fmt: skip
+    assert outlook.executions == 3
+    assert outlook.orders["101"].modifications == 1
+
+
+@pytest.mark.parametrize(
+    ("row", "says"),
+    [
+        ("12,1,C,103,B,1,1,0,,", "order 103, which is not open"),
+        ("12,1,C,999,B,1,1,0,,", "order 999, which is not open"),
+        ("12,1,Z,999,B,1,1,0,,", "line 13 is not a row"),
+        ("12,1,A,999,B,many,1,0,,", "line 13 is not a row"),
+    ],
+)
+def test_recording_with_a_wrong_row_is_refused_with_its_place(tmp_path: Path, row: str, says: str) -> None:
+    with pytest.raises(RecordingError, match=says):
+        foresee(read_rows(recording(tmp_path, [*ROWS, row])))

@@ -1,0 +1,85 @@
+"""The drill over real sockets, through its command: what it prints, what it exits with, what it is not to miss."""
+
+import json
+import subprocess
+import sys
+from random import Random
+
+import pytest
+from tidy_rules import ROOT
+
+from actors.app.schedule import NAMES, STORE_KILLED, UnknownFault, chosen_faults, draw_stages
+from actors.app.workload import intents
+
+KEYS = {
+    "seed", "venue", "intents", "venueOrders", "fills", "duplicates", "lost", "phantomFills", "falseMatches",
+    "manualReviews", "violations", "wallSeconds",
+}  # fmt: skip
+LOSING_ANSWERS = "break_after,error_after,malformed_body,break_mid_body,fill_before_ack,frame_drop,store_killed"
+
+
+def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "run.py", *arguments], cwd=ROOT, capture_output=True, text=True, timeout=240, check=False
+    )
+
+
+def test_drill_with_lost_answers_and_a_killed_store_breaks_nothing() -> None:
+    ended = run("drill", "--intents", "60", "--seed", "11", "--faults", LOSING_ANSWERS, "--json")
+
+    result = json.loads(ended.stdout)
+    assert result["violations"] == []
+    assert ended.returncode == 0
+    assert result.keys() >= KEYS
+    assert result["intents"] == 60
+    assert result["venueOrders"] + result["notPlaced"] == 60
+    assert sum(result["faults"].values()) > 0, "a drill without a fault proves nothing"
+    assert result["faults"][STORE_KILLED] > 0
+    assert "--seed 11" in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("drill", "--faults", "sunshine"), "there is no fault 'sunshine'"),
+        (("drill", "--venue", "nowhere"), "there is no paper venue 'nowhere'"),
+        (("drill", "--intents", "0"), "'--intents'"),
+        (("replay", "missing.csv.gz"), "there is no file missing.csv.gz"),
+        (("--config", "missing.yaml"), "missing.yaml"),
+    ],
+)
+def test_command_with_a_wrong_argument_says_so_and_exits_with_two(arguments: tuple[str, ...], says: str) -> None:
+    ended = run(*arguments)
+
+    assert ended.returncode == 2
+    assert says in " ".join(ended.stderr.split())
+    assert "Traceback" not in ended.stderr
+    assert ended.stdout == ""
+
+
+def test_schedule_of_a_seed_is_the_same_each_time_and_has_every_fault() -> None:
+    one, other = (draw_stages(NAMES, Random(5)) for _ in range(2))
+
+    assert one == other
+    assert one != draw_stages(NAMES, Random(6))
+    named = {rule.fault.value for stage in one for rule in stage.rules}
+    assert named | {"streams_broken", STORE_KILLED} == set(NAMES)
+    assert any(stage.store_killed for stage in one)
+    assert any(stage.streams_broken for stage in one)
+
+
+def test_intents_of_a_seed_are_the_same_each_time() -> None:
+    def drawn(seed: int) -> list[object]:
+        found = intents("binance", ("a", "b"), Random(seed))
+        return [next(found) for _ in range(50)]
+
+    assert drawn(1) == drawn(1)
+    assert drawn(1) != drawn(2)
+
+
+def test_fault_names_of_a_list_are_read_as_given() -> None:
+    assert chosen_faults("all") == NAMES
+    assert chosen_faults("none") == ()
+    assert chosen_faults("ban,hang") == ("ban", "hang")
+    with pytest.raises(UnknownFault, match="sunshine"):
+        chosen_faults("ban,sunshine")

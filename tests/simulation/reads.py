@@ -1,0 +1,87 @@
+"""What the venue answers to questions about orders: truthful, complete, and as far behind as the faults make it."""
+
+from decimal import Decimal
+from typing import Any, Final
+
+from exchanges.paper.model import PaperOrder
+from messages.commands import CancelVenueOrder, FetchOpenOrders, LookUpOrder, SearchOrder, VenueRequest
+from messages.reports import CallReport, OpenOrdersFetched, OrderFound, OrderNotFound, OrdersSearched
+from messages.types import Evidence, FillSource
+
+from .faults import Fault
+from .venue import Venue
+from .wire import venue_fill, venue_order
+
+SEARCH_SOURCES: Final = ("openOrders", "allOrders", "myTrades")
+
+
+def find(venue: Venue, request: CancelVenueOrder | LookUpOrder) -> PaperOrder | None:
+    """The order that a request names, as it is now."""
+    if request.venue_order_id is None:
+        return venue.engine.find(request.account_id, request.symbol, request.client_order_id)
+    order = venue.engine.order(int(request.venue_order_id))
+    return order if order is not None and order.account == request.account_id else None
+
+
+def looked_up(venue: Venue, request: LookUpOrder, sent_venue_ms: int, proof: Evidence) -> CallReport:
+    """Answer a look-up; the order and its executions come from sources that lag independently."""
+    at_ms = venue.now_ms() - venue.lag_ms(Fault.STALE_READ)
+    found = find(venue, request)
+    order = None if found is None else venue.as_of(found.order_id, at_ms)
+    if order is None:
+        return OrderNotFound(**_head(request), asked_venue_ms=sent_venue_ms, evidence=proof)
+    trades_at_ms = venue.now_ms() - venue.lag_ms(Fault.STALE_READ)
+    trades = venue.trades_as_of(request.account_id, request.symbol, trades_at_ms)
+    own = [each for each in trades if each.order_id == order.order_id] if order.filled_size else []
+    return OrderFound(
+        **_head(request),
+        order=venue_order(order),
+        fills=tuple(venue_fill(each, FillSource.REST, with_client_id=False) for each in own),
+        fills_complete=sum((each.size for each in own), Decimal(0)) >= order.filled_size,
+        asked_venue_ms=sent_venue_ms,
+        evidence=proof,
+    )
+
+
+def searched(venue: Venue, request: SearchOrder, sent_venue_ms: int, proof: Evidence) -> CallReport:
+    """Answer a search: three sources, each with its own lag, joined as an adapter joins them."""
+    account, symbol = request.account_id, request.symbol
+    open_at, all_at, trades_at = (venue.now_ms() - venue.lag_ms(Fault.STALE_READ) for _ in range(3))
+    period = range(request.from_venue_ms, request.to_venue_ms + 1)
+    opened = [each for each in venue.orders_as_of(account, symbol, open_at) if each.is_open]
+    recent = [each for each in venue.orders_as_of(account, symbol, all_at) if each.created_ms in period]
+    latest: dict[int, PaperOrder] = {}
+    for order in [*opened, *recent]:
+        known = latest.get(order.order_id)
+        if known is None or _progress(order) > _progress(known):
+            latest[order.order_id] = order
+    trades = [each for each in venue.trades_as_of(account, symbol, trades_at) if each.at_ms in period]
+    return OrdersSearched(
+        **_head(request),
+        orders=tuple(venue_order(order) for order in latest.values()),
+        fills=tuple(venue_fill(each, FillSource.REST, with_client_id=False) for each in trades),
+        sources=SEARCH_SOURCES,
+        asked_venue_ms=sent_venue_ms,
+        evidence=proof,
+    )
+
+
+def listed(venue: Venue, request: FetchOpenOrders, sent_venue_ms: int, proof: Evidence) -> CallReport:
+    """Answer with the open orders as of now, or of a moment ago."""
+    at_ms = venue.now_ms() - venue.lag_ms(Fault.STALE_LIST)
+    orders = venue.orders_as_of(request.account_id, request.symbol, at_ms)
+    return OpenOrdersFetched(
+        **_head(request),
+        symbol=request.symbol,
+        orders=tuple(venue_order(order) for order in orders if order.is_open),
+        asked_venue_ms=sent_venue_ms,
+        evidence=proof,
+    )
+
+
+def _progress(order: PaperOrder) -> tuple[bool, Decimal]:
+    return not order.is_open, order.filled_size
+
+
+def _head(request: VenueRequest) -> dict[str, Any]:
+    return {"account_id": request.account_id, "exchange": request.exchange, "order_id": request.order_id}
