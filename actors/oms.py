@@ -243,9 +243,7 @@ class Oms:
 
     def _send(self, command: AccountCommand) -> None:
         refusal = self._refused_here(command)
-        if refusal is None and self._stopping:
-            refusal = self._not_running(command)
-        elif refusal is None and not self._runtime.tell(account_address(command.account_id), command):
+        if (refusal is None and self._stopping) or (refusal is None and not self._runtime.tell(account_address(command.account_id), command)):
             refusal = self._not_running(command)
         if refusal is not None:
             self._on_reply(refusal)

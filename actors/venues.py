@@ -64,10 +64,10 @@ class Venues:
         self.paper = None
 
     def _start_paper(self) -> PaperProcess:
-        missing = [name for name in _PAPER_NEEDS if find_spec(name) is None]
+        missing = ", ".join(name for name in _PAPER_NEEDS if find_spec(name) is None)
         if missing:
             raise PaperUnavailable(
-                f"paper venues need the extra [run] (missing: {', '.join(missing)}): pip install 'livermore-orders[run]'"
+                f"paper venues need the extra [run]: pip install 'livermore-orders[run]' (missing: {missing})"
             )
         paper = self._settings.paper
         process = PaperProcess(paper.venues, seed=paper.seed, rate_limits=paper.rate_limits)

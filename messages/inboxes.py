@@ -27,7 +27,15 @@ from messages.reports import CallReport, StreamReport, VenueReport
 HostCommand: TypeAlias = SubmitOrder | CreateDraft | SubmitDraft | DiscardDraft | CancelOrder | ResolveReview
 
 AccountInbox: TypeAlias = (
-    HostCommand | VenueReport | Committed | StoreAvailability | VerificationDue | ReportUnresolved | ReportCommand | ChildFailed | Ping
+    HostCommand
+    | VenueReport
+    | Committed
+    | StoreAvailability
+    | VerificationDue
+    | ReportUnresolved
+    | ReportCommand
+    | ChildFailed
+    | Ping
 )
 ExchangeInbox: TypeAlias = VenueRequest | CallReport | StreamReport | Ping
 VerificationInbox: TypeAlias = VerificationRequested | VerificationEnded | Ping

@@ -34,7 +34,7 @@ _RARE: Final = {
 """Faults that concern everybody at once or hold a worker up: at most so often per stage, for so long (ms)."""
 _SHARE_ON: Final = 0.45
 """Of the faults asked for, how many are on in a stage."""
-_PROBABILITY: Final = (0.02, 0.10)
+_PROBABILITY: Final = (0.01, 0.06)
 """Of a fault that is on, for each request or frame that it can hit; drawn between these."""
 STAGES: Final = 12
 

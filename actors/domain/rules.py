@@ -5,13 +5,12 @@ the nearest valid values. Must never: round or change a number of the caller's, 
 valid when a rule about it exists.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import TypeVar
 
 from actors.domain.arithmetic import EXACT, MAGNITUDE_MAX, plain, within_magnitude
-from messages.base import copied
+from messages.base import copied, fast_init
 from messages.commands import OrderTerms
 from messages.queries import RefusalCode
 from messages.types import ZERO, Instrument, OrderType, TimeInForce
@@ -65,13 +64,13 @@ def check_terms(terms: OrderTerms, now_ms: int) -> RefusalReason | None:
 
 
 def _check_numbers(terms: OrderTerms) -> RefusalReason | None:
-    numbers: dict[str, object] = {
-        "size": terms.size,
-        "quote_size": terms.quote_size,
-        "price": terms.price,
-        "stop_price": terms.stop_price,
-    }
-    for name, value in numbers.items():
+    numbers: tuple[tuple[str, object], ...] = (
+        ("size", terms.size),
+        ("quote_size", terms.quote_size),
+        ("price", terms.price),
+        ("stop_price", terms.stop_price),
+    )
+    for name, value in numbers:
         if value is None:
             continue
         # Hosts are not always type-checked, and a binary float is not the number that was written.
@@ -177,13 +176,13 @@ def check_instrument(
     `reference_price` stands for the price of an order that has none; without it such an order's notional value cannot
     be judged here and is left to the venue.
     """
-    refusals = (
-        _check_tradable(terms, instrument),
-        *(_check_price(name, value, instrument) for name, value in _prices(terms)),
-        _check_size(terms, instrument),
-        _check_notional(terms, instrument, reference_price),
+    return (
+        _check_tradable(terms, instrument)
+        or _check_price("price", terms.price, instrument)
+        or _check_price("stop_price", terms.stop_price, instrument)
+        or _check_size(terms, instrument)
+        or _check_notional(terms, instrument, reference_price)
     )
-    return next((refusal for refusal in refusals if refusal is not None), None)
 
 
 def _check_tradable(terms: OrderTerms, instrument: Instrument) -> RefusalReason | None:
@@ -202,13 +201,9 @@ def _check_tradable(terms: OrderTerms, instrument: Instrument) -> RefusalReason 
     return None
 
 
-def _prices(terms: OrderTerms) -> Iterator[tuple[str, Decimal]]:
-    for name, value in (("price", terms.price), ("stop_price", terms.stop_price)):
-        if value is not None:
-            yield name, value
-
-
-def _check_price(name: str, value: Decimal, instrument: Instrument) -> RefusalReason | None:
+def _check_price(name: str, value: Decimal | None, instrument: Instrument) -> RefusalReason | None:
+    if value is None:
+        return None
     grid = _Grid(instrument.tick_size, instrument.min_price, instrument.max_price)
     return grid.check(name, value, ("min_price", "max_price", "tick_size"))
 
@@ -263,6 +258,7 @@ def _broken(rule: str, text: str, limit: str, actual: str) -> RefusalReason:
     return RefusalReason(code=RefusalCode.INSTRUMENT_RULE, text=text, rule=rule, limit=limit, actual=str(actual))
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class _Grid:
     """The valid values of one number: multiples of a step between two bounds. None or 0: not enforced."""

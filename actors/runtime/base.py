@@ -23,7 +23,7 @@ from messages.base import Message
 InboxT = TypeVar("InboxT", bound=Message)
 
 
-class ActorKilled(OmsError):  # noqa: N818 - as the other errors of this project
+class ActorKilled(OmsError):
     """A handler raised something that would have ended a whole process, such as `SystemExit`."""
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pykka._actor import ActorInbox
 
 
-class TurnOver(Exception):  # noqa: N818 - not an error: the way out of pykka's loop
+class TurnOver(Exception):
     """Nothing more to handle in this turn."""
 
 

@@ -19,7 +19,7 @@ class SeededChooser:
     """Draws from a seed."""
 
     def __init__(self, seed: int) -> None:
-        self._draw = Random(f"{seed}:chooser").random  # noqa: S311 - replayable on purpose
+        self._draw = Random(f"{seed}:chooser").random
 
     def choose(self, choices: int) -> int:
         """Each with the same probability."""

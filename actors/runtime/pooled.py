@@ -59,7 +59,7 @@ class PooledSystem(ActorSystem):
         self._ready: queue.SimpleQueue[Cell | None] = queue.SimpleQueue()
         super().__init__(
             clock=clock or SystemClock(),
-            random=random or Random(),  # noqa: S311 - jitter and ids, nothing secret
+            random=random or Random(),
             metrics=metrics,
             queue=self._ready.put,
         )

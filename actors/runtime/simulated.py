@@ -47,7 +47,7 @@ class SimulatedSystem(ActorSystem):
         self._virtual = VirtualClock(start_ms)
         super().__init__(
             clock=self._virtual,
-            random=Random(seed),  # noqa: S311 - replayable on purpose
+            random=Random(seed),
             metrics=metrics or Metrics(),
             queue=self._runnable.append,
         )

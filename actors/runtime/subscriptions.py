@@ -1,7 +1,7 @@
 """Event subscribers of a host: each with a bounded buffer and a thread of its own, so that none can slow an account.
 
-A subscriber that falls behind loses the oldest events it has not seen, is told so by a `SubscriberLagged` alert in their
-place, and can read what it missed from the account's stored stream.
+A subscriber that falls behind loses the oldest events it has not seen, is told so by a `SubscriberLagged` alert in
+their place, and can read what it missed from the account's stored stream.
 """
 
 import threading

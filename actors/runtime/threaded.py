@@ -67,7 +67,7 @@ class ThreadedSystem(ActorSystem):
     mixin = Threaded
 
     def __init__(self, metrics: Metrics) -> None:
-        super().__init__(clock=SystemClock(), random=Random(), metrics=metrics, queue=_deliver)  # noqa: S311
+        super().__init__(clock=SystemClock(), random=Random(), metrics=metrics, queue=_deliver)
         self._timer_thread: TimerThread[Timed] = TimerThread(self.clock, self._fire, "threaded-timers")
         self._timer_thread.start()
 

@@ -58,7 +58,7 @@ class BinanceClient:
         neighbours: Neighbours | None = None,
         last_price: Callable[[str], Decimal | None] = lambda _symbol: None,
     ) -> None:
-        """`aliases` maps canonical names to venue symbols; `neighbours` are the clients that a ban of this one concerns;
+        """`aliases` maps canonical names to venue symbols; `neighbours` are the clients a ban of this one concerns;
         `last_price` answers by canonical symbol, where known.
         """
         self.session = RestSession(

@@ -58,9 +58,8 @@ def transitions(drafts: int = 500) -> list[Figure]:
     with instant_oms(1) as oms:
         for repetition in range(REPETITIONS):
             kept = [oms.ask(_draft(f"{repetition}-{number}")) for number in range(drafts)]
-            commands = [
-                DiscardDraft(account_id="0", order_id=done.view.local_id) for done in kept if isinstance(done, DraftDone)
-            ]
+            names = [done.view.local_id for done in kept if isinstance(done, DraftDone)]
+            commands = [DiscardDraft(account_id="0", order_id=name) for name in names]
             taken = latencies_s(oms, commands, in_flight=1)
             figures.add_latencies("one step, command to durable and answered, one at a time", taken)
     return figures.all()

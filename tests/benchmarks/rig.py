@@ -133,10 +133,8 @@ def orders(count: int, accounts: int, prefix: str, **terms: Any) -> list[SubmitO
 
 def carry_out(oms: Oms, commands: Sequence[AccountCommand], *, in_flight: int) -> Watch:
     """Send commands, at most so many unanswered, and wait for every reply; none may be a refusal."""
-    futures: list[Future[Reply]] = []
     with watched() as watch:
-        for command in islice(commands, in_flight):
-            futures.append(oms.submit(command))
+        futures = [oms.submit(command) for command in islice(commands, in_flight)]
         for number, command in enumerate(islice(commands, in_flight, None)):
             # Answers come nearly in the order of the commands, so waiting for the oldest one keeps the rest going.
             futures[number].result(PATIENCE_S)

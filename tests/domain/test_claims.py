@@ -39,9 +39,8 @@ def claim(status: PublicStatus | None, filled: int = 0, **changes: object) -> Ve
 
 
 def fill(number: int, size: int) -> Fill:
-    return make(
-        Fill, fill_id=str(number), size=Decimal(size), price=Decimal(100), sequence=number, venue_order_id=VENUE_ORDER_ID
-    )
+    terms = {"size": Decimal(size), "price": Decimal(100), "venue_order_id": VENUE_ORDER_ID}
+    return make(Fill, fill_id=str(number), sequence=number, **terms)
 
 
 def merge(subject: Order, said: VenueOrder | None, *fills: Fill, trigger: Trigger = Trigger.API_ACKNOWLEDGED):

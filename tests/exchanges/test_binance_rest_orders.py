@@ -22,9 +22,9 @@ from binance_samples import (
 )
 from loopback import Loopback, answer
 
-from exchanges.neighbours import Neighbours
 from exchanges.binance.sign import HmacSigner
 from exchanges.http import SystemClock
+from exchanges.neighbours import Neighbours
 from messages.reports import (
     CancelAmbiguous,
     CancelConfirmed,
