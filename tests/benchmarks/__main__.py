@@ -65,7 +65,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _machine() -> str:
     load = "/".join(f"{each:.1f}" for each in os.getloadavg())
     call_ns = 1e9 * min(timeit.repeat("f()", "def f(): pass", number=100_000)) / 100_000
-    return f"Python {platform.python_version()}, {os.cpu_count()} processors, load {load}, an empty call {call_ns:.0f} ns"
+    machine = f"Python {platform.python_version()}, {os.cpu_count()} processors, load {load}"
+    return f"{machine}, an empty call {call_ns:.0f} ns"
 
 
 if __name__ == "__main__":

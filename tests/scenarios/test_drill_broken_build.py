@@ -27,7 +27,7 @@ def test_drill_of_an_order_manager_that_resends_blindly_finds_duplicates(monkeyp
     monkeypatch.setattr("actors.app.drill.SETTLE_S", 8.0)
     # Without the stream nothing tells of the first order before it is sent a second time.
     options = DrillOptions(venue="binance", intents=80, seed=3, faults=("break_after", "frame_drop", "error_after"))
-    monkeypatch.setattr("actors.app.schedule._PROBABILITY", (0.4, 0.6))
+    monkeypatch.setattr("actors.app.schedule._PROBABILITY", (0.75, 0.85))
     monkeypatch.setattr("actors.app.schedule._SHARE_ON", 1.0)
 
     result = run_drill(options, lambda _: None, threading.Event())

@@ -10,4 +10,6 @@ REGRESSIONS: dict[int, str] = {
     1101: "an order found by its execution stayed in verification for ever",
     1120: "a request was placed again after its order was rejected with an execution",
     1393: "the end of a GTT order was forgotten with a refused cancel",
+    3423: "a request whose id was held by a draft waited for an answer for ever",
+    3692: "an order that ended here, proven never placed, was read again for ever and put into review",
 }
