@@ -17,7 +17,8 @@ from actors.adoption import take_in
 from actors.commanding import cancel, discard_draft, expire, report_command, resolve_review
 from actors.connections import Connections
 from actors.domain.idempotency import keys_for
-from actors.housekeeping import sweep
+from actors.errors import InvalidTransition, InvariantViolated
+from actors.housekeeping import quarantine, sweep
 from actors.memory import AccountMemory, PublishedViews
 from actors.metering import Meter
 from actors.policy import AccountPolicy
@@ -246,6 +247,14 @@ class AccountActor(CommittingActor[_Inbox]):
                 return self._on_report(message)
 
     def _on_report(self, message: VenueReport) -> Outcome:
+        try:
+            return self._decide_report(message)
+        except InvalidTransition as error:
+            turn = self._turn()
+            quarantine(turn, message, str(error))
+            return turn.finish()
+
+    def _decide_report(self, message: VenueReport) -> Outcome:
         match message:
             case (
                 PlaceAccepted() | PlaceRejected() | PlaceNotProcessed() | PlaceAmbiguous()
@@ -307,6 +316,17 @@ class AccountActor(CommittingActor[_Inbox]):
         return Outcome(at_once=[Respond(refusal)])
 
     def _on_command(self, command: HostCommand) -> Outcome:
+        try:
+            return self._decide_command(command)
+        except InvariantViolated:
+            raise
+        except Exception as error:  # noqa: BLE001 - a turn that was not finished has changed nothing: the host erred, not we
+            turn = self._turn()
+            what = f"{type(command).__name__} cannot be carried out: {type(error).__name__}"
+            turn.refuse(command.correlation_id, RefusalCode.INVALID_ORDER, f"{what}; check the types of its fields")
+            return turn.finish()
+
+    def _decide_command(self, command: HostCommand) -> Outcome:
         turn = self._turn()
         waited = turn.now_ms - command.offered_ms if command.offered_ms else 0
         if waited > self._policy.queue_timeout_ms and not command.urgent:

@@ -6,7 +6,7 @@ Every function fills a `Turn`. Must never: take a cancel that was asked for as a
 from actors.domain.lifecycle import TERMINAL, evolve, transition
 from actors.memory import Waiter
 from actors.runtime.outcome import Send
-from actors.settlement import Desk, cancel_request, request_round
+from actors.settlement import Desk, cancel_request, request_failed, request_round
 from actors.turn import Turn
 from messages.commands import CancelOrder, DiscardDraft, ResolveReview
 from messages.control import ReportCommand
@@ -86,6 +86,13 @@ def resolve_review(turn: Turn, desk: Desk, command: ResolveReview) -> None:
         )
     elif command.declare_absent:
         _declare_absent(turn, order, command)
+    elif not _may_attach(turn, order, command.attach_venue_order_id or ""):
+        turn.refuse(
+            command.correlation_id,
+            RefusalCode.WRONG_STATE,
+            f"venue order {command.attach_venue_order_id!r} belongs to another order, or this one has its own already",
+            view=turn.view_of(order),
+        )
     else:
         attached = evolve(
             order,
@@ -97,6 +104,11 @@ def resolve_review(turn: Turn, desk: Desk, command: ResolveReview) -> None:
         turn.save(attached)
         request_round(turn, desk, attached, due_in_ms=0)
         turn.reply(ReviewResolved(correlation_id=command.correlation_id, view=turn.view_of(attached)))
+
+
+def _may_attach(turn: Turn, order: Order, venue_order_id: str) -> bool:
+    owner = turn.memory.by_venue_id.get((order.exchange, order.symbol, venue_order_id), order.order_id)
+    return owner == order.order_id and order.venue_order_id in (None, venue_order_id)
 
 
 def report_command(turn: Turn, message: ReportCommand) -> None:
@@ -128,6 +140,7 @@ def _declare_absent(turn: Turn, order: Order, command: ResolveReview) -> None:
         completion=CompletionReason.NOT_PLACED,
     )
     turn.save(ended, (step,))
+    request_failed(turn, ended, "declared absent by the operator")
     turn.reply(ReviewResolved(correlation_id=command.correlation_id, view=turn.view_of(ended)))
 
 

@@ -3,10 +3,11 @@ that stay too long in one state.
 """
 
 from actors.domain.idempotency import expired
-from actors.domain.lifecycle import is_stuck
+from actors.domain.lifecycle import TERMINAL, evolve, is_stuck
 from actors.settlement import Desk, begin_verification, in_flight, reread
 from actors.turn import Turn
-from messages.events import Severity
+from messages.events import ManualReviewRequired, Severity
+from messages.reports import OrderReported, VenueReport
 from messages.types import Order, OrderState
 
 
@@ -37,3 +38,23 @@ def _is_stuck(turn: Turn, desk: Desk, order: Order) -> bool:
     # A resting order that the venue confirms is not stuck: what counts is the time since it was last heard of.
     policy = desk.policy
     return is_stuck(order, turn.now_ms, policy.stuck_default_ms, policy.stuck_by_state_ms)
+
+
+def quarantine(turn: Turn, report: VenueReport, error: str) -> None:
+    """A venue said something of an order that our rules have no place for: keep the order, and ask a person.
+
+    One order's oddity must not stop its account; nothing of the report was taken in.
+    """
+    turn.alert("ReportNotUnderstood", Severity.CRITICAL, error, report=type(report).__name__, order_id=report.order_id)
+    order = turn.order(report.order_id)
+    if order is None and isinstance(report, OrderReported):
+        claim = report.order
+        order = turn.memory.match(
+            claim.exchange, claim.symbol, venue_order_id=claim.venue_order_id, client_order_id=claim.client_order_id
+        )
+    if order is not None and order.state not in TERMINAL and not order.needs_review:
+        marked = evolve(order, needs_review=True, review_reason=error, updated_at_ms=turn.now_ms)
+        turn.save(marked)
+        turn.event(
+            ManualReviewRequired(account_id=order.account_id, view=turn.view_of(marked), reason="report not understood")
+        )

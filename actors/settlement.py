@@ -123,7 +123,7 @@ def on_place_rejected(turn: Turn, desk: Desk, report: PlaceRejected) -> None:
         completion=CompletionReason.REJECTED,
     )
     turn.save(rejected, (step,))
-    _request_failed(turn, rejected, report.text)
+    request_failed(turn, rejected, report.text)
     _known_again(turn, order, "superseded")
 
 
@@ -149,11 +149,24 @@ def on_place_ambiguous(turn: Turn, desk: Desk, report: PlaceAmbiguous) -> None:
     order = turn.order(report.order_id)
     if order is None or order.state is not OrderState.SUBMITTED or order.attempts[-1].number != report.attempt:
         return
-    begin_verification(turn, desk, order, report.reason, venue_order_id=report.venue_order_id)
+    begin_verification(
+        turn,
+        desk,
+        order,
+        report.reason,
+        venue_order_id=report.venue_order_id,
+        known_to_exist=report.known_to_exist,
+    )
 
 
 def begin_verification(
-    turn: Turn, desk: Desk, order: Order, reason: str, *, venue_order_id: str | None = None
+    turn: Turn,
+    desk: Desk,
+    order: Order,
+    reason: str,
+    *,
+    venue_order_id: str | None = None,
+    known_to_exist: bool = False,
 ) -> None:
     """Record that an attempt's outcome is unknown and have it looked up at once."""
     last = order.attempts[-1]
@@ -166,6 +179,7 @@ def begin_verification(
             started_ms=turn.now_ms,
             phase=VerificationPhase.INITIATED,
             fence_venue_ms=fence_of(last, exchange.settle_ms),
+            known_to_exist=known_to_exist,
         ),
         updated_at_ms=turn.now_ms,
     )
@@ -196,7 +210,7 @@ def send_again_or_end(turn: Turn, desk: Desk, order: Order, evidence: Evidence, 
             reason="not_placed", evidence=evidence, reason_text=evidence.detail, completion=CompletionReason.NOT_PLACED,
         )  # fmt: skip
     turn.save(ended, (step,))
-    _request_failed(turn, ended, "not placed")
+    request_failed(turn, ended, "not placed")
 
 
 def on_resend_due(turn: Turn, desk: Desk, order_id: str) -> None:
@@ -293,6 +307,8 @@ def absorb_claim(
         reread(turn, desk, after, delay_ms=_REREAD_DELAY_MS)
     elif order.verification is not None and after.verification is None:
         _known_again(turn, after, "found")
+    if merged.reopened and after.cancel_pending:
+        turn.send(desk.exchange_address[after.exchange], cancel_request(after))
     if after.state in TERMINAL and order.state not in TERMINAL:
         _ended(turn, after)
     elif merged.corrections:
@@ -385,10 +401,11 @@ def _ended(turn: Turn, order: Order) -> None:
     if order.order_id in turn.memory.watched or (order.attempts[-1:] and order.verification is not None):
         _known_again(turn, order, "found")
     if order.state in (OrderState.REJECTED, OrderState.FAILED) and order.filled_size == ZERO:
-        _request_failed(turn, order, order.reason)
+        request_failed(turn, order, order.reason)
 
 
-def _request_failed(turn: Turn, order: Order, error: str) -> None:
+def request_failed(turn: Turn, order: Order, error: str) -> None:
+    """Record that the request which made this order may be made again: the order is proven not to exist."""
     entry = turn.memory.entries.get(order.idempotency_key or "")
     if entry is not None and entry.order_id == order.order_id:
         turn.save_entry(copied(entry, status=IdempotencyStatus.FAILED, error=error[:200]))
@@ -416,6 +433,8 @@ def _all_proven(order: Order) -> bool:
 
 def _tell_operators(turn: Turn, before: Order, merged: Absorbed, claim: VenueOrder | None) -> None:
     name = {"order_id": before.order_id, "state": str(before.state)}
+    if merged.unsent:
+        turn.alert("SentWithoutRecord", Severity.CRITICAL, "the venue has an order that we held for never sent", **name)
     if merged.reopened:
         turn.alert("TerminalCorrection", Severity.CRITICAL, "an order held for dead works at its venue", **name)
     elif merged.contradiction:

@@ -7,6 +7,7 @@ proven) and 'what has become of this order?' (it is `watched`; the venue has had
 from dataclasses import replace
 
 from actors.adoption import take_in
+from actors.domain.idempotency import bare_client_id
 from actors.domain.lifecycle import TERMINAL, evolve
 from actors.domain.matching import (
     FoundByFills,
@@ -27,7 +28,7 @@ from messages.commands import LookUpOrder, SearchOrder
 from messages.control import VerificationDue, VerificationEnded
 from messages.events import ManualReviewRequired, Severity
 from messages.reports import LookUpFailed, OrderFound, OrderNotFound, OrdersSearched
-from messages.types import AttemptOutcome, Order, OrderState, Trigger, VerificationPhase
+from messages.types import AttemptOutcome, Order, OrderState, Trigger, VenueOrder, VerificationPhase
 
 _CANCEL_AGAIN_MS = 1000
 
@@ -55,6 +56,10 @@ def on_found(turn: Turn, desk: Desk, report: OrderFound) -> str:
     if order is None:
         return "found"
     differing = agrees(order, report.order, desk.policy.tolerance)
+    if not _is_about(order, report.order):
+        # An answer about another order says nothing about this one.
+        _search(turn, desk, order, _watched(turn, order))
+        return "mismatch"
     if differing and order.state is OrderState.SUBMITTED:
         turn.alert(
             "VerificationMismatch", Severity.WARNING, "the order found under our client id is not the one we sent",
@@ -65,6 +70,13 @@ def on_found(turn: Turn, desk: Desk, report: OrderFound) -> str:
     merged = absorb_claim(turn, desk, order, report.order, report.fills, report.evidence, Trigger.VERIFICATION_FOUND)
     _after_finding(turn, desk, merged.order, complete=not (merged.missing > 0 or merged.unknown_status))
     return "found"
+
+
+def _is_about(order: Order, found: VenueOrder) -> bool:
+    if order.venue_order_id is not None:
+        return found.venue_order_id == order.venue_order_id
+    client_id = found.client_order_id
+    return client_id is None or bare_client_id(client_id) == bare_client_id(order.client_order_id)
 
 
 def on_not_found(turn: Turn, desk: Desk, report: OrderNotFound) -> str:
@@ -145,6 +157,7 @@ def _nothing_found(turn: Turn, desk: Desk, order: Order, watched: Watched, repor
     asked = order.verification
     if (
         asked is None
+        or asked.known_to_exist
         or order.venue_order_id is not None
         or not proves_absence(
             fence_venue_ms=asked.fence_venue_ms,

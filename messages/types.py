@@ -263,6 +263,8 @@ class Verification:
     """Look-up rounds (direct plus search) completed."""
     fence_venue_ms: int
     """Before this venue time 'not found' proves nothing."""
+    known_to_exist: bool = False
+    """The venue refused our client id as a duplicate: there is an order, and no look-up can prove its absence."""
 
 
 @fast_init

@@ -7,7 +7,9 @@ however late, duplicated or out of order it is. The rules:
 - A status that ends an order is believed only once our booked quantity has reached the venue's cumulative quantity;
   until then the order stays alive and `missing` tells how much must be fetched. So a cancel can never hide a fill.
 - A status that would move the order backwards is stale and dropped.
-- An order we hold for dead (FAILED, REJECTED) that the venue shows working is reopened: a live order is never hidden.
+- An order we hold for dead (FAILED, REJECTED, cancelled before it was ever placed) that the venue shows working is
+  reopened: a live order is never hidden.
+- An order we hold for unsent (DRAFT, PENDING) that the venue shows was sent by a turn whose commit was lost.
 - A second venue order under our client id is never merged into the first.
 
 Must never: invent an execution, or end an order for lack of knowledge.
@@ -22,6 +24,7 @@ from actors.domain.lifecycle import TERMINAL, evolve, transition
 from messages.base import copied
 from messages.types import (
     ZERO,
+    Attempt,
     AttemptOutcome,
     CompletionReason,
     Evidence,
@@ -36,6 +39,8 @@ from messages.types import (
     VenueOrder,
 )
 
+_UNSENT = frozenset({OrderState.DRAFT, OrderState.PENDING})
+_NOT_AT_VENUE = frozenset({AttemptOutcome.ABSENT, AttemptOutcome.NOT_PROCESSED})
 _REOPENABLE = frozenset({OrderState.FAILED, OrderState.REJECTED})
 _WORKING_CLAIM = frozenset({PublicStatus.OPEN, PublicStatus.PENDING})
 
@@ -58,6 +63,8 @@ class Absorbed:
     reopened: bool = False
     twin: bool = False
     """The claim is about a second venue order under our client id; nothing was merged."""
+    unsent: bool = False
+    """We held the order for never sent: the store has lost the turn that sent it."""
     contradiction: str = ""
     """What we hold proven and the venue denies, in words; empty when there is none."""
 
@@ -79,12 +86,32 @@ def absorb(
     """
     if claim is not None and order.venue_order_id not in (None, claim.venue_order_id):
         return Absorbed(order=order, twin=True)
-    merged = Absorbed(order=_learn_ids(order, claim))
+    merged = Absorbed(order=order)
+    if order.state in _UNSENT:
+        _believe_sent(merged, at_ms=at_ms)
+    merged.order = _learn_ids(merged.order, claim)
     for fill in fills:
         _book(merged, fill, at_ms=at_ms, tolerance=tolerance)
     if claim is not None:
-        _believe_status(merged, claim, at_ms=at_ms, evidence=evidence, tolerance=tolerance, trigger=trigger)
+        _believe_status(merged, claim, order, at_ms=at_ms, evidence=evidence, tolerance=tolerance, trigger=trigger)
     return merged
+
+
+def _believe_sent(merged: Absorbed, *, at_ms: int) -> None:
+    merged.unsent = True
+    if merged.order.state is OrderState.DRAFT:
+        _step(merged, OrderState.PENDING, Trigger.USER_SUBMIT_ORDER, at_ms, reason="found_at_venue")
+    attempt = Attempt(
+        number=1,
+        client_order_id=merged.order.client_order_id,
+        recorded_ms=at_ms,
+        valid_until_venue_ms=0,
+        outcome=AttemptOutcome.ACCEPTED,
+    )
+    _step(
+        merged, OrderState.SUBMITTED, Trigger.VALIDATION_PASS, at_ms,
+        reason="found_at_venue", attempts=(attempt,), submitted_at_ms=at_ms,
+    )  # fmt: skip
 
 
 def _learn_ids(order: Order, claim: VenueOrder | None) -> Order:
@@ -125,14 +152,22 @@ def _book(merged: Absorbed, fill: Fill, *, at_ms: int, tolerance: Decimal) -> No
 
 
 def _believe_status(
-    merged: Absorbed, claim: VenueOrder, *, at_ms: int, evidence: Evidence, tolerance: Decimal, trigger: Trigger
+    merged: Absorbed,
+    claim: VenueOrder,
+    before: Order,
+    *,
+    at_ms: int,
+    evidence: Evidence,
+    tolerance: Decimal,
+    trigger: Trigger,
 ) -> None:
     order = merged.order
     merged.missing = max(ZERO, missing_quantity(order, claim.filled_size, tolerance))
     if claim.status is None or _filled_in_part(claim, tolerance):
         merged.unknown_status = True
     elif claim.status in _WORKING_CLAIM:
-        _believe_working(merged, at_ms=at_ms, evidence=evidence, trigger=trigger)
+        dead = order.state in _REOPENABLE or _never_placed(before)
+        _believe_working(merged, at_ms=at_ms, evidence=evidence, trigger=trigger, held_for_dead=dead)
     elif order.state in TERMINAL:
         _compare_ends(merged, claim)
     elif merged.missing > ZERO:
@@ -142,20 +177,30 @@ def _believe_status(
         _end(merged, claim, at_ms=at_ms, evidence=evidence)
 
 
+def _never_placed(order: Order) -> bool:
+    # Cancelled on the proof that no sending had taken effect: if it works at the venue, that proof was wrong.
+    proven = all(attempt.outcome in _NOT_AT_VENUE for attempt in order.attempts)
+    return order.state is OrderState.CANCELLED and order.venue_order_id is None and proven
+
+
 def _filled_in_part(claim: VenueOrder, tolerance: Decimal) -> bool:
     # A record that calls itself filled and shows less than its own size is not finished being written.
     sized = claim.quote_size is None and claim.size > ZERO
     return claim.status is PublicStatus.FILLED and sized and claim.size - claim.filled_size > tolerance
 
 
-def _believe_working(merged: Absorbed, *, at_ms: int, evidence: Evidence, trigger: Trigger) -> None:
+def _believe_working(
+    merged: Absorbed, *, at_ms: int, evidence: Evidence, trigger: Trigger, held_for_dead: bool
+) -> None:
     order = merged.order
-    if order.state in _REOPENABLE:
+    if held_for_dead and order.state in TERMINAL:
         merged.reopened = True
         merged.corrections += 1
-        correction = Trigger.VENUE_CORRECTION
-        _step(merged, OrderState.ACKNOWLEDGED, correction, at_ms, reason="found_working", evidence=evidence)
-        merged.order = evolve(merged.order, completion=None)
+        # Whoever cancelled it wants it cancelled still.
+        cancel = order.state is OrderState.CANCELLED
+        reason = "found_working"
+        _step(merged, OrderState.ACKNOWLEDGED, Trigger.VENUE_CORRECTION, at_ms, reason=reason, evidence=evidence)
+        merged.order = evolve(merged.order, completion=None, cancel_pending=cancel)
     elif order.state in TERMINAL:
         merged.stale = True
     else:

@@ -13,7 +13,7 @@ from actors.domain.arithmetic import EXACT, MAGNITUDE_MAX, plain, within_magnitu
 from messages.base import copied, fast_init
 from messages.commands import OrderTerms
 from messages.queries import RefusalCode
-from messages.types import ZERO, Instrument, OrderType, TimeInForce
+from messages.types import ZERO, Instrument, OrderType, Side, TimeInForce
 
 TermsT = TypeVar("TermsT", bound=OrderTerms)
 
@@ -24,6 +24,8 @@ VALID_FOR_MS = (1_000, 60_000)
 MAX_SENDS = (1, 10)
 """Bounds of the number of sendings."""
 
+_ENUMS: tuple[tuple[str, type], ...] = (("side", Side), ("type", OrderType), ("time_in_force", TimeInForce))
+_INTEGER_MAX = 2**63 - 1
 _STOPS = frozenset({OrderType.STOP_LIMIT, OrderType.STOP_MARKET})
 _PRICED = frozenset({OrderType.LIMIT, OrderType.STOP_LIMIT})
 _RESTING = frozenset({TimeInForce.GTC, TimeInForce.GTT})
@@ -54,12 +56,28 @@ def resolve_terms(terms: TermsT) -> TermsT:
 
 def check_terms(terms: OrderTerms, now_ms: int) -> RefusalReason | None:
     """Look for contradictions in an order's terms, which must have their time in force resolved."""
-    for check in (_check_numbers, _check_quantity, _check_prices, _check_time_in_force, _check_limits):
+    for check in (_check_types, _check_numbers, _check_quantity, _check_prices, _check_time_in_force, _check_limits):
         refusal = check(terms)
         if refusal is not None:
             return refusal
     if terms.expires_at_ms is not None and terms.expires_at_ms <= now_ms:
         return _invalid("expires_at_ms", "is not in the future", f"> {now_ms}", terms.expires_at_ms)
+    return None
+
+
+def _check_types(terms: OrderTerms) -> RefusalReason | None:
+    # Hosts are not always type-checked; what cannot be stored exactly must be refused before anything is decided.
+    for name, kind in _ENUMS:
+        if type(getattr(terms, name)) is not kind:
+            return _invalid(name, f"must be a {kind.__name__}", f"a {kind.__name__}", getattr(terms, name))
+    for name in ("symbol", "exchange", "request_id"):
+        text = getattr(terms, name)
+        if text is not None and (not isinstance(text, str) or not text.isprintable()):
+            return _invalid(name, "must be printable text", "printable text", ascii(text))
+    for name in ("expires_at_ms", "valid_for_ms", "max_sends", "fill_timeout_ms"):
+        number = getattr(terms, name)
+        if number is not None and (type(number) is not int or not -_INTEGER_MAX <= number <= _INTEGER_MAX):
+            return _invalid(name, "must be a whole number of up to 63 bits", f"<= {_INTEGER_MAX}", number)
     return None
 
 

@@ -18,7 +18,7 @@ CAPABILITIES = Capabilities(
     client_id_in_lists=True,
     duplicate_client_id="refused while the first order is open, accepted again afterwards",
     validity_parameter="recvWindow",
-    settle_ms=10_000,
+    settle_ms=12_000,
     search_sources=("openOrders", "allOrders", "myTrades"),
     max_in_flight=8,
 )

@@ -163,3 +163,22 @@ def test_quote_sized_order_takes_its_size_from_the_venue_and_fills():
     merged = merge(subject, claim(PublicStatus.FILLED, 10), fill(1, 10))
     assert merged.order.state is OrderState.FILLED
     assert merged.order.size == SIZE
+
+
+@pytest.mark.parametrize("unsent", [OrderState.DRAFT, OrderState.PENDING])
+def test_claim_for_an_order_held_for_unsent_walks_it_to_where_the_venue_has_it(unsent):
+    working = merge(order(unsent), claim(PublicStatus.OPEN))
+    assert working.unsent
+    assert working.order.state is OrderState.ACKNOWLEDGED
+    filled = merge(order(unsent), claim(PublicStatus.FILLED, 10), fill(1, 10))
+    assert filled.order.state is OrderState.FILLED
+    assert filled.order.attempts[-1].outcome is AttemptOutcome.ACCEPTED
+
+
+def test_order_cancelled_on_the_proof_of_absence_that_works_is_reopened_to_be_cancelled():
+    attempt = make(Attempt, outcome=AttemptOutcome.ABSENT)
+    cancelled = order(OrderState.CANCELLED, attempts=(attempt,), cancelled_by=InitiatedBy.USER)
+    merged = merge(cancelled, claim(PublicStatus.OPEN))
+    assert merged.reopened
+    assert merged.order.state is OrderState.ACKNOWLEDGED
+    assert merged.order.cancel_pending

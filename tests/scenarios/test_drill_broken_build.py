@@ -11,13 +11,13 @@ from actors.domain.lifecycle import evolve
 from actors.settlement import Desk, send_again_or_end
 from actors.turn import Turn
 from messages import PlaceAmbiguous
-from messages.types import AttemptOutcome
+from messages.types import AttemptOutcome, OrderState
 
 
 def resend_blindly(turn: Turn, desk: Desk, report: PlaceAmbiguous) -> None:
     """What other systems do: no answer is taken for no order."""
     order: Any = turn.order(report.order_id)
-    if order.attempts[-1].number == report.attempt:
+    if order.state is OrderState.SUBMITTED and order.attempts[-1].number == report.attempt:
         attempts = settlement._settle_attempt(order, report.attempt, AttemptOutcome.NOT_PROCESSED)
         send_again_or_end(turn, desk, evolve(order, attempts=attempts), report.evidence, delay_ms=0)
 
