@@ -105,19 +105,24 @@ class Turn:
         fields: tuple[str, ...] = (),
         view: OrderView | None = None,
     ) -> None:
-        """Answer a host that nothing was done, and why."""
-        self.reply(
-            Refused(
-                correlation_id=correlation_id,
-                code=code,
-                text=text,
-                rule=rule,
-                limit=limit,
-                actual=actual,
-                fields=fields,
-                view=view,
-            )
+        """Answer a host that nothing was done, and why.
+
+        Without a view the answer shows nothing that must be durable first, so it does not wait for a store that is away.
+        """
+        refusal = Refused(
+            correlation_id=correlation_id,
+            code=code,
+            text=text,
+            rule=rule,
+            limit=limit,
+            actual=actual,
+            fields=fields,
+            view=view,
         )
+        if view is not None:
+            self.reply(refusal)
+        elif correlation_id:
+            self.outcome.at_once.append(Respond(refusal))
 
     def alert(self, name: str, severity: Severity, text: str, **details: str) -> None:
         """Say something an operator should know, in the account's stream."""

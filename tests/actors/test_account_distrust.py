@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from messages.commands import CancelOrder, PlaceOrder, ResolveReview
-from messages.control import VerificationDue
+from messages.control import StoreAvailability, VerificationDue
 from messages.events import Alert
 from messages.queries import RefusalCode, Refused, ReviewResolved
 from messages.reports import (
@@ -134,3 +134,13 @@ def test_draft_that_the_venue_shows_is_walked_to_where_it_is() -> None:
     account.do(make(OrderReported, **HEAD, order=shown(place, status=PublicStatus.OPEN, filled_size=Decimal(0))))
     assert account.only_order().state is OrderState.ACKNOWLEDGED
     assert any(isinstance(event, Alert) and event.name == "SentWithoutRecord" for event in account.events)
+
+
+def test_refusal_while_the_store_is_away_does_not_wait_for_it() -> None:
+    account = Account()
+    account.take(submit(request_id="one"))
+    account.take(StoreAvailability(available=False))
+    account.take(submit(request_id="two", correlation_id="c2"))
+    (reply,) = account.replies
+    assert isinstance(reply, Refused)
+    assert (reply.correlation_id, reply.code) == ("c2", RefusalCode.STORE_UNAVAILABLE)
