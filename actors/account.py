@@ -21,10 +21,14 @@ from actors.errors import InvalidTransition, InvariantViolated
 from actors.housekeeping import quarantine, sweep
 from actors.memory import AccountMemory, PublishedViews
 from actors.metering import Meter
+from actors.outage import needs_no_commit
+from actors.parting import given_up, last_answers
 from actors.policy import AccountPolicy
 from actors.reminders import (
     CancelAgainDue,
     ExpiryDue,
+    HeldDue,
+    HistoryDue,
     ReconcileDue,
     ReloadDue,
     Reminder,
@@ -34,7 +38,7 @@ from actors.reminders import (
 )
 from actors.runtime.base import OmsActor
 from actors.runtime.committing import CommittingActor
-from actors.runtime.outcome import Act, Effect, Outcome, Publish, Respond, Send, SetTimer, Spawn, StopChild
+from actors.runtime.outcome import Act, Effect, Outcome, Publish, Respond, Send, SetTimer, Spawn, StopChild, parted
 from actors.runtime.seam import System
 from actors.runtime.store_rim import AccountLoaded, AccountNotLoaded
 from actors.settlement import Desk
@@ -44,6 +48,7 @@ from messages.base import Message
 from messages.codec import encode_events
 from messages.commands import CancelOrder, CreateDraft, DiscardDraft, ResolveReview, SubmitDraft, SubmitOrder
 from messages.control import (
+    AccountLeft,
     ChildFailed,
     Committed,
     Ping,
@@ -65,6 +70,7 @@ from messages.reports import (
     CancelConfirmed,
     CancelNotProcessed,
     CancelRefused,
+    CancelReport,
     FetchFailed,
     FillsFetched,
     FrameUnreadable,
@@ -80,6 +86,7 @@ from messages.reports import (
     PlaceAmbiguous,
     PlaceNotProcessed,
     PlaceRejected,
+    PlaceReport,
     ServerTimeFetched,
     StreamConnected,
     StreamLost,
@@ -89,6 +96,11 @@ from messages.types import Trigger
 
 _Inbox: TypeAlias = AccountInbox | Reminder | AccountLoaded | AccountNotLoaded
 _COMMANDS = get_args(HostCommand)
+_FENCED = {
+    Verdict.STALE: "another process has taken the account",
+    Verdict.GAP: "the store's sequence is not ours; reloading",
+    Verdict.BROKEN: "a stored key of the account holds something else than its records; reloading until it is repaired",
+}
 
 
 class AccountLoader(Protocol):
@@ -145,29 +157,38 @@ class AccountActor(CommittingActor[_Inbox]):
         return encode_events(events)
 
     def carry_out(self, outcome: Outcome) -> None:
-        """Carry out as committing actors do; in the availability mode, without waiting for a store that is away."""
-        if not self._store_available and not self._policy.refuse_without_store:
-            # Kept in memory, written back when the store returns: that is all the promise this mode gives.
-            outcome.at_once.extend(outcome.effects)
-            outcome.effects = []
+        """Carry out as committing actors do. While the store is away, what promises nothing waits for no commit; in the
+        availability mode nothing does.
+        """
+        if not self._store_available:
+            # Kept in memory, written back when the store returns: that is all the promise the availability mode gives.
+            chosen = needs_no_commit if self._policy.refuse_without_store else lambda _: True
+            early, outcome.effects = parted(outcome.effects, chosen)
+            outcome.at_once.extend(early)
         super().carry_out(outcome)
 
     def on_released(self, outcome: Outcome) -> None:
         """Show durable records to readers and count what happened."""
         self._meter.released(outcome)
+        if self._lease is not None:
+            self._views.as_of_ms = self.system.clock.now_ms()
         for record in outcome.apply:
             self._views.publish(record)
 
     def on_fenced(self, verdict: Verdict) -> Outcome:
-        """Somebody else owns the account, or our numbering is wrong: forget everything, and only in the second case
-        come back.
+        """Somebody else owns the account, or what is stored is not as we left it: forget everything, and only in the
+        second case come back.
         """
+        stale = verdict is Verdict.STALE
+        text = _FENCED[verdict]
+        answers = last_answers(self._memory, (outcome for _, _, outcome in self._unreleased), text)
+        answers += [Respond(given_up(each.correlation_id, text)) for each in self._connections.histories.give_up()]
         self._memory = AccountMemory()
         self._lease = None
+        self._views.in_service = False
         self._connections.close_all("fenced out")
-        stale = verdict is Verdict.STALE
-        text = "another process has taken the account" if stale else "the store's sequence is not ours; reloading"
-        effects: list[Effect] = [Publish(self._alert("AccountFenced", Severity.CRITICAL, text))]
+        effects: list[Effect] = [*answers, Publish(self._alert("AccountFenced", Severity.CRITICAL, text))]
+        effects.append(Send(settlement.SUPERVISOR, AccountLeft(account_id=self.account_id)))
         effects.extend(StopChild(address) for address in self._addresses.values())
         if not stale:
             effects.append(SetTimer("reload", self._policy.reload_delay_ms, ReloadDue()))
@@ -220,7 +241,7 @@ class AccountActor(CommittingActor[_Inbox]):
                 turn = self._turn()
                 report_command(turn, message)
                 return turn.finish()
-            case ResendDue() | CancelAgainDue() | ExpiryDue():
+            case ResendDue() | CancelAgainDue() | ExpiryDue() | HistoryDue() | HeldDue():
                 return self._on_reminder(message)
             case SweepDue():
                 turn = self._turn()
@@ -286,9 +307,11 @@ class AccountActor(CommittingActor[_Inbox]):
         self.epoch, self.seq = message.lease.epoch, message.lease.seq
         self._unreleased.clear()
         self._views.replace(self._memory.everything())
+        self._views.in_service = True
         turn = self._turn()
         for name, address in self._addresses.items():
             turn.effect(Spawn(address, self._build_exchange(name)))
+            turn.rewrite_public(name)
         recovery.resume(turn, self._desk)
         turn.effect(SetTimer("sweep", self._sweep_ms(), SweepDue()))
         return turn.finish()
@@ -346,22 +369,13 @@ class AccountActor(CommittingActor[_Inbox]):
             case DiscardDraft():
                 discard_draft(turn, command)
             case CancelOrder():
-                cancel(turn, self._desk, command, store_available=self._store_available)
+                cancel(turn, self._desk, command)
             case ResolveReview():
                 resolve_review(turn, self._desk, command)
+        self._connections.histories.hold(turn, command)
         return turn.finish()
 
-    def _on_answer(
-        self,
-        report: PlaceAccepted
-        | PlaceRejected
-        | PlaceNotProcessed
-        | PlaceAmbiguous
-        | CancelConfirmed
-        | CancelRefused
-        | CancelNotProcessed
-        | CancelAmbiguous,
-    ) -> Outcome:
+    def _on_answer(self, report: PlaceReport | CancelReport) -> Outcome:
         turn = self._turn()
         match report:
             case PlaceAccepted():
@@ -379,9 +393,10 @@ class AccountActor(CommittingActor[_Inbox]):
     def _on_look_up(self, report: LookUpReport) -> Outcome:
         turn = self._turn()
         if not report.order_id:
-            if isinstance(report, OrdersSearched):
-                recovery.merge_search(turn, self._desk, report)
-            return turn.finish()
+            held: list[SubmitOrder | SubmitDraft] = []
+            if isinstance(report, OrdersSearched | LookUpFailed):
+                held = self._connections.on_history(turn, report)
+            return self._decide_held(turn.finish(), held)
         watched = self._memory.watched.get(report.order_id)
         match report:
             case OrderFound():
@@ -417,7 +432,7 @@ class AccountActor(CommittingActor[_Inbox]):
                 self._connections.on_unreadable(turn, report)
         return turn.finish()
 
-    def _on_reminder(self, message: ResendDue | CancelAgainDue | ExpiryDue) -> Outcome:
+    def _on_reminder(self, message: ResendDue | CancelAgainDue | ExpiryDue | HistoryDue | HeldDue) -> Outcome:
         turn = self._turn()
         match message:
             case ResendDue():
@@ -426,16 +441,28 @@ class AccountActor(CommittingActor[_Inbox]):
                 settlement.on_cancel_again(turn, self._desk, message.order_id)
             case ExpiryDue():
                 expire(turn, self._desk, message.order_id)
+            case HistoryDue() | HeldDue():
+                self._connections.histories.on_due(turn, message)
         return turn.finish()
 
     def _on_store(self, message: StoreAvailability) -> Outcome:
         self._store_available = message.available
+        if not message.available:
+            self.release_early(needs_no_commit)
         if message.available or self._policy.refuse_without_store:
             return Outcome()
         text = "the store is away: orders are protected by memory alone until it is back"
         return Outcome(at_once=[Publish(self._alert("DegradedMode", Severity.CRITICAL, text))])
 
     # ----- helpers
+
+    def _decide_held(self, merged: Outcome, held: list[SubmitOrder | SubmitDraft]) -> Outcome:
+        """Decide the placements that waited for a history, each in its own turn, before anything that came later."""
+        for command in held:
+            self.carry_out(merged)
+            self._handling = command
+            merged = self._on_command(command)
+        return merged
 
     def _watch_duplicates(self, turn: Turn) -> None:
         share, limit = self._meter.duplicate_share(), self._policy.duplicate_share_alert
@@ -458,6 +485,7 @@ class AccountActor(CommittingActor[_Inbox]):
             offsets_ms=self._desk.offsets_ms,
             exchange_address=self._addresses,
             derive_keys=self._derive_keys,
+            history_merged=self._connections.histories.merged,
         )
 
     def _sweep_ms(self) -> int:

@@ -4,6 +4,7 @@ Every function fills a `Turn` and touches nothing else. Must never: send an orde
 first, or refuse silently.
 """
 
+from collections import ChainMap
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -26,6 +27,7 @@ from actors.domain.lifecycle import transition
 from actors.domain.rules import RefusalReason, check_capabilities, check_instrument, check_terms, resolve_terms
 from actors.memory import Repeated, Waiter
 from actors.policy import AccountPolicy, ExchangePolicy
+from actors.reclaiming import claim_lost
 from actors.reminders import expiry_timer
 from actors.turn import Turn, settled_reply
 from messages.base import fast_init
@@ -62,6 +64,8 @@ class Circumstances:
     exchange_address: dict[str, str]
     derive_keys: Callable[[OrderTerms, int, KeyComponents], Keys] = keys_for
     """`keys_for`, or the same function measured."""
+    history_merged: Callable[[str, str], bool] = lambda _exchange, _symbol: True
+    """Whether an exchange's recent history of a symbol is in our records."""
 
 
 def submit(turn: Turn, command: SubmitOrder, policy: AccountPolicy, now: Circumstances) -> None:
@@ -79,22 +83,8 @@ def submit(turn: Turn, command: SubmitOrder, policy: AccountPolicy, now: Circums
 def _decide_identity(
     turn: Turn, terms: SubmitOrder, reply_when: str, policy: AccountPolicy, now: Circumstances
 ) -> None:
-    memory = turn.memory
     keys = now.derive_keys(terms, turn.now_ms, policy.keys)
-    decision: Decision = (
-        decide(
-            keys,
-            memory.entries,
-            memory.unresolved,
-            turn.now_ms,
-            allow_duplicate=terms.allow_duplicate,
-            policy=policy.idempotency,
-            live=memory.is_live,
-        )
-        if policy.idempotency_enabled
-        else Fresh(generation=len(memory.orders))
-    )
-    match decision:
+    match _decided(turn, terms, keys, policy):
         case Duplicate(entry) if not policy.answer_repetitions:
             turn.note(Repeated(entry.key, turn.now_ms))
             turn.refuse(
@@ -105,7 +95,31 @@ def _decide_identity(
             )
         case Duplicate(entry):
             _answer_duplicate(turn, terms.correlation_id, reply_when, entry)
-        case Conflict(entry, fields):
+        case Fresh(generation) | Retry(_, generation):
+            _place(turn, terms, reply_when, policy, now, keys=keys, generation=generation)
+        case Conflict() | RetryRefused() | Collision() as obstacle:
+            _refuse_identity(turn, terms, obstacle)
+
+
+def _decided(turn: Turn, terms: OrderTerms, keys: Keys, policy: AccountPolicy) -> Decision:
+    memory = turn.memory
+    if not policy.idempotency_enabled:
+        return Fresh(generation=len(memory.orders))
+    claimed = claim_lost(turn, keys, policy) if memory.unclaimed else {}
+    return decide(
+        keys,
+        ChainMap(claimed, memory.entries) if claimed else memory.entries,
+        memory.unresolved,
+        turn.now_ms,
+        allow_duplicate=terms.allow_duplicate,
+        policy=policy.idempotency,
+        live=memory.is_live,
+    )
+
+
+def _refuse_identity(turn: Turn, terms: OrderTerms, obstacle: Conflict | RetryRefused | Collision) -> None:
+    match obstacle:
+        case Conflict(_, fields):
             turn.refuse(
                 terms.correlation_id,
                 RefusalCode.IDEMPOTENCY_CONFLICT,
@@ -126,8 +140,6 @@ def _decide_identity(
                 RefusalCode.IDEMPOTENCY_CONFLICT,
                 "another order holds this request's key; give a request_id of your own",
             )
-        case Fresh(generation) | Retry(_, generation):
-            _place(turn, terms, reply_when, policy, now, keys=keys, generation=generation)
 
 
 def _place(
@@ -144,9 +156,7 @@ def _place(
     if closed is not None:
         turn.refuse(terms.correlation_id, *closed)
         return
-    # A request id used again long after its entry was swept must not get the id of the order it once placed.
-    free = first_free_generation(policy.tag, keys.current, generation, turn.memory.orders.__contains__)
-    draft = _draft(turn, terms, policy, keys=keys, generation=free)
+    draft = _draft(turn, terms, policy, keys=keys, generation=generation)
     _commit_intent(turn, draft, terms, policy, now, keys=keys, reply_when=reply_when)
 
 
@@ -165,6 +175,10 @@ def _commit_intent(
     refusal = _check_venue_rules(turn, terms, exchange)
     if refusal is not None:
         _reject(turn, pending, asked, refusal, terms, keys=keys, ttl_ms=policy.idempotency_ttl_ms)
+        return
+    if not now.history_merged(draft.exchange, draft.symbol):
+        # The venue may show that this very order was placed before, by a turn that the store has lost.
+        turn.awaits = (draft.exchange, draft.symbol)
         return
     attempt = next_attempt(pending, terms.valid_for_ms, exchange, turn.now_ms, now.offsets_ms.get(draft.exchange, 0))
     submitted, passed = transition(
@@ -199,15 +213,26 @@ def create_draft(turn: Turn, command: CreateDraft, policy: AccountPolicy) -> Non
     # Two equal drafts are two drafts: what identifies one is the command that made it.
     terms = replace(terms, request_id=command.request_id or f"draft:{command.message_id}")
     keys = keys_for(terms, turn.now_ms, policy.keys)
-    if keys.current in turn.memory.entries:
-        entry = turn.memory.entries[keys.current]
-        shown = turn.view_of(turn.memory.orders[entry.order_id])
-        turn.reply(DraftDone(correlation_id=command.correlation_id, view=shown))
-        return
-    draft = _draft(turn, terms, policy, keys=keys, generation=0)
-    turn.save(draft)
-    turn.save_entry(_entry(draft, keys, IdempotencyStatus.PENDING, turn.now_ms, policy.idempotency_ttl_ms))
-    turn.reply(DraftDone(correlation_id=command.correlation_id, view=turn.view_of(draft)))
+    match _decided(turn, terms, keys, policy):
+        case Duplicate(entry):
+            _answer_draft_again(turn, command.correlation_id, entry)
+        case Fresh(generation) | Retry(_, generation):
+            draft = _draft(turn, terms, policy, keys=keys, generation=generation)
+            turn.save(draft)
+            turn.save_entry(_entry(draft, keys, IdempotencyStatus.PENDING, turn.now_ms, policy.idempotency_ttl_ms))
+            turn.reply(DraftDone(correlation_id=command.correlation_id, view=turn.view_of(draft)))
+        case Conflict() | RetryRefused() | Collision() as obstacle:
+            _refuse_identity(turn, terms, obstacle)
+
+
+def _answer_draft_again(turn: Turn, correlation_id: str, entry: IdempotencyEntry) -> None:
+    order = turn.order(entry.order_id) or turn.memory.orders[entry.order_id]
+    turn.note(Repeated(entry.key, turn.now_ms))
+    if order.state is OrderState.DRAFT:
+        turn.reply(DraftDone(correlation_id=correlation_id, view=turn.view_of(order)))
+    else:
+        text = f"the same request was made before, and its order is {order.state}, no draft"
+        turn.refuse(correlation_id, RefusalCode.WRONG_STATE, text, view=turn.view_of(order))
 
 
 def submit_draft(turn: Turn, command: SubmitDraft, policy: AccountPolicy, now: Circumstances) -> None:
@@ -218,7 +243,7 @@ def submit_draft(turn: Turn, command: SubmitDraft, policy: AccountPolicy, now: C
         return
     entry = turn.memory.entries.get(draft.idempotency_key or "")
     if draft.state is not OrderState.DRAFT:
-        if entry is not None and draft.attempts:
+        if entry is not None and entry.order_id == draft.order_id and draft.attempts:
             _answer_duplicate(turn, command.correlation_id, command.reply_when, entry)
         else:
             turn.refuse(
@@ -278,6 +303,8 @@ def place_request(order: Order) -> PlaceOrder:
 
 
 def _draft(turn: Turn, terms: OrderTerms, policy: AccountPolicy, *, keys: Keys, generation: int) -> Order:
+    # A request id used again long after its entry was swept must not get the id of the order it once placed.
+    generation = first_free_generation(policy.tag, keys.current, generation, turn.memory.orders.__contains__)
     order_id = client_order_id(policy.tag, keys.current, generation, 0)
     now_ms = turn.now_ms
     return Order(
@@ -413,7 +440,7 @@ def _check_venue_rules(turn: Turn, terms: OrderTerms, exchange: ExchangePolicy) 
 
 
 def _answer_duplicate(turn: Turn, correlation_id: str, reply_when: str, entry: IdempotencyEntry) -> None:
-    order = turn.memory.orders[entry.order_id]
+    order = turn.order(entry.order_id) or turn.memory.orders[entry.order_id]
     turn.note(Repeated(entry.key, turn.now_ms))
     shown = turn.view_of(order)
     unsettled = order.state in (OrderState.PENDING, OrderState.SUBMITTED)

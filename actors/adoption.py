@@ -46,6 +46,9 @@ def take_in(
         absorb_claim(turn, desk, order, claim, (), evidence, trigger)
         order = _adopt(turn, desk, account_id, claim, twin=True)
     own = [fill for fill in fills if fill.venue_order_id == claim.venue_order_id]
+    if turn.order(order.order_id) is None:
+        # Recorded whatever the claim says of it: a status nobody knows must not make the order invisible.
+        turn.save(order)
     return absorb_claim(turn, desk, order, claim, own, evidence, trigger).order
 
 

@@ -71,7 +71,13 @@ class Runtime:
 
     # ----- life
 
-    def start(self, *, on_event: Callable[[Event], None], on_reply: Callable[[Reply], None]) -> None:
+    def start(
+        self,
+        *,
+        on_event: Callable[[Event], None],
+        on_reply: Callable[[Reply], None],
+        on_account_lost: Callable[[str], None],
+    ) -> None:
         """Start everything. Raises `StoreError` when the store is away or unfit; what was started is stopped again."""
         self.system.on_event = on_event
         self.system.on_reply = on_reply
@@ -100,6 +106,7 @@ class Runtime:
             renew_interval_ms=self.settings.order_management.concurrency_control.ownership.lease_renew_interval_ms,
             rhythm=ExchangeRhythm(),
             escalate=self._on_fatal,
+            account_lost=on_account_lost,
         )
 
     def all_open(self) -> bool:

@@ -5,7 +5,6 @@ Every function fills a `Turn`. Must never: take a cancel that was asked for as a
 
 from actors.domain.lifecycle import TERMINAL, evolve, transition
 from actors.memory import Waiter
-from actors.runtime.outcome import Send
 from actors.settlement import Desk, cancel_request, request_failed, request_round
 from actors.turn import Turn
 from messages.commands import CancelOrder, DiscardDraft, ResolveReview
@@ -26,7 +25,7 @@ _NOT_AT_VENUE = frozenset({AttemptOutcome.NOT_PROCESSED, AttemptOutcome.ABSENT})
 _CANCEL_TRIGGER = {InitiatedBy.RISK_RULE: Trigger.RISK_RULE_CANCEL}
 
 
-def cancel(turn: Turn, desk: Desk, command: CancelOrder, *, store_available: bool) -> None:
+def cancel(turn: Turn, desk: Desk, command: CancelOrder) -> None:
     """Cancel an order wherever it stands. The reply waits until it is known no longer to work."""
     order = turn.memory.find(command.order_id)
     if order is None:
@@ -36,7 +35,7 @@ def cancel(turn: Turn, desk: Desk, command: CancelOrder, *, store_available: boo
     elif _never_sent(order):
         _cancel_here(turn, order, command)
     else:
-        _ask_venue(turn, desk, order, command, store_available=store_available)
+        _ask_venue(turn, desk, order, command)
 
 
 def expire(turn: Turn, desk: Desk, order_id: str) -> None:
@@ -176,15 +175,14 @@ def _end_here(turn: Turn, order: Order, by: InitiatedBy, reason: str) -> Order:
     return ended
 
 
-def _ask_venue(turn: Turn, desk: Desk, order: Order, command: CancelOrder, *, store_available: bool) -> None:
+def _ask_venue(turn: Turn, desk: Desk, order: Order, command: CancelOrder) -> None:
     if not order.cancel_pending:
         order = evolve(
             order, cancel_pending=True, cancelled_by=command.initiated_by, updated_at_ms=turn.now_ms
         )
         turn.save(order)
-        request = Send(desk.exchange_address[order.exchange], cancel_request(order))
-        # A cancel reduces what can go wrong: it leaves even while nothing can be recorded.
-        (turn.outcome.effects if store_available else turn.outcome.at_once).append(request)
+    # Whoever cancels again does not trust the first request, and cancelling twice is harmless.
+    turn.send(desk.exchange_address[order.exchange], cancel_request(order))
     if command.reply_when == "committed":
         shown = turn.view_of(order)
         turn.reply(OrderUnresolved(correlation_id=command.correlation_id, view=shown, text="cancel asked"))

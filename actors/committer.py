@@ -129,7 +129,7 @@ class CommitterActor(OmsActor[CommitterInbox]):
         last: dict[tuple[str, int], tuple[Stage, Verdict]] = {}
         for stage, verdict in zip(self._in_flight, message.verdicts, strict=True):
             key = (stage.reply_to, stage.section.epoch)
-            fenced = key in last and last[key][1] in (Verdict.STALE, Verdict.GAP)
+            fenced = key in last and last[key][1].refuses
             if not fenced:
                 last[key] = (stage, verdict)
         for (address, epoch), (stage, verdict) in last.items():

@@ -8,6 +8,7 @@ list that was asked for before the stream was up.
 from random import Random
 
 from actors import recovery
+from actors.history import Histories
 from actors.memory import PublishedViews
 from actors.policy import AccountPolicy
 from actors.reminders import ReconcileDue, RespawnDue
@@ -15,9 +16,18 @@ from actors.runtime.outcome import Publish, SetTimer
 from actors.runtime.supervision import POLICIES, ChildKind, Restart, decide
 from actors.settlement import Desk, begin_verification, in_flight
 from actors.turn import Turn
+from messages.commands import SubmitDraft, SubmitOrder
 from messages.control import ChildFailed
 from messages.events import GateChanged, Severity, StreamHealthChanged
-from messages.reports import FrameUnreadable, OpenOrdersFetched, ServerTimeFetched, StreamConnected, StreamLost
+from messages.reports import (
+    FrameUnreadable,
+    LookUpFailed,
+    OpenOrdersFetched,
+    OrdersSearched,
+    ServerTimeFetched,
+    StreamConnected,
+    StreamLost,
+)
 
 _COMPARE_SOON_MS = 500
 
@@ -33,6 +43,7 @@ class Connections:
         self._desk = desk
         self._up_since_ms: dict[str, int] = {}
         """Exchanges whose stream is up, and since when."""
+        self.histories = Histories(desk)
         self._comparing_soon: set[str] = set()
         self._failures: dict[str, tuple[int, ...]] = {}
         self.close_all("not connected yet")
@@ -46,6 +57,7 @@ class Connections:
     def on_connected(self, turn: Turn, report: StreamConnected) -> None:
         """The stream is up: fetch what happened before."""
         self._up_since_ms[report.exchange] = report.received_ms
+        self.histories.begin_anew(report.exchange)
         self.compare(turn, report.exchange)
         self._tell_health(turn, report.exchange, connected=True, reason="")
 
@@ -65,11 +77,12 @@ class Connections:
     def compare(self, turn: Turn, exchange: str) -> None:
         """Fetch open orders and recent history."""
         self._comparing_soon.discard(exchange)
-        recovery.ask_for_everything(turn, self._desk, turn.account_id, exchange)
+        recovery.ask_for_everything(turn, self._desk, self.histories, exchange)
 
     def on_open_orders(self, turn: Turn, report: OpenOrdersFetched) -> None:
         """Merge a list, open the gate if the list allows it, and plan the next comparison."""
         recovery.merge_open_orders(turn, self._desk, report)
+        turn.rewrite_public(report.exchange, synchronised=not report.unreadable)
         up_since_ms = self._up_since_ms.get(report.exchange)
         asked_ms = report.evidence.sent_ms
         if report.unreadable:
@@ -79,6 +92,16 @@ class Connections:
             self._set_gate(turn, report.exchange, "")
         interval = self._policy.reconcile_down_ms if up_since_ms is None else self._policy.reconcile_ms
         turn.effect(_compare_timer(report.exchange, interval))
+
+    def on_history(
+        self, turn: Turn, report: OrdersSearched | LookUpFailed
+    ) -> list[SubmitOrder | SubmitDraft]:
+        """Merge a symbol's recent history, or ask for it again; the answer lists the placements that waited for it."""
+        if isinstance(report, LookUpFailed):
+            self.histories.on_failed(turn, report)
+            return []
+        recovery.merge_search(turn, self._desk, report)
+        return self.histories.on_searched(turn, report, self._up_since_ms.get(report.exchange))
 
     def on_server_time(self, turn: Turn, report: ServerTimeFetched) -> None:
         """Adopt the venue's clock; a large difference is told."""

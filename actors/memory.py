@@ -31,6 +31,16 @@ class EntryForgotten:
     key: str
 
 
+@fast_init
+@dataclass(frozen=True, slots=True)
+class ShownAs:
+    """The field of its exchange's public hash that shows an order; None: not shown any more."""
+
+    order_id: str
+    exchange: str
+    field: str | None
+
+
 @dataclass(frozen=True, slots=True)
 class Repeated:
     """A request was recognised as a repetition."""
@@ -94,11 +104,19 @@ class AccountMemory:
     by_venue_id: dict[tuple[str, str, str], str] = field(default_factory=dict)
     live: dict[str, None] = field(default_factory=dict)
     """Orders in a non-terminal state, in order of arrival."""
-    unresolved: dict[str, IdempotencyEntry] = field(default_factory=dict)
-    """By bucketless key: entries whose order has no known outcome."""
+    unresolved: dict[str, tuple[IdempotencyEntry, ...]] = field(default_factory=dict)
+    """By bucketless key: entries whose order has no known outcome, the oldest first."""
     instruments: dict[tuple[str, str], Instrument] = field(default_factory=dict)
     waiters: dict[str, tuple[Waiter, ...]] = field(default_factory=dict)
     watched: dict[str, Watched] = field(default_factory=dict)
+    shown_as: dict[str, str] = field(default_factory=dict)
+    """By our order id: its field in the public hash of open orders."""
+    shown: dict[tuple[str, str], str] = field(default_factory=dict)
+    """The same by exchange and field. Venue order ids are unique per symbol only, so two orders may want one field."""
+    unclaimed: dict[str, None] = field(default_factory=dict)
+    """Orders of ours that the store had lost, until the request that placed them is made again."""
+    _twin_keys: dict[str, str] = field(default_factory=dict)
+    """By our order id: the bucketless key under which it is unresolved."""
 
     def remember(self, record: object) -> None:
         """Take in one record."""
@@ -120,6 +138,8 @@ class AccountMemory:
                 self.watched.pop(record.order_id, None)
             case WaitersGone():
                 self._answered(record)
+            case ShownAs():
+                self._remember_shown(record)
             case EntryForgotten():
                 self.entries.pop(record.key, None)
             case Repeated():
@@ -177,16 +197,35 @@ class AccountMemory:
             self.live.pop(order.order_id, None)
         else:
             self.live[order.order_id] = None
-        if order.state is not OrderState.SUBMITTED and order.idempotency_key is not None and self.unresolved:
-            entry = self.entries.get(order.idempotency_key)
-            if entry is not None and self.unresolved.get(entry.bucketless_key, entry).order_id == order.order_id:
-                self.unresolved.pop(entry.bucketless_key, None)
+        if order.idempotency_key is None and not order.external:
+            self.unclaimed[order.order_id] = None
+        elif self.unclaimed:
+            self.unclaimed.pop(order.order_id, None)
+        if order.state is not OrderState.SUBMITTED and order.order_id in self._twin_keys:
+            self._keep_unresolved(self._twin_keys.pop(order.order_id), without=order.order_id)
 
     def _remember_entry(self, entry: IdempotencyEntry) -> None:
         self.entries[entry.key] = entry
         order = self.orders.get(entry.order_id)
         if order is not None and order.state is OrderState.SUBMITTED and entry.request_id is None:
-            self.unresolved[entry.bucketless_key] = entry
+            # An allowed duplicate takes the key's entry over; the order before it is as unresolved as it was.
+            self._keep_unresolved(entry.bucketless_key, entry, without=entry.order_id)
+            self._twin_keys[entry.order_id] = entry.bucketless_key
+
+    def _keep_unresolved(self, bucketless_key: str, *added: IdempotencyEntry, without: str) -> None:
+        kept = tuple(entry for entry in self.unresolved.get(bucketless_key, ()) if entry.order_id != without)
+        if kept or added:
+            self.unresolved[bucketless_key] = (*kept, *added)
+        else:
+            self.unresolved.pop(bucketless_key, None)
+
+    def _remember_shown(self, record: ShownAs) -> None:
+        before = self.shown_as.pop(record.order_id, None)
+        if before is not None:
+            self.shown.pop((record.exchange, before), None)
+        if record.field is not None:
+            self.shown_as[record.order_id] = record.field
+            self.shown[record.exchange, record.field] = record.order_id
 
     def _answered(self, gone: WaitersGone) -> None:
         kept = () if gone.cancels_too else tuple(w for w in self.waiters.get(gone.order_id, ()) if w.cancel)
@@ -208,6 +247,9 @@ class PublishedViews:
     gates: dict[str, str] = field(default_factory=dict)
     """Per exchange: empty when new orders are accepted, else why not."""
     as_of_ms: int = 0
+    """When the account last showed that this is how things are: at a commit, or at anything a venue told it."""
+    in_service: bool = False
+    """Whether an account keeps these up. While none does, they are as old as `as_of_ms` says."""
 
     def replace(self, records: Iterable[Record]) -> None:
         """Show exactly these, as after the account was loaded again in the same process."""

@@ -4,8 +4,8 @@
         oms.subscribe(print, OrderStateChanged)
         placed = oms.ask(SubmitOrder(...), timeout=10)
 
-Every method may be called from any thread but those of the actors. Must never: answer for an account, or turn a caller's
-timeout into a statement about an order.
+Every method may be called from any thread but those of the actors. Must never: answer for an account, or turn a
+caller's timeout into a statement about an order.
 """
 
 import threading
@@ -22,6 +22,7 @@ from prometheus_client import CollectorRegistry
 from actors.build import Runtime
 from actors.errors import AskTimeout, BlockingAskRefused, refusal_error
 from actors.memory import PublishedViews
+from actors.parting import given_up, unresolved
 from actors.reading import answer
 from actors.runtime.cell import in_actor
 from actors.runtime.subscriptions import Subscription
@@ -31,7 +32,7 @@ from messages.base import copied
 from messages.codec import decode
 from messages.commands import AccountCommand
 from messages.control import ReportCommand
-from messages.events import Event
+from messages.events import Alert, Event, Severity
 from messages.queries import AccountQuery, CommandReply, OrderUnresolved, Query, QueryReply, RefusalCode, Refused, Reply
 
 _POLL_S = 0.005
@@ -70,9 +71,9 @@ class Oms:
             registry=self.registry,
             switch_interval_s=switch_interval_s,
             data_folder=data_folder,
-            on_fatal=on_fatal or (lambda reason: None),
+            on_fatal=on_fatal or (lambda _: None),
         )
-        self._futures: dict[str, Future[Reply]] = {}
+        self._futures: dict[str, tuple[AccountCommand, Future[Reply]]] = {}
         self._subscriptions: tuple[Subscription, ...] = ()
         self._subscribing = threading.Lock()
         self._stopping = False
@@ -104,7 +105,9 @@ class Oms:
         Raises:
             StoreError: the store is away or unfit, or its data folder is in use.
         """
-        self._runtime.start(on_event=self._on_event, on_reply=self._on_reply)
+        self._runtime.start(
+            on_event=self._on_event, on_reply=self._on_reply, on_account_lost=self._on_account_lost
+        )
         deadline = time.monotonic() + ready_timeout_s
         while not self._runtime.all_open():
             if time.monotonic() > deadline:
@@ -127,9 +130,8 @@ class Oms:
         for subscription in self._subscriptions:
             subscription.close()
         self._subscriptions = ()
-        for future in list(self._futures.values()):
-            future.cancel()
-        self._futures.clear()
+        for command, _ in list(self._futures.values()):
+            self._leave_unanswered(command)
         return stuck
 
     # ----- commands and queries
@@ -194,10 +196,18 @@ class Oms:
     def events(self, account_id: str, after: str = "") -> Iterator[Event]:
         """Iterate over the stored events of an account after an event id, up to now.
 
+        Where that id is older than the oldest event still kept, an `Alert` named `EventsMissed` comes first: events
+        in between may be gone, and the orders' present state has to be queried.
+
         Raises:
             StoreUnavailable: the store does not answer.
         """
-        while page := self._runtime.store.events(account_id, after):
+        store = self._runtime.store
+        while page := store.events(account_id, after):
+            # Asked after the page was read: what was thrown away before that cannot be overlooked.
+            oldest = store.oldest_event(account_id)
+            if after and _place(after) < _place(oldest):
+                yield _events_missed(account_id, after, oldest, self._runtime.now_ms())
             for event_id, raw in page:
                 after = event_id
                 event = decode(raw)
@@ -226,10 +236,11 @@ class Oms:
 
     def _answer(self, query: Query) -> QueryReply:
         stuck = self.settings.order_management.lifecycle.monitoring
+        views = self.views(query.account_id)
         return answer(
             query,  # type: ignore[arg-type]
-            self.views(query.account_id),
-            self._runtime.now_ms(),
+            views,
+            self._runtime.now_ms() if views.in_service else views.as_of_ms,
             stuck_default_ms=stuck.stuck_order_threshold_s * 1000,
             stuck_by_state_ms={state: s * 1000 for state, s in stuck.stuck_order_threshold_by_state_s},
         )
@@ -237,14 +248,15 @@ class Oms:
     def _offer(self, message: CommandT) -> tuple["Future[Reply]", CommandT]:
         future: Future[Reply] = Future()
         command = _addressed(message, self._runtime.next_id(), self._runtime.now_ms())
-        self._futures[command.correlation_id] = future
+        self._futures[command.correlation_id] = command, future
         self._send(command)
         return future, command
 
     def _send(self, command: AccountCommand) -> None:
         refusal = self._refused_here(command)
-        if (refusal is None and self._stopping) or (refusal is None and not self._runtime.tell(account_address(command.account_id), command)):
-            refusal = self._not_running(command)
+        if refusal is None:
+            taken = not self._stopping and self._runtime.tell(account_address(command.account_id), command)
+            refusal = None if taken else self._not_running(command)
         if refusal is not None:
             self._on_reply(refusal)
 
@@ -301,14 +313,48 @@ class Oms:
         for subscription in self._subscriptions:
             subscription.offer(event)
 
+    def _on_account_lost(self, account_id: str) -> None:
+        # What waited in the actor or its inbox went with it: nobody would ever answer these.
+        self.views(account_id).in_service = False
+        why = f"account {account_id!r} failed before it answered"
+        for command, _ in list(self._futures.values()):
+            if command.account_id == account_id:
+                answer_now = unresolved if command.places_an_order else given_up
+                self._on_reply(answer_now(command.correlation_id, why))
+
+    def _leave_unanswered(self, command: AccountCommand) -> None:
+        why = "the order manager was stopped before the account answered"
+        if command.places_an_order:
+            self._on_reply(unresolved(command.correlation_id, why))
+            return
+        _, future = self._futures.pop(command.correlation_id, (None, None))
+        if future is not None and future.set_running_or_notify_cancel():
+            future.set_exception(AskTimeout(f"{type(command).__name__}: {why}"))
+
     def _on_reply(self, reply: Reply) -> None:
-        future = self._futures.pop(reply.correlation_id, None)
+        _, future = self._futures.pop(reply.correlation_id, (None, None))
         if future is not None:
             try:
                 future.set_result(reply)
             except InvalidStateError:
                 # The host cancelled the future; what it asked for happens all the same and is seen by query.
                 return
+
+
+def _place(event_id: str) -> tuple[int, int]:
+    seq, _, index = event_id.partition("-")
+    return int(seq or 0), int(index or 0)
+
+
+def _events_missed(account_id: str, after: str, oldest: str, now_ms: int) -> Alert:
+    return Alert(
+        account_id=account_id,
+        name="EventsMissed",
+        severity=Severity.WARNING,
+        text=f"events between {after} and {oldest} are no longer kept; query the orders instead",
+        details=(("first_kept", oldest),),
+        at_ms=now_ms,
+    )
 
 
 def _addressed(message: CommandT, command_id: str, now_ms: int) -> CommandT:

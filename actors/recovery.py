@@ -8,13 +8,14 @@ leads to a look-up.
 from actors.adoption import take_in
 from actors.domain.idempotency import is_ours
 from actors.domain.lifecycle import TERMINAL
+from actors.history import Histories
 from actors.memory import AccountMemory
 from actors.reminders import cancel_again_timer, expiry_timer, resend_timer
 from actors.settlement import Desk, begin_verification, request_round, reread
 from actors.store.port import Table
 from actors.turn import Turn
 from messages.codec import decode_record
-from messages.commands import FetchOpenOrders, SearchOrder
+from messages.commands import FetchOpenOrders
 from messages.reports import OpenOrdersFetched, OrdersSearched
 from messages.types import AttemptOutcome, Fill, IdempotencyEntry, Order, OrderState, StateTransition, Trigger
 
@@ -73,31 +74,17 @@ def announce(turn: Turn, desk: Desk) -> None:
             request_round(turn, desk, order, due_in_ms=0)
 
 
-def ask_for_everything(turn: Turn, desk: Desk, account_id: str, exchange: str) -> None:
+def ask_for_everything(turn: Turn, desk: Desk, histories: Histories, exchange: str) -> None:
     """After a start or a gap: fetch the open orders, and search every symbol we have had orders in lately."""
-    address = desk.exchange_address[exchange]
-    turn.send(address, FetchOpenOrders(account_id=account_id, exchange=exchange))
-    offset = desk.offsets_ms.get(exchange, 0)
+    turn.send(desk.exchange_address[exchange], FetchOpenOrders(account_id=turn.account_id, exchange=exchange))
     since = turn.now_ms - desk.policy.lookback_ms
-    recent = {
-        order.symbol: None
+    recent = dict.fromkeys(
+        order.symbol
         for order in turn.memory.orders.values()
         if order.exchange == exchange and (order.state not in TERMINAL or order.updated_at_ms >= since)
-    }
-    for symbol in recent:
-        turn.send(
-            address,
-            SearchOrder(
-                account_id=account_id,
-                exchange=exchange,
-                symbol=symbol,
-                client_order_id="",
-                from_venue_ms=since + offset,
-                to_venue_ms=turn.now_ms + offset + desk.policy.verification.window_ms,
-                budget_ms=desk.policy.verification.search_budget_ms,
-                retries=desk.policy.verification.search_retries,
-            ),
-        )
+    )
+    for symbol in recent | dict.fromkeys(histories.waiting(exchange)):
+        histories.ask(turn, exchange, symbol)
 
 
 def merge_open_orders(turn: Turn, desk: Desk, report: OpenOrdersFetched) -> None:

@@ -53,7 +53,25 @@ class RespawnDue(Message):
     exchange: str
 
 
-Reminder: TypeAlias = ResendDue | CancelAgainDue | ExpiryDue | SweepDue | ReloadDue | ReconcileDue | RespawnDue
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryDue(Message):
+    """A symbol's recent history is searched again, unless it was merged meanwhile."""
+
+    exchange: str
+    symbol: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldDue(Message):
+    """Placements that wait for a symbol's history may have waited long enough."""
+
+    exchange: str
+    symbol: str
+
+
+Reminder: TypeAlias = (
+    ResendDue | CancelAgainDue | ExpiryDue | SweepDue | ReloadDue | ReconcileDue | RespawnDue | HistoryDue | HeldDue
+)
 
 
 def expiry_timer(order: Order, now_ms: int) -> SetTimer:

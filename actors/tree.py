@@ -38,11 +38,12 @@ def plant(
     renew_interval_ms: int,
     rhythm: ExchangeRhythm,
     escalate: Callable[[str], None],
+    account_lost: Callable[[str], None],
 ) -> None:
     """Start the whole tree: root, committer, verification supervisor, accounts and, by them, their exchanges.
 
     `gateway_of` gives the gateway of an (account id, exchange name); `views` is filled with one object per account
-    that readers use.
+    that readers use. `account_lost` is called with the id of an account whose actor failed.
     """
     committer = partial(_build, CommitterActor, writer=writer, renew_interval_ms=renew_interval_ms)
     verification = partial(_build, VerificationSupervisor, accounts=tuple(accounts))
@@ -61,8 +62,10 @@ def plant(
             views=views[account_id],
             build_exchange=partial(_exchange, account_id, gateway_of, rhythm),
         )
-        children.append(Child(account_address(account_id), ChildKind.ACCOUNT, cast("Build", build)))
-    root = partial(_build, RootSupervisor, children=tuple(children), escalate=escalate)
+        children.append(Child(account_address(account_id), ChildKind.ACCOUNT, cast("Build", build), account_id))
+    root = partial(
+        _build, RootSupervisor, children=tuple(children), escalate=escalate, account_lost=account_lost
+    )
     system.start(ROOT, cast("Build", root))
 
 

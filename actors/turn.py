@@ -9,9 +9,10 @@ from collections.abc import Iterable
 from actors.domain.fills import fill_key
 from actors.domain.lifecycle import TERMINAL
 from actors.domain.projection import view
-from actors.memory import AccountMemory, EntryForgotten, WaitersGone
+from actors.errors import check
+from actors.memory import AccountMemory, EntryForgotten, ShownAs, WaitersGone
 from actors.runtime.outcome import Effect, Outcome, Respond, Send
-from actors.store.port import Table, Write
+from actors.store.port import EVERY_FIELD, Table, Write
 from messages.base import Message
 from messages.codec import encode_public, encode_record
 from messages.events import Alert, Event, FillRecorded, OrderStateChanged, OrderUpdated, Severity
@@ -40,8 +41,13 @@ class Turn:
         self.account_id = account_id
         self.now_ms = now_ms
         self.outcome = Outcome()
+        self.awaits: tuple[str, str] | None = None
+        """Exchange and symbol whose recent history must be merged before the command can be decided."""
         self._exchange_ids = exchange_ids
         self._orders: dict[str, Order] = {}
+        self._rewritten: dict[str, None] = {}
+        self._taken: dict[tuple[str, str], str] = {}
+        """Fields of public hashes that this turn gives to orders, by exchange and field."""
         self._steps: list[StateTransition | Fill] = []
         self._entries: dict[str, IdempotencyEntry | None] = {}
         self._proof: dict[str, Evidence] = {}
@@ -58,6 +64,10 @@ class Turn:
 
     def save(self, order: Order, transitions: Iterable[StateTransition] = (), fills: Iterable[Fill] = ()) -> None:
         """Record an order's new form, its steps and its executions."""
+        known = self.order(order.order_id)
+        if known is not None:
+            same = known.created_at_ms == order.created_at_ms and known.version <= order.version
+            check(same, f"another order must not take the place of {order.order_id}")
         self._orders[order.order_id] = order
         for fill in fills:
             self._steps.append(fill)
@@ -73,6 +83,13 @@ class Turn:
     def forget_entry(self, key: str) -> None:
         """Remove an idempotency entry whose time is over."""
         self._entries[key] = None
+
+    def rewrite_public(self, exchange: str, *, synchronised: bool = False) -> None:
+        """Write an exchange's public hash anew, whatever another program has made of it, and when it was compared."""
+        self._rewritten[exchange] = None
+        if synchronised:
+            value = str(self.now_ms).encode()
+            self.outcome.writes.append(Write(Table.LAST_SYNC, "", value, self._exchange_ids[exchange]))
 
     def note(self, record: object) -> None:
         """Remember something that need not survive a restart."""
@@ -107,7 +124,7 @@ class Turn:
     ) -> None:
         """Answer a host that nothing was done, and why.
 
-        Without a view the answer shows nothing that must be durable first, so it does not wait for a store that is away.
+        Without a view the answer shows nothing that must be durable first, so it waits for no store that is away.
         """
         refusal = Refused(
             correlation_id=correlation_id,
@@ -166,7 +183,11 @@ class Turn:
         writes = outcome.writes
         for order in self._orders.values():
             records.append(order)
-            self._write_order(writes, order)
+            writes.append(Write(Table.ORDERS, order.order_id, encode_record(order)))
+            if order.exchange not in self._rewritten:
+                self._show(writes, order)
+        for exchange in self._rewritten:
+            self._show_all(writes, exchange)
         for step in self._steps:
             records.append(step)
             writes.append(_write_step(step))
@@ -179,16 +200,31 @@ class Turn:
             self._answer_waiters(order)
         return outcome
 
-    def _write_order(self, writes: list[Write], order: Order) -> None:
-        writes.append(Write(Table.ORDERS, order.order_id, encode_record(order)))
-        before = self.memory.orders.get(order.order_id)
+    def _show_all(self, writes: list[Write], exchange: str) -> None:
+        writes.append(Write(Table.OPEN, EVERY_FIELD, None, self._exchange_ids[exchange]))
+        orders = {order.order_id: order for order in self.memory.live_orders(exchange)} | self._orders
+        for order in orders.values():
+            if order.exchange == exchange:
+                self._show(writes, order)
+
+    def _show(self, writes: list[Write], order: Order) -> None:
         scope = self._exchange_ids[order.exchange]
-        old_field = _public_field(before) if before is not None and before.state in _PUBLIC else None
-        new_field = _public_field(order) if order.state in _PUBLIC else None
-        if old_field is not None and old_field != new_field:
+        old_field = self.memory.shown_as.get(order.order_id)
+        new_field = self._public_field(order) if order.state in _PUBLIC else None
+        if old_field is not None and old_field != new_field and order.exchange not in self._rewritten:
             writes.append(Write(Table.OPEN, old_field, None, scope))
         if new_field is not None:
             writes.append(Write(Table.OPEN, new_field, encode_public(self.view_of(order).order), scope))
+        if old_field != new_field:
+            self.note(ShownAs(order.order_id, order.exchange, new_field))
+
+    def _public_field(self, order: Order) -> str:
+        for field in (order.venue_order_id, order.client_order_id):
+            place = (order.exchange, field or "")
+            if field and self._taken.get(place, self.memory.shown.get(place, order.order_id)) == order.order_id:
+                self._taken[place] = order.order_id
+                return field
+        return order.order_id
 
     def _build_events(self, outcome: Outcome) -> None:
         views = {order_id: self.view_of(order) for order_id, order in self._orders.items()}
@@ -257,10 +293,6 @@ def _never_placed(order: Order) -> bool:
     if order.state is OrderState.FAILED:
         return order.filled_size == 0
     return order.state is OrderState.CANCELLED and order.venue_order_id is None
-
-
-def _public_field(order: Order) -> str:
-    return order.venue_order_id or order.client_order_id
 
 
 def _write_step(step: StateTransition | Fill) -> Write:

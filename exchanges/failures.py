@@ -108,6 +108,7 @@ def unanswered(request: _Question, reason: str, *, retry_after_ms: int = 0) -> L
                 account_id=request.account_id,
                 exchange=request.exchange,
                 order_id=request.order_id,
+                symbol=request.symbol,
                 reason=reason,
                 retry_after_ms=retry_after_ms,
             )

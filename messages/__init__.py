@@ -23,6 +23,7 @@ from messages.commands import (
     VenueRequest,
 )
 from messages.control import (
+    AccountLeft,
     BatchAnswered,
     BatchUnanswered,
     ChildFailed,
@@ -146,6 +147,7 @@ from messages.types import (
 __all__ = [
     "AccountCommand",
     "AccountInbox",
+    "AccountLeft",
     "AccountQuery",
     "Alert",
     "Attempt",

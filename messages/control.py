@@ -17,6 +17,13 @@ class Verdict(StrEnum):
     """Another owner holds a newer epoch: throw the memory away and stop."""
     GAP = "gap"
     """The sequence number is not the next one: our bug; alert and reload."""
+    BROKEN = "broken"
+    """A key of this account holds what we never wrote there: alert, and reload until somebody has repaired it."""
+
+    @property
+    def refuses(self) -> bool:
+        """Whether the section was not written and never will be: the memory it came from is wrong or not ours."""
+        return self in (Verdict.STALE, Verdict.GAP, Verdict.BROKEN)
 
 
 @fast_init
@@ -120,6 +127,13 @@ class VerificationEnded(Message):
     order_id: str
     outcome: str
     """`found`, `absent`, `resent`, `manual_review`, `superseded`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountLeft(Message):
+    """To the verification supervisor: nobody here serves this account now; forget every round of it."""
+
+    account_id: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,7 @@ from messages.commands import (
     VenueRequest,
 )
 from messages.control import (
+    AccountLeft,
     ChildFailed,
     Committed,
     Ping,
@@ -38,4 +39,4 @@ AccountInbox: TypeAlias = (
     | Ping
 )
 ExchangeInbox: TypeAlias = VenueRequest | CallReport | StreamReport | Ping
-VerificationInbox: TypeAlias = VerificationRequested | VerificationEnded | Ping
+VerificationInbox: TypeAlias = VerificationRequested | VerificationEnded | AccountLeft | Ping

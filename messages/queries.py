@@ -41,7 +41,7 @@ class RefusalCode(StrEnum):
     GATE_CLOSED = "gate_closed"
     """The account is not reconciled with the venue yet, or its stream has a gap."""
     ACCOUNT_STOPPED = "account_stopped"
-    """The account is parked, stopping, or owned by another process."""
+    """The account failed and is not back yet, is stopping, or is owned by another process."""
     WRONG_STATE = "wrong_state"
     """The order's state does not allow the operation."""
     VENUE_REJECTED = "venue_rejected"

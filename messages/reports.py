@@ -142,6 +142,7 @@ class OrderNotFound(VenueReportBase):
 class OrdersSearched(VenueReportBase):
     """Everything the venue lists for a symbol around a time, from every source it offers."""
 
+    symbol: str = ""
     orders: tuple[VenueOrder, ...]
     fills: tuple[VenueFill, ...] = ()
     unreadable: int = 0
@@ -156,6 +157,7 @@ class OrdersSearched(VenueReportBase):
 class LookUpFailed(VenueReportBase):
     """The question was not answered. Says nothing about the order."""
 
+    symbol: str = ""
     reason: str
     retry_after_ms: int = 0
 

@@ -272,8 +272,7 @@ class Verification:
 class Order:
     """One order of an account, complete: what was asked, how far it got, what happened, what is unknown.
 
-    Not slotted: `actors.domain.lifecycle.evolve` copies it several times per order, and copying a `__dict__` costs a
-    fifth of calling the constructor again.
+    Not slotted, because `actors.domain.lifecycle.evolve` copies its `__dict__` several times per order.
     """
 
     order_id: str
@@ -460,7 +459,6 @@ class VenueOrder:
     """Why it ended, in the venue's words."""
 
 
-@fast_init
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VenueFill:
     """An execution as its venue describes it."""

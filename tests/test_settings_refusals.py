@@ -127,6 +127,26 @@ def test_settings_with_two_accounts_of_one_id_are_refused() -> None:
     assert text == "settings: accounts.1.id = '1': is the id of another account too; ids must differ"
 
 
+def test_settings_with_one_api_key_for_two_accounts_are_refused_without_showing_it(tmp_path: Path) -> None:
+    """However the key gets here: what counts is the key."""
+    (tmp_path / "key").write_text(f"{ENVIRON['B_KEY']}\n")
+    second = {"apiKeyFile": str(tmp_path / "key"), "apiSecretEnv": "B_SECRET"}
+    accounts = [*LIVE["accounts"], {"id": "8", "exchanges": {"binance": second}}]
+
+    text = refusal(LIVE | {"accounts": accounts}, **ENVIRON)
+
+    assert text.startswith("settings: accounts.1.exchanges.binance: has the API key of accounts.0 too")
+    assert len(text.splitlines()) == 1
+    assert not any(value in text for value in ENVIRON.values())
+
+
+def test_settings_with_an_api_key_of_its_own_for_each_account_are_accepted() -> None:
+    second = {"apiKeyEnv": "C_KEY", "apiSecretEnv": "B_SECRET"}
+    accounts = [*LIVE["accounts"], {"id": "8", "exchanges": {"binance": second}}]
+
+    assert len(load(LIVE | {"accounts": accounts}, **ENVIRON, C_KEY="another").accounts) == 2
+
+
 def test_settings_with_an_account_that_trades_nowhere_are_refused() -> None:
     assert "must name at least one exchange" in refusal({"accounts": [{"id": "1", "exchanges": {}}]})
 

@@ -1,6 +1,7 @@
 """The command line: what `run.py` offers, its options, and the exit status of each program.
 
 0: it ran and nothing is wrong. 1: an invariant is broken. 2: it could not run; the reason stands on standard error.
+130: it was stopped before there was anything to judge.
 Must never: install a signal handler or a log sink, which belong to `run.py`.
 """
 
@@ -23,6 +24,7 @@ from exchanges.paper import process as paper_process
 
 EXIT_BROKEN = 1
 EXIT_CANNOT_RUN = 2
+EXIT_INTERRUPTED = 130
 
 _HELP = """Livermore Orders: an order manager that never places an order twice, never loses one, and never pretends to
 know what it does not know.
@@ -93,18 +95,23 @@ def _add_drill(app: typer.Typer, host: Host) -> None:
         with drill_progress(host) as report:
             result = run_drill(options, report, host.stop)
         _show_drill(host, result, as_json=as_json)
+        if result.interrupted:
+            raise typer.Exit(EXIT_INTERRUPTED)
         raise typer.Exit(EXIT_BROKEN if result.verdict.violations else 0)
 
 
 def _show_drill(host: Host, result: DrillResult, *, as_json: bool) -> None:
     if as_json:
         host.print_json(result.as_json())
+    elif result.interrupted:
+        asked = f"{result.verdict.intents} of {result.options.intents} intents"
+        host.out.print(f"interrupted after {asked}; not judged", highlight=False)
     else:
         for table in drill_table(result):
             host.out.print(table)
     again = f"--venue {result.options.venue} --intents {result.options.intents} --seed {result.options.seed}"
     chosen = "all" if result.options.faults == NAMES else ",".join(result.options.faults) or "none"
-    host.progress.print(f"To draw the same again: run.py drill {again} --faults {chosen}", highlight=False)
+    host.progress.print(f"To draw the same again: run.py drill {again} --faults {chosen}", highlight=False, soft_wrap=True)
 
 
 def _add_replay(app: typer.Typer, host: Host) -> None:

@@ -67,14 +67,22 @@ class DrillResult:
     settle_seconds: float = 0.0
     """From the last fault until everything was known and right."""
     wall_seconds: float = 0.0
+    interrupted: bool = False
+    """Stopped before it could be judged: the verdict says only how many intents were asked."""
 
     def as_json(self) -> dict[str, Any]:
         """The result as other programs read it."""
         verdict = self.verdict
-        return {
+        begun = {
             "seed": self.options.seed,
             "venue": self.options.venue,
+            "interrupted": self.interrupted,
             "intents": verdict.intents,
+        }
+        if self.interrupted:
+            # Figures that nobody compared would read like a clean result.
+            return begun | {"intentsWanted": self.options.intents, "violations": []}
+        return begun | {
             "venueOrders": verdict.venue_orders,
             "notPlaced": verdict.not_placed,
             "fills": verdict.fills,
@@ -145,13 +153,15 @@ class _Drill:
     def run(self) -> DrillResult:
         self._oms.subscribe(self._on_event, Alert, ManualReviewRequired)
         self._work()
-        self._saboteur.end()
-        self._world.control.run_market(running=False)
+        if not self._stop.is_set():
+            self._saboteur.end()
+            self._world.control.run_market(running=False)
         healed = time.monotonic()
         verdict = self._settle()
         return DrillResult(
             options=self._options,
-            verdict=verdict,
+            verdict=Verdict(intents=self._ledger.asked_count()) if verdict is None else verdict,
+            interrupted=verdict is None,
             faults=self._saboteur.counts(),
             refusals=Counter(self._ledger.refusals),
             alerts=Counter(self._alerts),
@@ -202,11 +212,12 @@ class _Drill:
 
     # ----- the verdict
 
-    def _settle(self) -> Verdict:
+    def _settle(self) -> Verdict | None:
+        """Wait until all is right, at most so long, and judge; None when stopped before that."""
         deadline = time.monotonic() + SETTLE_S
         books = self._books()
-        while True:
-            late = time.monotonic() > deadline or self._stop.is_set()
+        while not self._stop.is_set():
+            late = time.monotonic() > deadline
             quiet = is_quiet(books.values()) and self._ledger.done() >= self._ledger.asked_count()
             verdict = self._audit(books) if quiet or late else None
             if verdict is not None and (late or not verdict.violations):
@@ -214,12 +225,13 @@ class _Drill:
             self._tell("settling", self._ledger.done())
             # A trader's work is over; only the clock and the account's own reminders move things on now.
             time.sleep(_POLL_S)
+        return None
 
     def _audit(self, books: dict[str, PublishedViews]) -> Verdict:
         asked = self._ledger.snapshot()
         verdict = audit(asked, books, self._world.record())
         if len(asked) < self._options.intents:
-            verdict.note(f"only {len(asked)} of {self._options.intents} intents were asked: stalled, or stopped")
+            verdict.note(f"only {len(asked)} of {self._options.intents} intents were asked: the workload stalled")
         if self._ledger.awaited:
             verdict.note(f"{len(self._ledger.awaited)} cancels never got their reply")
         repeated = self._world.control.summary()["duplicates"]

@@ -22,7 +22,7 @@ Must never: take a request for new when an equal one may be alive, or hold two d
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from hashlib import sha256
@@ -275,7 +275,7 @@ def first_free_generation(tag: str, key: str, generation: int, is_taken: Callabl
 def decide(
     keys: Keys,
     entries: Mapping[str, IdempotencyEntry],
-    unresolved: Mapping[str, IdempotencyEntry],
+    unresolved: Mapping[str, Iterable[IdempotencyEntry]],
     now_ms: int,
     *,
     allow_duplicate: bool,
@@ -284,7 +284,7 @@ def decide(
 ) -> Decision:
     """Decide whether a request was made before.
 
-    `entries` are by key, `unresolved` by bucketless key: those whose order has no known outcome. `live` says of an
+    `entries` are by key, `unresolved` by bucketless key: all whose order has no known outcome. `live` says of an
     order id that the order has not ended or that its outcome is unknown; such an order's entry never expires.
     """
     current = entries.get(keys.current)
@@ -310,7 +310,7 @@ def _matches(
     keys: Keys,
     current: IdempotencyEntry | None,
     entries: Mapping[str, IdempotencyEntry],
-    unresolved: Mapping[str, IdempotencyEntry],
+    unresolved: Mapping[str, Iterable[IdempotencyEntry]],
     now_ms: int,
 ) -> list[IdempotencyEntry]:
     found = [] if current is None else [current]
@@ -318,9 +318,7 @@ def _matches(
         previous = entries.get(keys.previous)
         if previous is not None and now_ms - previous.created_ms < keys.resolution_ms:
             found.append(previous)
-        twin = unresolved.get(keys.bucketless)
-        if twin is not None:
-            found.append(twin)
+        found.extend(unresolved.get(keys.bucketless, ()))
     return found
 
 

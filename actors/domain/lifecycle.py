@@ -27,7 +27,8 @@ REJECTED, CANCELLED, EXPIRED, PARTIAL_FILL_TIMEOUT and FAILED cannot be entered 
 Facts arrive late and in any order, so a fill or an expiry may come before the acknowledgement and a venue may reject
 what it acknowledged. A terminal state is left in two cases only, both by `venue_correction`: late fills that complete
 the order make it FILLED, and an order that we hold for FAILED, REJECTED or cancelled before it ever was at the venue,
-and that is seen working, is ACKNOWLEDGED again. A late fill that does not complete the order is recorded in place by the same trigger.
+and that is seen working, is ACKNOWLEDGED again. A late fill that does not complete the order is recorded in place by
+the same trigger.
 
 Staying in place is a transition too where it is recorded: a modification, one more fill, one more sending after the
 former one is proven void, an operator's naming of the venue's order. Each raises the order's `version`.

@@ -7,11 +7,12 @@ A refused section means that somebody else owns this state, or that we have a bu
 
 from abc import abstractmethod
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
 from actors.runtime.base import InboxT, OmsActor
-from actors.runtime.outcome import Outcome
+from actors.runtime.outcome import Effect, Outcome, parted
 from actors.runtime.seam import System
 from actors.store.port import Section
 from messages.base import Message, fast_init
@@ -51,7 +52,9 @@ class CommittingActor(OmsActor[InboxT]):
 
     @abstractmethod
     def on_fenced(self, verdict: Verdict) -> Outcome:
-        """The store refused a section: what follows, after the memory was thrown away."""
+        """The store refused a section: throw the memory away. What is unreleased is still there to look at, and is
+        dropped afterwards.
+        """
 
     @abstractmethod
     def on_released(self, outcome: Outcome) -> None:
@@ -85,15 +88,25 @@ class CommittingActor(OmsActor[InboxT]):
         """Release what has become durable, in the order of the turns and in the name of the messages that led to it."""
         if message.epoch != self.epoch:
             return Outcome()
-        if message.verdict in (Verdict.STALE, Verdict.GAP):
+        if message.verdict.refuses:
+            outcome = self.on_fenced(message.verdict)
             self._unreleased.clear()
-            return self.on_fenced(message.verdict)
+            return outcome
         unreleased = self._unreleased
         while unreleased and unreleased[0][0] <= message.seq:
             _, self._handling, outcome = unreleased.popleft()
             self._release(outcome)
         self._handling = message
         return Outcome()
+
+    def release_early(self, may_leave: Callable[[Effect], bool]) -> None:
+        """Carry out what need not wait, of turns that do, each in the name of the message that led to it."""
+        handling = self._handling
+        for _, cause, outcome in self._unreleased:
+            self._handling = cause
+            early, outcome.effects = parted(outcome.effects, may_leave)
+            self.perform(early)
+        self._handling = handling
 
     def _release(self, outcome: Outcome) -> None:
         self.on_released(outcome)

@@ -93,5 +93,14 @@ class Outcome:
     effects: list[Effect] = field(default_factory=list)
     """Carried out after the commit, in order."""
     at_once: list[Effect] = field(default_factory=list)
-    """Carried out without waiting for the commit: only what neither the venue nor a host can see, or a cancel while
-    the store is away."""
+    """Carried out without waiting for the commit: only what neither the venue nor a host can see, or what promises
+    nothing while the store is away."""
+
+
+def parted(effects: list[Effect], chosen: Callable[[Effect], bool]) -> tuple[list[Effect], list[Effect]]:
+    """The chosen effects and the others, each in order."""
+    picked: list[Effect] = []
+    others: list[Effect] = []
+    for effect in effects:
+        (picked if chosen(effect) else others).append(effect)
+    return picked, others

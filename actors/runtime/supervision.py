@@ -25,6 +25,8 @@ class WhenSpent(StrEnum):
     """The child stays down: nothing trades there, its siblings are untouched, the host is told."""
     DEGRADE = "degrade"
     """The child goes on being restarted at the longest delay; its owner only reduces and cancels, and alarms."""
+    SLOW = "slow"
+    """The child is restarted once in a window: what only it can do, as to cancel, comes late rather than never."""
     ESCALATE = "escalate"
     """The parent cannot vouch for itself either: stop the tree."""
 
@@ -50,7 +52,7 @@ POLICIES: dict[ChildKind, RestartPolicy] = {
         max_restarts=10, window_ms=60_000, first_delay_ms=100, max_delay_ms=10_000, when_spent=WhenSpent.DEGRADE
     ),
     ChildKind.ACCOUNT: RestartPolicy(
-        max_restarts=3, window_ms=60_000, first_delay_ms=0, max_delay_ms=0, when_spent=WhenSpent.PARK
+        max_restarts=3, window_ms=60_000, first_delay_ms=0, max_delay_ms=0, when_spent=WhenSpent.SLOW
     ),
     ChildKind.SUPERVISOR: RestartPolicy(
         max_restarts=5, window_ms=60_000, first_delay_ms=100, max_delay_ms=5_000, when_spent=WhenSpent.ESCALATE
@@ -64,7 +66,7 @@ class Restart:
 
     delay_ms: int
     degraded: bool
-    """The window is spent: until it is not, the owner reduces and cancels only."""
+    """The window is spent. The owner of a child that is degraded, not slow, reduces and cancels only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,8 @@ def decide(
     match policy.when_spent:
         case WhenSpent.PARK:
             return Park(), remembered
+        case WhenSpent.SLOW:
+            return Restart(policy.window_ms, degraded=True), remembered
         case WhenSpent.ESCALATE:
             return Escalate(), remembered
         case WhenSpent.DEGRADE:

@@ -138,7 +138,7 @@ def _add_paper_account(raw: dict[str, Any]) -> None:
 
 def _contradictions(settings: Settings, source: Source) -> list[Problem]:
     """Find what only shows when sections are compared."""
-    problems = [*_account_contradictions(settings), *_exchange_contradictions(settings)]
+    problems = [*_account_contradictions(settings), *_shared_keys(settings), *_exchange_contradictions(settings)]
     if settings.is_live and settings.deployment.name is None:
         text = (
             "is required with live credentials: it is part of every client order id, by which orders are known as ours"
@@ -171,6 +171,23 @@ def _account_contradictions(settings: Settings) -> list[Problem]:
             elif exchange.credentials is not None and on_paper:
                 text = f"has credentials, but paper.venues lists {venue}: take one of them away"
                 problems.append(Problem(place, text))
+    return problems
+
+
+def _shared_keys(settings: Settings) -> list[Problem]:
+    first_with: dict[tuple[str, Secret], int] = {}
+    problems = []
+    for index, account in enumerate(settings.accounts):
+        for venue, exchange in account.exchanges.by_name().items():
+            if exchange.credentials is None:
+                continue
+            first = first_with.setdefault((venue, exchange.credentials.api_key), index)
+            if first != index:
+                text = (
+                    f"has the API key of accounts.{first} too: each would take the other's orders for its own; give "
+                    "each account a key of a venue account of its own"
+                )
+                problems.append(Problem(("accounts", index, "exchanges", venue), text, show_value=False))
     return problems
 
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from threading import RLock
 
-from actors.errors import AccountOwnedElsewhere
-from actors.store.port import Lease, Section, StoreFacts, Table, Write
+from actors.errors import AccountOwnedElsewhere, StoreUnavailable
+from actors.store.port import EVERY_FIELD, Lease, Section, StoreFacts, Table, Write
 from messages.control import Verdict
 
 _PUBLIC = (Table.OPEN, Table.LAST_SYNC)
@@ -33,6 +33,7 @@ class MemoryStore:
         self._now_ms = now_ms
         self._events_max = events_max
         self._accounts: dict[str, _Account] = {}
+        self._damaged: set[tuple[str, Table]] = set()
         self._alive_until_ms: dict[str, int] = {}
         self._lock = RLock()
 
@@ -70,6 +71,9 @@ class MemoryStore:
     def load(self, account_id: str) -> dict[Table, dict[str, bytes]]:
         """See `StateStore`."""
         with self._lock:
+            for table in Table:
+                if (account_id, table) in self._damaged:
+                    raise StoreUnavailable(f"the {table} of account {account_id} hold something else")
             account = self._accounts.get(account_id, _Account())
             return {table: dict(account.records.get((table, ""), {})) for table in Table if table not in _PUBLIC}
 
@@ -93,8 +97,24 @@ class MemoryStore:
             later = [event for event in account.events if event[:2] > (int(seq), int(index))]
         return [(f"{event[0]}-{event[1]}", event[2]) for event in later[:limit]]
 
+    def oldest_event(self, account_id: str) -> str:
+        """See `StateStore`."""
+        with self._lock:
+            events = self._accounts.get(account_id, _Account()).events
+            return f"{events[0][0]}-{events[0][1]}" if events else ""
+
     def close(self) -> None:
         """See `StateStore`; records stay, as they do on a server."""
+
+    def damage(self, account_id: str, table: Table) -> None:
+        """Behave as a server does after another program has overwritten that table's key."""
+        with self._lock:
+            self._damaged.add((account_id, table))
+
+    def repair(self, account_id: str, table: Table) -> None:
+        """Undo `damage`."""
+        with self._lock:
+            self._damaged.discard((account_id, table))
 
     def _is_alive(self, owner: str) -> bool:
         return self._now_ms() < self._alive_until_ms.get(owner, 0)
@@ -102,7 +122,10 @@ class MemoryStore:
     def _commit_section(self, section: Section, refused: dict[str, Verdict]) -> Verdict:
         account = self._accounts.setdefault(section.account_id, _Account())
         verdict = refused.get(section.account_id) or _judge(account, section)
-        if verdict in (Verdict.STALE, Verdict.GAP):
+        touched = {(section.account_id, write.table) for write in section.writes}
+        if verdict is Verdict.OK and touched & self._damaged:
+            verdict = Verdict.BROKEN
+        if verdict.refuses:
             refused[section.account_id] = verdict
         if verdict is Verdict.OK:
             for write in section.writes:
@@ -123,7 +146,9 @@ def _judge(account: _Account, section: Section) -> Verdict:
 
 def _apply(account: _Account, write: Write) -> None:
     records = account.records.setdefault((write.table, write.scope), {})
-    if write.value is None:
+    if write.value is None and write.field == EVERY_FIELD and write.table is Table.OPEN:
+        records.clear()
+    elif write.value is None:
         records.pop(write.field, None)
     elif write.table is Table.FILLS:
         records.setdefault(write.field, write.value)

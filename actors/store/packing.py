@@ -7,7 +7,7 @@ travel as one JSON list and all bytes as one string that those numbers cut.
 from collections.abc import Sequence
 
 from actors.store.keys import Keys
-from actors.store.port import Section, Table, Write
+from actors.store.port import EVERY_FIELD, Section, Table, Write
 from messages.control import Verdict
 
 # Operations as `commit.lua` numbers them.
@@ -15,7 +15,13 @@ _HSET, _HSETNX, _HDEL, _XADD, _SET, _DEL, _PUBLIC_HSET, _PUBLIC_HDEL = range(1, 
 
 _SETS = {Table.FILLS: _HSETNX, Table.OPEN: _PUBLIC_HSET, Table.LAST_SYNC: _SET}
 _REMOVES = {Table.OPEN: _PUBLIC_HDEL, Table.LAST_SYNC: _DEL}
-_VERDICTS = {ord("o"): Verdict.OK, ord("a"): Verdict.ALREADY, ord("s"): Verdict.STALE, ord("g"): Verdict.GAP}
+_VERDICTS = {
+    ord("o"): Verdict.OK,
+    ord("a"): Verdict.ALREADY,
+    ord("s"): Verdict.STALE,
+    ord("g"): Verdict.GAP,
+    ord("b"): Verdict.BROKEN,
+}
 
 
 class Packing:
@@ -39,20 +45,21 @@ class Packing:
         meta, stream = self._metas.get(account_id) or self._account_keys(account_id)
         numbers += (len(meta), section.epoch, seq, len(section.writes) + len(section.events))
         parts.append(meta)
+        for index, event in enumerate(section.events):
+            event_id = b"%d-%d" % (seq, index)
+            numbers += (_XADD, len(stream), len(event_id), len(event))
+            parts += (stream, event_id, event)
         for write in section.writes:
             table, field_name, value, scope = write
             key = self._records.get((account_id, table, scope)) or self._record_key(account_id, write)
             field = field_name.encode()
             if value is None:
-                numbers += (_REMOVES.get(table, _HDEL), len(key), len(field), 0)
+                whole = field_name == EVERY_FIELD and table is Table.OPEN
+                numbers += (_DEL if whole else _REMOVES.get(table, _HDEL), len(key), len(field), 0)
                 parts += (key, field)
             else:
                 numbers += (_SETS.get(table, _HSET), len(key), len(field), len(value))
                 parts += (key, field, value)
-        for index, event in enumerate(section.events):
-            event_id = b"%d-%d" % (seq, index)
-            numbers += (_XADD, len(stream), len(event_id), len(event))
-            parts += (stream, event_id, event)
 
     def _account_keys(self, account_id: str) -> tuple[bytes, bytes]:
         keys = (self._keys.meta(account_id).encode(), self._keys.events(account_id).encode())

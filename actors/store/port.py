@@ -32,6 +32,10 @@ class Table(StrEnum):
     """The public time of the last synchronisation; scope: the numeric exchange id, field empty."""
 
 
+EVERY_FIELD = "*"
+"""As the field of a removal from `Table.OPEN`: the whole hash of that scope, to be written anew in the same section."""
+
+
 class Write(NamedTuple):
     """One record, written whole, or removed when `value` is None."""
 
@@ -111,14 +115,20 @@ class StateStore(Protocol):
         ...
 
     def load(self, account_id: str) -> dict[Table, dict[str, bytes]]:
-        """All records of an account but the public projections, by table and field."""
+        """All records of an account but the public projections, by table and field.
+
+        Raises:
+            StoreUnavailable: no answer, or one of the account's keys holds what we never wrote there.
+        """
         ...
 
     def commit(self, sections: list[Section]) -> list[Verdict]:
         """Apply sections in order; the answer has a verdict for each.
 
         A section is applied exactly when its epoch is the account's and its `seq` is the next one. In one call the
-        sections of an account stand in `seq` order. Repeating a call after `StoreUnavailable` is safe.
+        sections of an account stand in `seq` order. Repeating a call after `StoreUnavailable` is safe. Where a key of
+        an account holds what we never wrote, that account's section and those after it are `BROKEN` and leave no
+        trace; other accounts' are not concerned.
         """
         ...
 
@@ -128,6 +138,10 @@ class StateStore(Protocol):
 
     def events(self, account_id: str, after: str = "", limit: int = 1000) -> list[tuple[str, bytes]]:
         """Stored events after an event id, oldest first, as (event id, encoded event)."""
+        ...
+
+    def oldest_event(self, account_id: str) -> str:
+        """Id of the oldest event that is still kept, empty without any; who resumes from before it may have a gap."""
         ...
 
     def close(self) -> None:

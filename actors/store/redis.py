@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.resources import files
 from typing import Any
+from urllib.parse import urlsplit
 
 import redis
 from redis.backoff import NoBackoff
@@ -66,6 +67,7 @@ class RedisStore:
         self._durability = durability
         self._events_max = events_max
         self._client = client or _connectable(url, connect_timeout_ms, call_timeout_ms)
+        self._secrets = _secrets(self._client, url)
         self._run: Run = self._client.execute_command
         self._packing = Packing(self._keys)
         self._commit_script = _Script("commit.lua")
@@ -74,14 +76,14 @@ class RedisStore:
 
     def open(self) -> StoreFacts:
         """See `StateStore`. Runs migrations when the store holds an older schema."""
-        with _answering():
+        with self._answering():
             facts = self._checked_facts()
             migrate(self._run, self._keys, self._stamped_schema())
         return facts
 
     def facts(self) -> StoreFacts:
         """See `StateStore`."""
-        with _answering():
+        with self._answering():
             facts = self._checked_facts()
             check_known(self._stamped_schema())
         return facts
@@ -89,14 +91,15 @@ class RedisStore:
     def keep_alive(self, owner: str, ttl_ms: int) -> None:
         """See `StateStore`."""
         names = [self._keys.owner(partition, owner) for partition in range(self._keys.partitions)]
-        with _answering():
+        with self._answering():
             _raise_first(self._run_all([("SET", name, "1", "PX", ttl_ms) for name in names]))
 
     def acquire(self, account_id: str, owner: str) -> Lease:
         """See `StateStore`."""
         owners = self._keys.owner(self._keys.partition(account_id), "")
-        with _answering():
-            reply = self._run_script(self._acquire_script, 1, self._keys.meta(account_id), owner, owners)
+        with self._answering():
+            keys = (self._keys.meta(account_id), self._keys.events(account_id))
+            reply = self._run_script(self._acquire_script, len(keys), *keys, owner, owners)
         if holder := reply[0].decode():
             raise AccountOwnedElsewhere(f"account {account_id} is held by {holder}, which is alive")
         return Lease(account_id=account_id, owner=owner, epoch=int(reply[1]), seq=int(reply[2]))
@@ -104,21 +107,23 @@ class RedisStore:
     def release(self, lease: Lease) -> None:
         """See `StateStore`."""
         meta = self._keys.meta(lease.account_id)
-        with _answering():
+        with self._answering():
             self._run_script(self._release_script, 1, meta, lease.owner, lease.epoch)
 
     def load(self, account_id: str) -> dict[Table, dict[str, bytes]]:
         """See `StateStore`. One transaction, so that no commit can fall between two tables."""
         commands = [("HGETALL", self._keys.records(account_id, table)) for table in _RECORD_TABLES]
-        with _answering():
-            replies = _raise_first(self._run_all(commands, transaction=True))
+        # Events are not needed, but without a sound stream nothing could be committed afterwards.
+        commands.append(("XLEN", self._keys.events(account_id)))
+        with self._answering():
+            *replies, _ = _raise_first_naming_its_key(commands, self._run_all(commands, transaction=True))
         return {table: _by_name(reply) for table, reply in zip(_RECORD_TABLES, replies, strict=True)}
 
     def commit(self, sections: list[Section]) -> list[Verdict]:
         """See `StateStore`."""
         groups = self._places_by_partition(sections)
         batches = [self._packing.pack([sections[place] for place in places]) for places in groups]
-        with _answering():
+        with self._answering():
             replies = self._commit_calls([(0, *batch, self._events_max) for batch in batches])
         answer: dict[int, Verdict] = {}
         for places, reply in zip(groups, replies, strict=True):
@@ -127,19 +132,41 @@ class RedisStore:
 
     def open_orders(self, account_id: str, exchange_id: int) -> dict[str, bytes]:
         """See `StateStore`."""
-        with _answering():
+        with self._answering():
             return _by_name(self._run("HGETALL", self._keys.records(account_id, Table.OPEN, str(exchange_id))))
 
     def events(self, account_id: str, after: str = "", limit: int = 1000) -> list[tuple[str, bytes]]:
         """See `StateStore`."""
         start = f"({after}" if after else "-"
-        with _answering():
+        with self._answering():
             entries = self._run("XRANGE", self._keys.events(account_id), start, "+", "COUNT", limit)
         return [(event_id.decode(), fields[b"event"]) for event_id, fields in entries]
+
+    def oldest_event(self, account_id: str) -> str:
+        """See `StateStore`."""
+        with self._answering():
+            entries = self._run("XRANGE", self._keys.events(account_id), "-", "+", "COUNT", 1)
+        return str(entries[0][0].decode()) if entries else ""
 
     def close(self) -> None:
         """See `StateStore`."""
         self._client.close()
+
+    @contextmanager
+    def _answering(self) -> Iterator[None]:
+        """Whatever the client library raises means that nobody knows whether the call took effect."""
+        try:
+            yield
+        except (redis.exceptions.RedisError, OSError) as error:
+            # Not chained, since the library's own words may hold what is taken out of ours.
+            raise StoreUnavailable(f"{type(error).__name__}: {self._without_secrets(str(error))}") from None
+
+    def _without_secrets(self, text: str) -> str:
+        # A server that does not know AUTH answers with the words it was given, shortened to any length.
+        text = text.partition(", with args beginning with")[0]
+        for secret in self._secrets:
+            text = text.replace(secret, "…")
+        return text
 
     def _places_by_partition(self, sections: Sequence[Section]) -> list[list[int]]:
         groups: dict[int, list[int]] = {}
@@ -252,13 +279,18 @@ def _connectable(url: str, connect_timeout_ms: int, call_timeout_ms: int) -> red
         ) from None
 
 
-@contextmanager
-def _answering() -> Iterator[None]:
-    """Whatever the client library raises means that nobody knows whether the call took effect."""
-    try:
-        yield
-    except (redis.exceptions.RedisError, OSError) as error:
-        raise StoreUnavailable(f"{type(error).__name__}: {error}") from error
+def _raise_first_naming_its_key(commands: Sequence[tuple[Any, ...]], replies: list[Any]) -> list[Any]:
+    for (_, key), reply in zip(commands, replies, strict=True):
+        if isinstance(reply, redis.exceptions.ResponseError):
+            raise redis.exceptions.ResponseError(f"{key}: {reply}")
+    return _raise_first(replies)
+
+
+def _secrets(client: redis.Redis, url: str) -> tuple[str, ...]:
+    """List how the password may be spelled, as it is sent and as the address writes it."""
+    password = client.get_connection_kwargs().get("password")
+    written = urlsplit(url).password
+    return tuple(str(spelling) for spelling in (password, written) if spelling)
 
 
 def _raise_first(replies: list[Any]) -> list[Any]:

@@ -1,17 +1,19 @@
-"""The root of the tree: starts supervisors before accounts, restarts what fails by the declared table, parks what
-keeps failing.
+"""The root of the tree: starts supervisors before accounts and restarts what fails by the declared table, an account
+that keeps failing slowly but always, because nobody else can cancel its orders.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar, TypeAlias, assert_never
 
 from actors.runtime.base import OmsActor
-from actors.runtime.outcome import Effect, Outcome, Publish, SetTimer, Spawn
+from actors.runtime.outcome import Act, Effect, Outcome, Publish, Send, SetTimer, Spawn
 from actors.runtime.seam import System
-from actors.runtime.supervision import POLICIES, ChildKind, Escalate, Park, Restart, decide
+from actors.runtime.supervision import POLICIES, ChildKind, Decision, Escalate, Park, Restart, decide
+from actors.settlement import SUPERVISOR
 from messages.base import Message
-from messages.control import ChildFailed, Ping
+from messages.control import AccountLeft, ChildFailed, Ping
 from messages.events import Alert, Severity
 
 Build: TypeAlias = Callable[[System, str], OmsActor[Message]]
@@ -25,6 +27,8 @@ class Child:
     kind: ChildKind | None
     """None: it holds what no reload can rebuild, so its failure stops the tree at once."""
     build: Build
+    account_id: str = ""
+    """Of an account."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,17 +42,26 @@ _Inbox: TypeAlias = ChildFailed | Ping | _RestartDue
 
 
 class RootSupervisor(OmsActor[_Inbox]):
-    """One per process. `escalate` is called when a supervisor cannot be kept alive: the host must stop."""
+    """One per process. `escalate` is called when a supervisor cannot be kept alive: the host must stop. `account_lost`
+    is called with the id of an account that failed, before it is started again: what it had not answered stays so.
+    """
 
     accepts: ClassVar = frozenset({ChildFailed, Ping, _RestartDue})
 
     def __init__(
-        self, system: System, address: str, *, children: tuple[Child, ...], escalate: Callable[[str], None]
+        self,
+        system: System,
+        address: str,
+        *,
+        children: tuple[Child, ...],
+        escalate: Callable[[str], None],
+        account_lost: Callable[[str], None],
     ) -> None:
         super().__init__(system, address)
         self._children = {child.address: child for child in children}
         self._failures: dict[str, tuple[int, ...]] = {}
         self._escalate = escalate
+        self._account_lost = account_lost
 
     def first_turn(self) -> Outcome:
         """Start the children in the order given."""
@@ -78,7 +91,10 @@ class RootSupervisor(OmsActor[_Inbox]):
         decision, self._failures[child.address] = decide(
             POLICIES[child.kind], self._failures.get(child.address, ()), now_ms, self.system.random
         )
-        effects: list[Effect] = [Publish(self._alert(message, type(decision).__name__.lower()))]
+        effects: list[Effect] = [Publish(self._alert(message, _in_words(decision)))]
+        if child.account_id:
+            effects.append(Act(partial(self._account_lost, child.account_id)))
+            effects.append(Send(SUPERVISOR, AccountLeft(account_id=child.account_id)))
         match decision:
             case Restart(delay_ms):
                 effects.append(SetTimer(child.address, delay_ms, _RestartDue(address=child.address)))
@@ -97,3 +113,13 @@ class RootSupervisor(OmsActor[_Inbox]):
             details=(("address", message.address), ("decision", what)),
             at_ms=self.system.clock.now_ms(),
         )
+
+
+def _in_words(decision: Decision) -> str:
+    match decision:
+        case Restart(delay_ms=0):
+            return "restart"
+        case Restart(delay_ms):
+            return f"restart in {delay_ms} ms"
+        case _:
+            return type(decision).__name__.lower()

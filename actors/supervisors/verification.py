@@ -2,24 +2,46 @@
 
 Keeps the calendar of look-up rounds for all accounts and a bound on how many run together, and starts a round again of
 which nothing is heard. What a round asks, what its answers prove and what follows is decided and committed by the
-account. It owns nothing a restart cannot rebuild: newly
+account; of an account that nobody serves, every round is forgotten. It owns nothing a restart cannot rebuild: newly
 started, it asks every account what is unresolved.
 """
 
-from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, TypeAlias, assert_never, get_args
 
 from actors.runtime.base import OmsActor
 from actors.runtime.outcome import CancelTimer, Effect, Outcome, Send, SetTimer
 from actors.runtime.seam import System
 from messages.base import Message
-from messages.control import Ping, Pong, ReportUnresolved, VerificationDue, VerificationEnded, VerificationRequested
+from messages.control import (
+    AccountLeft,
+    Ping,
+    Pong,
+    ReportUnresolved,
+    VerificationDue,
+    VerificationEnded,
+    VerificationRequested,
+)
 from messages.inboxes import VerificationInbox
 
 _LOST_MS = 10_000
 """A round of which nothing was heard for so long is started anew: its question or its answer was lost."""
+
+
+_PER_ACCOUNT_MAX = 16
+"""Places one account may hold: its rounds must not keep those of the others waiting."""
+
+
+@dataclass(slots=True)
+class _Calendar:
+    """The rounds of one account, by order."""
+
+    later: dict[str, None] = field(default_factory=dict)
+    """Their timer runs."""
+    waiting: dict[str, VerificationRequested] = field(default_factory=dict)
+    """Due, and without a place; oldest first."""
+    running: dict[str, None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,8 +70,9 @@ class VerificationSupervisor(OmsActor[_Inbox]):
         super().__init__(system, address)
         self._accounts = tuple(accounts)
         self._at_once_max = at_once_max
-        self._running: dict[str, None] = {}
-        self._waiting: deque[VerificationRequested] = deque()
+        self._places_taken = 0
+        self._calendars: dict[str, _Calendar] = {}
+        """By account, in the order in which they get the next free place."""
 
     def first_turn(self) -> Outcome:
         """Ask every account what is unresolved."""
@@ -62,63 +85,75 @@ class VerificationSupervisor(OmsActor[_Inbox]):
                 return self._on_requested(message)
             case VerificationEnded():
                 return self._on_ended(message)
-            case _RoundDue():
-                return self._start_or_wait(message.round)
-            case _PlaceOverdue():
-                return self._start_again(message.round)
+            case AccountLeft():
+                return self._on_left(message)
+            case _RoundDue() | _PlaceOverdue():
+                return self._wait_for_place(message.round)
             case Ping():
                 return Outcome(effects=[Send(message.reply_to, Pong(address=self.address))])
             case _:
                 assert_never(message)
 
     def _on_requested(self, request: VerificationRequested) -> Outcome:
-        key = _key(request)
-        outcome = self._give_place_back(key)
-        if request.due_in_ms > 0:
-            outcome.effects.append(SetTimer(key, request.due_in_ms, _RoundDue(round=request)))
-            return outcome
-        outcome.effects.append(CancelTimer(key))
-        outcome.effects.extend(self._start_or_wait(request).effects)
-        return outcome
+        if request.due_in_ms <= 0:
+            return self._wait_for_place(request)
+        effects = self._clear(request.account_id, request.order_id)
+        self._calendar(request.account_id).later[request.order_id] = None
+        effects.append(SetTimer(_key(request), request.due_in_ms, _RoundDue(round=request)))
+        return Outcome(effects=[*effects, *self._fill_places()])
 
     def _on_ended(self, message: VerificationEnded) -> Outcome:
-        key = _key(message)
-        self._waiting = deque(request for request in self._waiting if _key(request) != key)
-        outcome = self._give_place_back(key)
-        outcome.effects.append(CancelTimer(key))
-        return outcome
+        effects = self._clear(message.account_id, message.order_id)
+        return Outcome(effects=[*effects, *self._fill_places()])
 
-    def _start_or_wait(self, request: VerificationRequested) -> Outcome:
-        if len(self._running) >= self._at_once_max:
-            self._waiting.append(request)
-            return Outcome()
-        return Outcome(effects=self._start(request))
+    def _on_left(self, message: AccountLeft) -> Outcome:
+        calendar = self._calendar(message.account_id)
+        orders = {**calendar.later, **calendar.waiting, **calendar.running}
+        effects = [effect for order_id in orders for effect in self._clear(message.account_id, order_id)]
+        return Outcome(effects=[*effects, *self._fill_places()])
 
-    def _start(self, request: VerificationRequested) -> list[Effect]:
-        key = _key(request)
-        self._running[key] = None
-        due = VerificationDue(account_id=request.account_id, order_id=request.order_id, phase=request.phase)
-        return [
-            Send(_address(request.account_id), due),
-            SetTimer(f"place:{key}", _LOST_MS, _PlaceOverdue(round=request)),
-        ]
+    def _wait_for_place(self, request: VerificationRequested) -> Outcome:
+        effects = self._clear(request.account_id, request.order_id)
+        self._calendar(request.account_id).waiting[request.order_id] = request
+        return Outcome(effects=[*effects, *self._fill_places()])
 
-    def _start_again(self, request: VerificationRequested) -> Outcome:
-        outcome = self._give_place_back(_key(request))
-        outcome.effects.extend(self._start_or_wait(request).effects)
-        return outcome
+    def _fill_places(self) -> list[Effect]:
+        effects: list[Effect] = []
+        while self._places_taken < self._at_once_max and (request := self._next()) is not None:
+            self._places_taken += 1
+            self._calendar(request.account_id).running[request.order_id] = None
+            due = VerificationDue(account_id=request.account_id, order_id=request.order_id, phase=request.phase)
+            effects.append(Send(_address(request.account_id), due))
+            effects.append(SetTimer(f"place:{_key(request)}", _LOST_MS, _PlaceOverdue(round=request)))
+        return effects
 
-    def _give_place_back(self, key: str) -> Outcome:
-        if key not in self._running:
-            return Outcome()
-        del self._running[key]
-        effects: list[Effect] = [CancelTimer(f"place:{key}")]
-        if self._waiting:
-            effects.extend(self._start(self._waiting.popleft()))
-        return Outcome(effects=effects)
+    def _next(self) -> VerificationRequested | None:
+        for account_id, calendar in self._calendars.items():
+            if calendar.waiting and len(calendar.running) < _PER_ACCOUNT_MAX:
+                # Who was served goes to the end, so that no account waits for another's backlog.
+                self._calendars[account_id] = self._calendars.pop(account_id)
+                return calendar.waiting.pop(next(iter(calendar.waiting)))
+        return None
+
+    def _clear(self, account_id: str, order_id: str) -> list[Effect]:
+        calendar = self._calendar(account_id)
+        key = f"{account_id}:{order_id}"
+        effects: list[Effect] = []
+        calendar.waiting.pop(order_id, None)
+        if order_id in calendar.later:
+            del calendar.later[order_id]
+            effects.append(CancelTimer(key))
+        if order_id in calendar.running:
+            del calendar.running[order_id]
+            self._places_taken -= 1
+            effects.append(CancelTimer(f"place:{key}"))
+        return effects
+
+    def _calendar(self, account_id: str) -> _Calendar:
+        return self._calendars.setdefault(account_id, _Calendar())
 
 
-def _key(message: VerificationRequested | VerificationEnded) -> str:
+def _key(message: VerificationRequested) -> str:
     return f"{message.account_id}:{message.order_id}"
 
 

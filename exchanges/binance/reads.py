@@ -173,6 +173,7 @@ def search(asking: Asking, request: SearchOrder, venue_symbol: str) -> CallRepor
         account_id=request.account_id,
         exchange=request.exchange,
         order_id=request.order_id,
+        symbol=request.symbol,
         orders=_joined(found_open + found),
         fills=fills,
         unreadable=bad_open + bad_found + bad_fills,

@@ -105,7 +105,7 @@ class Fault(StrEnum):
     """The stream's connection breaks before the frame is sent."""
     STREAM_SILENT = "stream_silent"
     """The stream stays connected, answers pings, and loses this frame and all others for `amount_ms`."""
-    TOKEN_EXPIRED = "token_expired"  # noqa: S105 - names a fault
+    TOKEN_EXPIRED = "token_expired"
     """The venue ends the subscription before the frame is sent; the connection stays."""
 
 

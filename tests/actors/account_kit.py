@@ -20,7 +20,7 @@ from messages.commands import PlaceOrder, SubmitOrder
 from messages.control import Committed, Verdict
 from messages.events import Event
 from messages.queries import Reply
-from messages.reports import InstrumentsFetched, OpenOrdersFetched, ServerTimeFetched, StreamConnected
+from messages.reports import InstrumentsFetched, OpenOrdersFetched, OrdersSearched, ServerTimeFetched, StreamConnected
 from messages.types import Evidence, Instrument, Order, OrderType, Side, VenueFill, VenueOrder
 from tests.factories import make
 from tests.simulation.gateway import CAPABILITIES
@@ -112,8 +112,15 @@ class Account:
         self.do(make(InstrumentsFetched, **head, instruments=(INSTRUMENT,)))
         self.do(make(StreamConnected, **head, received_ms=now_ms))
         self.do(make(OpenOrdersFetched, **head, orders=(), evidence=make(Evidence, sent_ms=now_ms)))
+        self.merge_history()
         self.sent.clear()
         self.events.clear()
+
+    def merge_history(self, *orders: VenueOrder, symbol: str = "BTC-USDT") -> None:
+        """The venue lists a symbol's recent history."""
+        evidence = make(Evidence, sent_ms=self.system.clock.now_ms())
+        head = {"account_id": "1", "exchange": "binance", "order_id": ""}
+        self.do(make(OrdersSearched, **head, symbol=symbol, orders=orders, fills=(), evidence=evidence))
 
     def _on_tell(self, address: str, message: Message) -> bool:
         if isinstance(message, Stage):

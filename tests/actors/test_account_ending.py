@@ -17,6 +17,7 @@ from messages.control import (
     VerificationDue,
     VerificationRequested,
 )
+from messages.events import Alert, Severity
 from messages.queries import CancelDone, OrderPlaced, RefusalCode, Refused
 from messages.reports import (
     CancelAmbiguous,
@@ -110,12 +111,26 @@ def test_cancel_that_overtook_its_placement_is_sent_again_once_the_order_is_ther
     assert f"cancel:{place.order_id}" in account.actor._timers
 
 
+def test_account_whose_stored_key_is_damaged_says_so_and_is_loaded_again() -> None:
+    account = Account()
+    account.take(submit())
+    account.commit(Verdict.BROKEN)
+    assert account.to_venue(PlaceOrder) == []
+    alert = next(event for event in account.events if isinstance(event, Alert) and event.name == "AccountFenced")
+    assert alert.severity is Severity.CRITICAL
+    assert "until it is repaired" in alert.text
+    assert "reload" in account.actor._timers
+    account.load({}, epoch=2)
+    account.connect()
+    account.do(submit(correlation_id="c2"))
+    assert len(account.to_venue(PlaceOrder)) == 1
+
+
 def test_fenced_account_shows_and_sends_nothing_of_what_was_not_committed() -> None:
     account = Account()
     account.take(submit())
     account.commit(Verdict.STALE)
     assert account.to_venue(PlaceOrder) == []
-    assert account.replies == []
     assert account.views.orders == {}
     account.do(submit(correlation_id="c2"))
     refused = account.replies[-1]

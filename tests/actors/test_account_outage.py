@@ -35,9 +35,9 @@ def asked(account: Account) -> list[type]:
 def test_cancel_given_before_the_outage_was_noticed_leaves_when_it_is() -> None:
     account = Account()
     place = working(account)
-    account.take(cancel(place.order_id))
+    account.actor.on_receive(cancel(place.order_id))
     assert account.to_venue(CancelVenueOrder) == []
-    account.take(AWAY)
+    account.actor.on_receive(AWAY)
     (request,) = account.to_venue(CancelVenueOrder)
     assert request.correlation_id == "x1"
     assert not any(isinstance(event, OrderUpdated) for event in account.events)

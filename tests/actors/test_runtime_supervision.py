@@ -35,10 +35,13 @@ def failing_at(times_ms: list[int], by: RestartPolicy) -> list[Decision]:
     return decisions
 
 
-def test_decide_account_failing_four_times_in_a_minute_is_parked() -> None:
+def test_decide_account_failing_four_times_in_a_minute_comes_back_a_minute_later() -> None:
     account = POLICIES[ChildKind.ACCOUNT]
     again = Restart(0, degraded=False)
-    assert failing_at([0, 20_000, 40_000, 59_999], account) == [again, again, again, Park()]
+    assert failing_at([0, 20_000, 40_000, 59_999], account) == [
+        *(again, again, again),
+        Restart(60_000, degraded=True),
+    ]
 
 
 def test_decide_failures_that_left_the_window_no_longer_count() -> None:

@@ -83,7 +83,12 @@ class InstantGateway:
                 return OpenOrdersFetched(**head, orders=(), asked_venue_ms=0, evidence=evidence)
             case SearchOrder():
                 return OrdersSearched(
-                    **head, orders=(), sources=CAPABILITIES.search_sources, asked_venue_ms=0, evidence=evidence
+                    **head,
+                    symbol=request.symbol,
+                    orders=(),
+                    sources=CAPABILITIES.search_sources,
+                    asked_venue_ms=0,
+                    evidence=evidence,
                 )
             case _:
                 return LookUpFailed(**head, reason="not offered") if request.order_id else FetchFailed(

@@ -1,6 +1,7 @@
 """Stores under one contract: in memory, on fakeredis, on a real server."""
 
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,9 @@ import redis
 
 from actors.errors import StoreError
 from actors.store.embedded import EmbeddedServer, find_binary
+from actors.store.keys import Keys
 from actors.store.memory import MemoryStore
-from actors.store.port import Section, StateStore, Write
+from actors.store.port import Section, StateStore, Table, Write
 from actors.store.redis import RedisStore
 
 
@@ -84,6 +86,27 @@ def store(request: pytest.FixtureRequest) -> Iterator[StateStore]:
     made.open()
     yield made
     made.close()
+
+
+@pytest.fixture
+def damaging(store: StateStore, request: pytest.FixtureRequest) -> Callable[..., AbstractContextManager[None]]:
+    """Overwrites a key of an account as another program might, until the end of the block."""
+
+    @contextmanager
+    def overwrite(account_id: str, table: Table) -> Iterator[None]:
+        if isinstance(store, MemoryStore):
+            store.damage(account_id, table)
+            yield
+            store.repair(account_id, table)
+            return
+        backend, _, spread = request.node.callspec.params["store"].partition("-")
+        other = request.getfixturevalue("client" if backend == "fakeredis" else "plain")
+        key = Keys("test", 8 if spread else 1).records(account_id, table)
+        other.set(key, "somebody else's")
+        yield
+        other.delete(key)
+
+    return overwrite
 
 
 @pytest.fixture

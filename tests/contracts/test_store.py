@@ -1,17 +1,19 @@
 """What every store promises: one body over memory, fakeredis and a real server, with one partition and with eight."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from actors.errors import AccountOwnedElsewhere
+from actors.errors import AccountOwnedElsewhere, StoreUnavailable
 from actors.store.memory import MemoryStore
-from actors.store.port import Lease, Section, StateStore, Table, Write
+from actors.store.port import EVERY_FIELD, Lease, Section, StateStore, Table, Write
 from messages.control import Verdict
 
 Make = Callable[..., Section]
+Damaging = Callable[[str, Table], AbstractContextManager[None]]
 
 ORDER = Write(Table.ORDERS, "o1", b'{"state":"SUBMITTED"}')
 ACCOUNTS = [f"account-{number}" for number in range(12)]
@@ -62,6 +64,19 @@ def test_commit_value_none_removes_the_record(store: StateStore, section: Make) 
     assert store.commit([section("a1", lease.epoch, 2, *gone)]) == [Verdict.OK]
     assert store.load("a1")[Table.ORDERS] == {}
     assert store.open_orders("a1", 1) == {}
+
+
+def test_commit_removal_of_every_field_empties_the_public_hash_of_that_scope_only(
+    store: StateStore, section: Make
+) -> None:
+    lease = store.acquire("a1", "me")
+    stale = (Write(Table.OPEN, "v1", b"x", "1"), Write(Table.OPEN, "v2", b"x", "2"))
+    store.commit([section("a1", lease.epoch, 1, ORDER, *stale)])
+    anew = (Write(Table.OPEN, EVERY_FIELD, None, "1"), Write(Table.OPEN, "v3", b"y", "1"))
+    assert store.commit([section("a1", lease.epoch, 2, *anew)]) == [Verdict.OK]
+    assert store.open_orders("a1", 1) == {"v3": b"y"}
+    assert store.open_orders("a1", 2) == {"v2": b"x"}
+    assert store.load("a1")[Table.ORDERS] == {ORDER.field: ORDER.value}
 
 
 def test_commit_several_writes_of_a_field_applies_them_in_order(store: StateStore, section: Make) -> None:
@@ -154,6 +169,57 @@ def test_commit_mixed_batch_judges_each_account_alone(store: StateStore, section
     assert not store.load(ACCOUNTS[1])[Table.ORDERS]
     for name in ACCOUNTS[2:]:
         assert set(store.load(name)[Table.ORDERS]) == {"o1", "o2"}
+
+
+def test_commit_account_with_a_damaged_key_is_broken_alone_and_leaves_no_trace(
+    store: StateStore, damaging: Damaging, section: Make
+) -> None:
+    """The damage is found in the middle of its section; what follows of the account waits with it."""
+    epochs = {name: store.acquire(name, "me").epoch for name in ACCOUNTS}
+    batch = [
+        section(name, epochs[name], seq, ORDER, Write(Table.POSITIONS, "p1", b"x"), events=(b"e",))
+        for seq in (1, 2)
+        for name in ACCOUNTS
+    ]
+    hit = ACCOUNTS[4]
+    with damaging(hit, Table.POSITIONS):
+        assert _by_account(batch, store.commit(batch)) == {
+            name: [Verdict.BROKEN if name == hit else Verdict.OK] * 2 for name in ACCOUNTS
+        }
+        assert _by_account(batch, store.commit(batch)) == {
+            name: [Verdict.BROKEN if name == hit else Verdict.ALREADY] * 2 for name in ACCOUNTS
+        }
+        with pytest.raises(StoreUnavailable, match="positions"):
+            store.load(hit)
+    assert not any(store.load(hit).values())
+    assert store.events(hit) == []
+    assert _by_account(batch, store.commit(batch)) == {
+        name: [Verdict.OK if name == hit else Verdict.ALREADY] * 2 for name in ACCOUNTS
+    }
+    assert store.events(hit) == store.events(ACCOUNTS[0]) == [("1-0", b"e"), ("2-0", b"e")]
+    assert store.acquire(hit, "me").seq == 2
+
+
+def test_commit_section_that_leaves_the_damaged_key_alone_is_written(
+    store: StateStore, damaging: Damaging, section: Make
+) -> None:
+    lease = store.acquire("a1", "me")
+    with damaging("a1", Table.POSITIONS):
+        assert store.commit([section("a1", lease.epoch, 1, ORDER)]) == [Verdict.OK]
+
+
+def test_oldest_event_is_the_first_of_the_stream(store: StateStore, section: Make) -> None:
+    lease = store.acquire("a1", "me")
+    assert store.oldest_event("a1") == ""
+    store.commit([section("a1", lease.epoch, seq, events=(b"e", b"f") if seq > 1 else ()) for seq in (1, 2, 3)])
+    assert store.oldest_event("a1") == "2-0"
+
+
+def test_oldest_event_after_trimming_in_memory_is_the_first_kept(section: Make) -> None:
+    store = MemoryStore(events_max=3)
+    lease = store.acquire("a1", "me")
+    store.commit([section("a1", lease.epoch, seq, events=(b"e",)) for seq in range(1, 11)])
+    assert store.oldest_event("a1") == "8-0"
 
 
 def test_commit_empty_batch_and_empty_section_are_fine(store: StateStore, section: Make) -> None:
@@ -283,6 +349,13 @@ def test_commit_any_history_agrees_with_the_store_in_memory(
         assert real_store.load(name) == memory.load(name)
         assert real_store.open_orders(name, 3) == memory.open_orders(name, 3)
         assert real_store.acquire(name, "me").seq == memory.acquire(name, "me").seq
+
+
+def _by_account(batch: list[Section], verdicts: list[Verdict]) -> dict[str, list[Verdict]]:
+    return {
+        name: [verdict for each, verdict in zip(batch, verdicts, strict=True) if each.account_id == name]
+        for name in ACCOUNTS
+    }
 
 
 def _scoped(writes: list[Write]) -> list[Write]:

@@ -2,6 +2,7 @@
 
 import socket
 import threading
+import traceback
 from collections.abc import Callable
 from typing import Any
 
@@ -97,6 +98,47 @@ def test_commit_public_key_of_another_type_is_replaced(
     assert real_store.commit(batch) == [Verdict.OK, Verdict.OK]
     assert real_store.open_orders("1", 3) == {"v1": b"x"}
     assert real_store.open_orders("2", 3) == {}
+
+
+@pytest.mark.parametrize("kind", ["meta", "events"])
+def test_commit_account_whose_meta_or_events_are_damaged_is_broken_alone(
+    real_store: RedisStore, plain: redis.Redis, section: Make, kind: str
+) -> None:
+    keys = Keys("test", 1)
+    epochs = {name: real_store.acquire(name, "me").epoch for name in ("1", "2")}
+    batch = [section(name, epoch, 1, ORDER, events=(b"e",)) for name, epoch in epochs.items()]
+    damaged = {"meta": keys.meta, "events": keys.events}[kind]("1")
+    plain.delete(damaged)
+    plain.set(damaged, "somebody else's")
+    assert real_store.commit(batch) == [Verdict.BROKEN, Verdict.OK]
+    assert not plain.exists(keys.records("1", Table.ORDERS))
+    # Either way an account is not loaded before the damage is repaired.
+    calls = {"meta": lambda: real_store.acquire("1", "me"), "events": lambda: real_store.load("1")}
+    with pytest.raises(StoreUnavailable, match="WRONGTYPE"):
+        calls[kind]()
+    plain.delete(damaged)
+    lease = real_store.acquire("1", "me")
+    assert real_store.commit([section("1", lease.epoch, lease.seq + 1, ORDER, events=(b"e",))]) == [Verdict.OK]
+
+
+def test_acquire_account_with_newer_events_than_its_number_commits_again(
+    real_store: RedisStore, plain: redis.Redis, section: Make
+) -> None:
+    """A stream takes no older id: the account has to go on from the newest event, whoever wrote it."""
+    epoch = real_store.acquire("1", "me").epoch
+    plain.xadd(Keys("test", 1).events("1"), {"event": "somebody else's"}, id="70-3")
+    batch = [section("1", epoch, 1, ORDER, events=(b"e",))]
+    assert real_store.commit(batch) == [Verdict.BROKEN]
+    assert real_store.load("1")[Table.ORDERS] == {}
+    lease = real_store.acquire("1", "me")
+    assert lease.seq == 70
+    assert real_store.commit([section("1", lease.epoch, 71, ORDER, events=(b"e",))]) == [Verdict.OK]
+
+
+def test_acquire_account_whose_number_is_no_number_is_unavailable(real_store: RedisStore, plain: redis.Redis) -> None:
+    plain.hset(Keys("test", 1).meta("1"), "seq", "somebody else's")
+    with pytest.raises(StoreUnavailable, match="no number"):
+        real_store.acquire("1", "me")
 
 
 @pytest.mark.parametrize("partitions", [1, 8])
@@ -294,6 +336,37 @@ def test_store_bad_url_is_unfit_and_tells_no_password(url: str) -> None:
     with pytest.raises(StoreUnfit, match=r"redis\.url") as caught:
         RedisStore(url, deployment="test")
     assert "secret" not in f"{caught.value!r} {caught.value.__cause__!r}"
+
+
+@pytest.mark.parametrize(
+    ("url", "reply"),
+    [
+        ("redis://user:p%40ss@{}:{}", "ERR unknown command 'AUTH', with args beginning with: 'p@s"),
+        ("redis://user:p%40ss@{}:{}", "ERR p@ss is wrong"),
+        ("redis://user:p%40ss@{}:{}", "ERR p%40ss is wrong"),
+        ("redis://{}:{}/0?password=p@ss", "ERR p@ss is wrong"),
+    ],
+)
+def test_error_reply_that_repeats_the_password_is_told_without_it(url: str, reply: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def refuse_everything() -> None:
+            connection, _ = listening.accept()
+            with connection:
+                while connection.recv(65536):
+                    connection.sendall(f"-{reply}\r\n".encode())
+
+        answering = threading.Thread(target=refuse_everything)
+        answering.start()
+        store = RedisStore(url.format(*listening.getsockname()), deployment="test")
+        with pytest.raises(StoreUnavailable) as caught:
+            store.open()
+        store.close()
+        answering.join(10)
+    shown = "".join(traceback.format_exception(caught.value))
+    assert "StoreUnavailable: ResponseError" in shown
+    assert "p@s" not in shown
+    assert "p%40ss" not in shown
 
 
 def test_open_newer_schema_is_unfit(client: Any) -> None:

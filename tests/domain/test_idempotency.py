@@ -259,7 +259,7 @@ def verdict(
     return decide(
         keys,
         {each.key: each for each in entries},
-        {} if unresolved is None else {unresolved.bucketless_key: unresolved},
+        {} if unresolved is None else {unresolved.bucketless_key: (unresolved,)},
         now_ms,
         allow_duplicate=allow_duplicate,
         policy=IdempotencyPolicy(**policy),

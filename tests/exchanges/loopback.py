@@ -5,6 +5,7 @@ import struct
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Self
 
 WAIT_S = 10.0
 
@@ -105,7 +106,7 @@ class Loopback:
     closed: list[threading.Event] = field(default_factory=list)
     """One per connection, set when the server has closed it."""
 
-    def __enter__(self) -> "Loopback":
+    def __enter__(self) -> Self:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
         self._lock = threading.Lock()

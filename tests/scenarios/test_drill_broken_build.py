@@ -7,9 +7,11 @@ import pytest
 
 from actors import settlement
 from actors.app.drill import DrillOptions, run_drill
+from actors.app.schedule import STAGES, Stage
 from actors.domain.lifecycle import evolve
 from actors.settlement import Desk, send_again_or_end
 from actors.turn import Turn
+from exchanges.paper.faults import Fault, FaultRule, RequestKind
 from messages import PlaceAmbiguous
 from messages.types import AttemptOutcome, OrderState
 
@@ -25,10 +27,12 @@ def resend_blindly(turn: Turn, desk: Desk, report: PlaceAmbiguous) -> None:
 def test_drill_of_an_order_manager_that_resends_blindly_finds_duplicates(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(settlement, "on_place_ambiguous", resend_blindly)
     monkeypatch.setattr("actors.app.drill.SETTLE_S", 8.0)
-    # Without the stream nothing tells of the first order before it is sent a second time.
-    options = DrillOptions(venue="binance", intents=80, seed=3, faults=("break_after", "frame_drop", "error_after"))
-    monkeypatch.setattr("actors.app.schedule._PROBABILITY", (0.75, 0.85))
-    monkeypatch.setattr("actors.app.schedule._SHARE_ON", 1.0)
+    # Every placement is carried out and loses its answer, and no frame of a stream tells of the order: each order that
+    # filled at once is placed a second time, whatever the timing. Look-ups and lists are left alone.
+    rules = (FaultRule(fault=Fault.BREAK_AFTER, kind=RequestKind.PLACE), FaultRule(fault=Fault.FRAME_DROP))
+    stage = Stage(rules, store_killed=False, streams_broken=False)
+    monkeypatch.setattr("actors.app.drill.draw_stages", lambda *_: (stage,) * STAGES)
+    options = DrillOptions(venue="binance", intents=40, seed=3, faults=("break_after", "frame_drop"))
 
     result = run_drill(options, lambda _: None, threading.Event())
 

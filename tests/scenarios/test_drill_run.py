@@ -1,6 +1,7 @@
 """The drill over real sockets, through its command: what it prints, what it exits with, what it is not to miss."""
 
 import json
+import signal
 import subprocess
 import sys
 from random import Random
@@ -36,6 +37,28 @@ def test_drill_with_lost_answers_and_a_killed_store_breaks_nothing() -> None:
     assert sum(result["faults"].values()) > 0, "a drill without a fault proves nothing"
     assert result["faults"][STORE_KILLED] > 0
     assert "--seed 11" in ended.stderr
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+def test_drill_that_is_interrupted_says_how_far_it_came_and_judges_nothing(as_json: bool) -> None:  # noqa: FBT001
+    arguments = ["drill", "--intents", "500", *(["--json"] if as_json else [])]
+    with subprocess.Popen(
+        [sys.executable, "run.py", *arguments], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as drill:
+        assert drill.stderr is not None
+        next(line for line in drill.stderr if line.startswith("faults on"))
+        drill.send_signal(signal.SIGINT)
+        out, errors = drill.communicate(timeout=60)
+
+    assert drill.returncode == 130
+    assert "Traceback" not in errors
+    if as_json:
+        result = json.loads(out)
+        assert (result["interrupted"], result["violations"]) == (True, [])
+        assert "duplicates" not in result, "what was not compared is not reported"
+    else:
+        assert out.startswith("interrupted after ")
+        assert out.endswith(" of 500 intents; not judged\n")
 
 
 @pytest.mark.parametrize(

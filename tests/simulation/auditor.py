@@ -9,7 +9,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 from decimal import Decimal
 
-from actors.store.port import Section, Table
+from actors.store.port import EVERY_FIELD, Section, Table
 from exchanges.paper.engine import Engine
 from exchanges.paper.model import Execution, PaperOrder, PaperStatus
 from messages.codec import decode_public, decode_record
@@ -122,7 +122,9 @@ class Auditor:
         orders: list[Order] = []
         for write in section.writes:
             if write.table is Table.OPEN:
-                if write.value is None:
+                if write.field == EVERY_FIELD:
+                    self.shown[account].clear()
+                elif write.value is None:
                     self.shown[account].pop(write.field, None)
                 else:
                     self.shown[account][write.field] = write.value

@@ -58,6 +58,7 @@ def searched(venue: Venue, request: SearchOrder, sent_venue_ms: int, proof: Evid
     trades = [each for each in venue.trades_as_of(account, symbol, trades_at) if each.at_ms in period]
     return OrdersSearched(
         **_head(request),
+        symbol=symbol,
         orders=tuple(venue_order(order) for order in latest.values()),
         fills=tuple(venue_fill(each, FillSource.REST, with_client_id=False) for each in trades),
         sources=SEARCH_SOURCES,

@@ -234,6 +234,7 @@ class Simulation:
             renew_interval_ms=1000,
             rhythm=_RHYTHM,
             escalate=lambda _: self.system.schedule(0, lambda: self._crash(Fault.CRASH)),
+            account_lost=lambda _: None,
         )
 
     def policy(self) -> AccountPolicy:

@@ -125,17 +125,22 @@ def test_process_with_rate_limits_enforces_and_announces_them():
         assert statuses[-1] == 429
 
 
-def test_process_never_prints_a_secret_in_words():
+def test_process_in_words_says_where_it_listens_and_with_which_keys():
     child = subprocess.Popen(
         [sys.executable, "-m", "exchanges.paper.process", "--exit-with-stdin"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         cwd=ROOT,
     )
-    line = child.stdout.readline().decode()
-    child.communicate(timeout=DEADLINE_S)
-    assert line.startswith("binance: http://127.0.0.1:")
-    assert "ecret" not in line
+    lines = [child.stdout.readline().decode() for _ in range(7)]
+    rest, _ = child.communicate(timeout=DEADLINE_S)
+    told = dict(line.strip().split(": ", 1) for line in lines[1:])
+    assert lines[0] == "binance\n"
+    assert told["restUrl"].startswith("http://127.0.0.1:")
+    assert told["streamUrl"].startswith("ws://127.0.0.1:")
+    assert set(told) == {"restUrl", "streamUrl", "controlUrl", "symbols", "apiKey", "apiSecret"}
+    assert all(told.values())
+    assert rest == b""
 
 
 def test_control_refuses_what_makes_no_sense_with_its_reason(control):
