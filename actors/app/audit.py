@@ -5,8 +5,8 @@ published records; what happened is the venue's own record.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any, Final
 
@@ -54,14 +54,18 @@ class Verdict:
     """Orders of ours that follow a venue order which is not theirs."""
     manual_reviews: int = 0
     """Orders that wait for a decision by a person."""
-    not_placed: int = 0
-    """Intents proven not to be at the venue."""
+    refused_here: int = 0
+    """Intents that ended before anything was sent."""
+    refused_by_venue: int = 0
+    """Intents that the venue refused."""
+    proven_absent: int = 0
+    """Intents that were sent and are proven not to be at the venue."""
     violations: list[str] = field(default_factory=list)
 
     @property
-    def broken(self) -> bool:
-        """Whether something is wrong that no waiting can put right."""
-        return bool(self.duplicates or self.lost or self.phantom_fills or self.false_matches)
+    def not_placed(self) -> int:
+        """Intents that made no venue order, whatever the reason."""
+        return self.refused_here + self.refused_by_venue + self.proven_absent
 
     def note(self, text: str) -> None:
         """Record a violation."""
@@ -91,13 +95,35 @@ def audit(asked: Asked, books: Mapping[str, PublishedViews], venue: VenueRecord)
 
 def is_quiet(books: Iterable[PublishedViews]) -> bool:
     """Whether nothing is under way: no outcome unknown, no cancel pending, every gate open."""
-    for book in books:
-        if any(book.gates.values()):
-            return False
-        for order in list(book.orders.values()):
-            if order.state in _MOVING or order.cancel_pending or order.verification is not None:
-                return False
-    return True
+    return all(
+        not any(book.gates.values()) and all(is_settled(order) for order in list(book.orders.values()))
+        for book in books
+    )
+
+
+def is_settled(order: Order) -> bool:
+    """Whether nothing about the order is unknown or under way."""
+    return order.state not in _MOVING and not order.cancel_pending and order.verification is None
+
+
+def only(
+    keys: Collection[tuple[str, str]], books: Mapping[str, PublishedViews], venue: VenueRecord
+) -> tuple[dict[str, PublishedViews], VenueRecord]:
+    """Narrow books and record to the intents with these accounts and request ids.
+
+    Venue orders that no record of ours is about stay, since those are what an audit has to find.
+    """
+    ours: dict[str, PublishedViews] = {}
+    left_out = set()
+    for account, book in books.items():
+        orders = list(book.orders.values())
+        mine = {order.order_id: order for order in orders if (account, order.request_id or "") in keys}
+        left_out |= {(account, order.client_order_id) for order in orders if order.order_id not in mine}
+        ours[account] = replace(book, orders=mine)
+    rows = tuple(row for row in venue.orders if (row["account"], row["firstClientOrderId"]) not in left_out)
+    numbers = {(row["account"], row["orderId"]) for row in rows}
+    executions = tuple(each for each in venue.executions if (each["account"], each["orderId"]) in numbers)
+    return ours, VenueRecord(rows, executions)
 
 
 def _grouped(rows: Iterable[Row], *names: str) -> dict[tuple[str, ...], list[Row]]:
@@ -125,9 +151,18 @@ def _check_intents(
             verdict.duplicates += count - 1
             verdict.note(f"intent {request_id} of account {account} has {count} venue orders")
         elif count == 0:
-            verdict.not_placed += 1
+            _count_unplaced(verdict, orders[0])
             if isinstance(reply, OrderPlaced):
                 verdict.note(f"intent {request_id} of account {account} was called placed, and there is no venue order")
+
+
+def _count_unplaced(verdict: Verdict, order: Order) -> None:
+    if not order.attempts:
+        verdict.refused_here += 1
+    elif order.state is OrderState.REJECTED:
+        verdict.refused_by_venue += 1
+    else:
+        verdict.proven_absent += 1
 
 
 def _check_order(verdict: Verdict, order: Order, rows: list[Row]) -> None:

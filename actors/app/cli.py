@@ -111,7 +111,9 @@ def _show_drill(host: Host, result: DrillResult, *, as_json: bool) -> None:
             host.out.print(table)
     again = f"--venue {result.options.venue} --intents {result.options.intents} --seed {result.options.seed}"
     chosen = "all" if result.options.faults == NAMES else ",".join(result.options.faults) or "none"
-    host.progress.print(f"To draw the same again: run.py drill {again} --faults {chosen}", highlight=False, soft_wrap=True)
+    command = f"run.py drill {again} --faults {chosen}"
+    # It is there to be copied: a terminal may fold it, a line break of ours would cut it.
+    host.progress.print(f"To draw the same again: {command}", highlight=False, soft_wrap=True)
 
 
 def _add_replay(app: typer.Typer, host: Host) -> None:

@@ -15,7 +15,7 @@ from typing import Final
 from prometheus_client import start_http_server
 from rich.live import Live
 
-from actors.app.audit import Verdict, audit, is_quiet
+from actors.app.audit import Verdict, audit, is_settled, only
 from actors.app.host import Host
 from actors.app.live import picture, plain_line
 from actors.app.schedule import NAMES, STORE_KILLED, Saboteur, draw_stages
@@ -23,8 +23,9 @@ from actors.app.trader import Ledger, Trader
 from actors.app.watch import Parity, Scene, Watch
 from actors.app.workload import intents
 from actors.app.world import read_record
+from actors.errors import OmsError
 from actors.oms import Oms
-from actors.settings import Settings
+from actors.settings import MetricsSettings, Settings
 from exchanges.paper.client import ControlClient, PaperProcess
 
 _VENUE: Final = "binance"
@@ -46,6 +47,13 @@ _STAGES: Final = 64
 _IN_FLIGHT_MAX: Final = 6
 _LAST_ORDERS_S: Final = 5.0
 """How long orders under way may take to come to something when the program ends."""
+_SETTLE_S: Final = 30.0
+"""How long books and the venue's record may take to agree: more than two of the regular comparisons."""
+_VIOLATIONS_SHOWN: Final = 20
+
+
+class PortTaken(OmsError):
+    """The metrics cannot be served where the settings say."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,17 +71,31 @@ def run_demo(options: DemoOptions, host: Host) -> bool:
     """Run until stopped or until the time is over; returns whether every promise was kept."""
     settings = options.settings or Settings.load(_DEFAULT | {"paper": {"venues": [_VENUE], "seed": options.seed}})
     with ExitStack() as running:
-        host.progress.print("starting the store and the venues …", style="dim")
-        oms = running.enter_context(Oms(settings, switch_interval_s=0.0005, on_fatal=lambda _: host.stop.set()))
+        oms = Oms(settings, switch_interval_s=0.0005, on_fatal=lambda _: host.stop.set())
         if settings.metrics.enabled:
-            server, _ = start_http_server(settings.metrics.port, settings.metrics.host, oms.registry)
-            running.callback(server.shutdown)
-            host.progress.print(f"metrics on http://{settings.metrics.host}:{server.server_port}/metrics")
+            # Before anything else is started: a port that is taken must not cost a store and a venue.
+            host.progress.print(f"metrics on {_serve_metrics(settings.metrics, oms, running)}", soft_wrap=True)
+        host.progress.print("starting the store and the venues …", style="dim")
+        running.enter_context(oms)
         paper = oms.runtime.venues.paper
         until = None if options.seconds is None else time.monotonic() + options.seconds
         if paper is None or settings.is_live:
             return _Watching(oms, host).run(until)
         return _Trading(oms, paper, options, host).run(until)
+
+
+def _serve_metrics(metrics: MetricsSettings, oms: Oms, running: ExitStack) -> str:
+    try:
+        server, _ = start_http_server(metrics.port, metrics.host, oms.registry)
+    except (OSError, OverflowError) as error:
+        why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise PortTaken(
+            f"metrics.port {metrics.port} on metrics.host {metrics.host} cannot be used: {why}; choose another, or 0 "
+            "for any free one"
+        ) from error
+    running.callback(server.server_close)
+    running.callback(server.shutdown)
+    return f"http://{metrics.host}:{server.server_port}/metrics"
 
 
 class _Watching:
@@ -119,7 +141,12 @@ class _Trading:
         for trader in self._traders:
             trader.start()
         _show(self._host, _title(self._oms), self._scene, until)
-        self._host.progress.print("stopping: no new orders, those under way come to their end …", style="dim")
+        self._host.progress.print(
+            "stopping: no new orders, those under way come to their end, then comparing with the venue's record "
+            f"(at most {_LAST_ORDERS_S + _SETTLE_S:g} s; Ctrl-C again ends at once) …",
+            style="dim",
+            soft_wrap=True,
+        )
         self._saboteur.end()
         self._control.run_market(running=False)
         self._ending.set()
@@ -156,28 +183,50 @@ class _Trading:
         self._next_stage = now + (_FAULTS_S if self._faults_on else _CALM_S)
 
     def _compare(self) -> bool:
-        books = {account: self._oms.views(account) for account in self._accounts}
-        deadline = time.monotonic() + _LAST_ORDERS_S
-        while not is_quiet(books.values()) and time.monotonic() < deadline:
+        deadline = time.monotonic() + _SETTLE_S
+        while True:
+            verdict, unknown = self._judge()
+            if time.monotonic() > deadline or not (unknown or verdict.violations):
+                break
             time.sleep(_FRAME_S)
+        _tell_end(self._host, verdict, len(self._ledger.put_off), unknown)
+        return not verdict.violations
+
+    def _judge(self) -> tuple[Verdict, int]:
+        """Compare the intents of this run that came to something; the number is of those that did not."""
+        books = {account: self._oms.views(account) for account in self._accounts}
         asked = self._ledger.snapshot()
-        answered = {key: reply for key, reply in asked.items() if reply is not None}
-        verdict = audit(answered, books, read_record(self._control, self._accounts))
-        _tell_end(self._host, verdict, len(asked) - len(answered))
-        return not verdict.broken
+        moving = {
+            (account, order.request_id or "")
+            for account, book in books.items()
+            for order in list(book.orders.values())
+            if not is_settled(order)
+        }
+        known = {key: reply for key, reply in asked.items() if reply is not None and key not in moving}
+        # A store of one's own keeps the orders of earlier runs, and those venues are gone: nothing confirms them.
+        verdict = audit(known, *only(known, books, read_record(self._control, self._accounts)))
+        repeated = [each["clientOrderId"] for each in self._control.summary()["duplicates"]]
+        verdict.duplicates = max(verdict.duplicates, len(repeated))
+        verdict.violations += [f"the venue accepted {name} more than once" for name in repeated]
+        return verdict, len(asked) - len(known) - len(self._ledger.put_off)
 
 
-def _tell_end(host: Host, verdict: Verdict, waiting: int) -> None:
-    text = (
-        f"{verdict.intents} intents with an outcome: {verdict.venue_orders} venue orders, {verdict.not_placed} proven "
-        f"not placed, {verdict.fills} fills.\n"
+def _tell_end(host: Host, verdict: Verdict, put_off: int, unknown: int) -> None:
+    lines = [
+        f"{verdict.intents} intents with an outcome: {verdict.venue_orders} venue orders with {verdict.fills} fills, "
+        f"{verdict.refused_here} refused before sending, {verdict.refused_by_venue} refused by the venue, "
+        f"{verdict.proven_absent} sent and proven absent.",
         f"By the venue's own record: {verdict.duplicates} duplicates, {verdict.lost} lost, {verdict.phantom_fills} "
-        "phantom fills, "
-        f"{verdict.false_matches} false matches."
-    )
-    if waiting:
-        text += f"\n{waiting} more had no outcome yet when the program ended: unknown, not failed."
-    host.out.print(text, highlight=False, soft_wrap=True)
+        f"phantom fills, {verdict.false_matches} false matches, {verdict.missing_fills} missing fills, "
+        f"{len(verdict.violations)} violations in all.",
+    ]
+    if put_off or unknown:
+        lines.append(
+            f"Not in this comparison: {put_off} refused for now and never placed; {unknown} sent, outcome unknown when "
+            "the program ended."
+        )
+    lines += verdict.violations[:_VIOLATIONS_SHOWN]
+    host.out.print("\n".join(lines), highlight=False, markup=False, soft_wrap=True)
 
 
 def _title(oms: Oms) -> str:

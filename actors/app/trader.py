@@ -37,6 +37,8 @@ PASSING: Final = frozenset(
 _POLL_S: Final = 0.1
 _OPEN: Final = frozenset({OrderState.ACKNOWLEDGED, OrderState.PARTIALLY_FILLED})
 _LATER_S: Final = 0.4
+_LAST_ANSWERS_S: Final = 4.0
+"""How long one who is stopped waits for answers to what is under way."""
 _WHOLE: Final = 100
 
 
@@ -49,23 +51,29 @@ class Ledger:
     """By account and request id: the reply to an intent, None while it is awaited."""
     refusals: Counter[str] = field(default_factory=Counter)
     """Refusals for a passing reason, by code."""
+    put_off: set[tuple[str, str]] = field(default_factory=set)
+    """Of the awaited: those whose last answer was a refusal for now; nothing of theirs is under way."""
     awaited: set[str] = field(default_factory=set)
     """Cancels without a reply, by our order id."""
 
     def asked(self, intent: Intent) -> None:
         """An intent was offered for the first time, or again."""
+        key = (intent.command.account_id, intent.command.request_id or "")
         with self.lock:
-            self.replies.setdefault((intent.command.account_id, intent.command.request_id or ""), None)
+            self.replies.setdefault(key, None)
+            self.put_off.discard(key)
 
     def answered(self, intent: Intent, reply: Reply) -> None:
         """An intent got its reply."""
         with self.lock:
             self.replies[intent.command.account_id, intent.command.request_id or ""] = reply
 
-    def refused(self, code: str) -> None:
-        """A request was refused for a passing reason."""
+    def refused(self, code: str, intent: Intent | None = None) -> None:
+        """A request was refused for a passing reason; `intent` is what it was to place."""
         with self.lock:
             self.refusals[code] += 1
+            if intent is not None:
+                self.put_off.add((intent.command.account_id, intent.command.request_id or ""))
 
     def asked_count(self) -> int:
         """How many intents were asked."""
@@ -159,6 +167,9 @@ class Trader:
                 self._offer_new()
                 self._do_what_is_due()
                 self._take_answers()
+            deadline = time.monotonic() + _LAST_ANSWERS_S
+            while self._under_way and time.monotonic() < deadline:
+                self._take_answers()
         finally:
             self._control.close()
 
@@ -213,7 +224,7 @@ class Trader:
 
     def _understand(self, act: _Act, reply: Reply) -> None:
         if isinstance(reply, Refused) and reply.code in PASSING:
-            self._ledger.refused(reply.code.value)
+            self._ledger.refused(reply.code.value, act.intent if isinstance(act, _Place) else None)
             self._at(_LATER_S, act)
             return
         match act, reply:

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from factories import make
 
-from actors.app.audit import Asked, VenueRecord, Verdict, audit
+from actors.app.audit import Asked, VenueRecord, Verdict, audit, only
 from actors.domain.lifecycle import evolve
 from actors.domain.projection import view
 from actors.memory import PublishedViews
 from messages import OrderPlaced
-from messages.types import Evidence, EvidenceSource, Fill, Order, OrderState, OrderView, StateTransition, Trigger
+from messages.types import Attempt, Evidence, EvidenceSource, Fill, Order, OrderState, OrderView, StateTransition, Trigger
 
 ACCOUNT = "a1"
 EVIDENCE = Evidence(source=EvidenceSource.STREAM, endpoint="x", received_ms=1)
@@ -139,7 +139,6 @@ def test_auditor_of_books_that_agree_finds_nothing() -> None:
 
     assert verdict.violations == []
     assert (verdict.intents, verdict.venue_orders, verdict.fills) == (1, 1, 1)
-    assert not verdict.broken
 
 
 @pytest.mark.parametrize(("break_it", "found"), [case[1:] for case in BROKEN], ids=[case[0] for case in BROKEN])
@@ -153,6 +152,35 @@ def test_auditor_of_one_broken_thing_finds_it(
 
     assert found(verdict) > 0
     assert verdict.violations
+
+
+def test_audit_of_one_run_leaves_out_what_an_earlier_run_left_in_the_store() -> None:
+    case = Case()
+    mine = evolve(case.order, order_id="o2", client_order_id="o2", request_id="r2")
+    book = PublishedViews(orders={"o1": case.order, "o2": mine}, fills={"o1": case.fills}, evidence={})
+    foreign = case.row(clientOrderId="z", firstClientOrderId="z", orderId=43)
+    record = VenueRecord((case.row(), case.row(firstClientOrderId="o2", orderId=42), foreign), tuple(case.executions))
+
+    books, narrowed = only({(ACCOUNT, "r2")}, {ACCOUNT: book}, record)
+
+    assert list(books[ACCOUNT].orders) == ["o2"]
+    assert [row["orderId"] for row in narrowed.orders] == [42, 43], "what no record is about must still be found"
+    assert narrowed.executions == ()
+
+
+def test_auditor_of_intents_that_made_no_venue_order_tells_the_reasons_apart() -> None:
+    case = Case()
+    sent = (make(Attempt),)
+    ends = {
+        "r1": evolve(case.order, state=OrderState.REJECTED, attempts=()),
+        "r2": evolve(case.order, order_id="o2", request_id="r2", state=OrderState.REJECTED, attempts=sent),
+        "r3": evolve(case.order, order_id="o3", request_id="r3", state=OrderState.FAILED, attempts=sent),
+    }
+    book = PublishedViews(orders={order.order_id: order for order in ends.values()})
+
+    verdict = audit({(ACCOUNT, name): None for name in ends}, {ACCOUNT: book}, VenueRecord((), ()))
+
+    assert (verdict.refused_here, verdict.refused_by_venue, verdict.proven_absent) == (1, 1, 1)
 
 
 def test_auditor_of_an_end_without_proof_finds_it() -> None:

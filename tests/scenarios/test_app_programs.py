@@ -2,7 +2,9 @@
 
 import json
 import os
+import re
 import signal
+import socket
 import subprocess
 import sys
 import urllib.request
@@ -28,7 +30,13 @@ def test_main_job_piped_prints_lines_and_ends_without_duplicates_or_losses() -> 
     assert "Traceback" not in errors
     lines = out.splitlines()
     assert any("intents" in line and "duplicates 0  lost 0" in line for line in lines)
-    assert "0 duplicates, 0 lost, 0 phantom fills, 0 false matches" in out
+    assert "0 duplicates, 0 lost, 0 phantom fills, 0 false matches, 0 missing fills, 0 violations" in out
+    parts = re.search(
+        r"(\d+) intents with an outcome: (\d+) venue orders .* (\d+) refused before .* (\d+) refused by .* (\d+) sent", out
+    )
+    assert parts is not None
+    intents, *outcomes = map(int, parts.groups())
+    assert sum(outcomes) == intents, "every intent with an outcome is counted once"
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -60,6 +68,21 @@ def test_main_job_with_metrics_serves_them(tmp_path: Path) -> None:
 
     assert job.returncode == 0
     assert "idempotency_cache_misses" in body
+
+
+def test_main_job_with_an_occupied_metrics_port_names_it_and_exits_with_two(tmp_path: Path) -> None:
+    config = tmp_path / "oms.yaml"
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        config.write_text(f"metrics: {{enabled: true, port: {port}}}\n", encoding="utf-8")
+
+        with start("--config", str(config)) as job:
+            out, errors = job.communicate(timeout=60)
+
+    assert job.returncode == 2
+    assert f"error: metrics.port {port}" in errors
+    assert len(errors.splitlines()) == 1, "nothing else was started"
+    assert out == ""
 
 
 def test_main_job_with_wrong_settings_says_what_and_exits_with_two(tmp_path: Path) -> None:
