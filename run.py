@@ -4,17 +4,16 @@ Owns what belongs to the process and to nothing else: where log lines go, what s
 """
 
 import gc
+import os
 import signal
 import sys
 import threading
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
-from loguru import logger
-
-from actors.errors import OmsError
-from actors.runtime.log import redacting
-from actors.settings import LoggingSettings
+if TYPE_CHECKING:
+    from actors.settings import LoggingSettings
 
 _CANNOT_RUN = 2
 _YOUNG_OBJECTS_MAX = 20_000
@@ -22,9 +21,14 @@ _YOUNG_OBJECTS_MAX = 20_000
 
 def main() -> int:
     """Run the command line; returns the exit status."""
+    _leave_on_signals()
     try:
-        from actors.app.cli import program  # noqa: PLC0415 - what it needs comes with the extra [run]
+        # Loading takes a second, in which somebody may press Ctrl-C, and some of it comes with the extra [run].
+        from loguru import logger  # noqa: PLC0415
+
+        from actors.app.cli import program  # noqa: PLC0415
         from actors.app.host import Host  # noqa: PLC0415
+        from actors.errors import OmsError  # noqa: PLC0415
     except ModuleNotFoundError as error:
         return _complain(f"{error.name} is missing; install what the programs need: pip install '.[run]'")
     stop = threading.Event()
@@ -42,8 +46,12 @@ def main() -> int:
     return 0
 
 
-def log_to(settings: LoggingSettings) -> None:
+def log_to(settings: "LoggingSettings") -> None:
     """Send log lines where the settings say, without secrets."""
+    from loguru import logger  # noqa: PLC0415 - see `main`
+
+    from actors.runtime.log import redacting  # noqa: PLC0415
+
     logger.remove()
     if settings.file is None:
         write = redacting(_to_standard_error)
@@ -56,6 +64,15 @@ def log_to(settings: LoggingSettings) -> None:
 def _to_standard_error(line: str) -> None:
     # Looked up each time: a screen that is being drawn puts itself in the place of the stream.
     sys.stderr.write(line)
+
+
+def _leave_on_signals() -> None:
+    def leave(number: int, _: FrameType | None) -> None:
+        # Nothing has begun that would have to end in good order, and an exception inside an import would be printed.
+        os._exit(128 + number)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, leave)
 
 
 def _stop_on_signals(stop: threading.Event) -> None:

@@ -67,7 +67,7 @@ class Venues:
         missing = ", ".join(name for name in _PAPER_NEEDS if find_spec(name) is None)
         if missing:
             raise PaperUnavailable(
-                f"paper venues need the extra [run]: pip install 'livermore-orders[run]' (missing: {missing})"
+                f"paper venues need the extra [run]: pip install '.[run]' (missing: {missing})"
             )
         paper = self._settings.paper
         process = PaperProcess(paper.venues, seed=paper.seed, rate_limits=paper.rate_limits)

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from itertools import cycle
 from random import Random
 from typing import Final
@@ -23,10 +24,11 @@ from actors.app.trader import Ledger, Trader
 from actors.app.watch import Parity, Scene, Watch
 from actors.app.workload import intents
 from actors.app.world import read_record
-from actors.errors import OmsError
+from actors.errors import OmsError, StoreUnavailable
 from actors.oms import Oms
 from actors.settings import MetricsSettings, Settings
 from exchanges.paper.client import ControlClient, PaperProcess
+from messages.events import Alert
 
 _VENUE: Final = "binance"
 _DEFAULT: Final = {
@@ -76,12 +78,26 @@ def run_demo(options: DemoOptions, host: Host) -> bool:
             # Before anything else is started: a port that is taken must not cost a store and a venue.
             host.progress.print(f"metrics on {_serve_metrics(settings.metrics, oms, running)}", soft_wrap=True)
         host.progress.print("starting the store and the venues …", style="dim")
-        running.enter_context(oms)
+        oms.subscribe(partial(_say_owned, host, set()), Alert)
+        try:
+            running.enter_context(oms)
+        except StoreUnavailable as error:
+            raise StoreUnavailable(
+                f"the server of redis.url does not answer ({error}): start it or correct redis.url; without redis.url "
+                "an embedded server is used"
+            ) from error
         paper = oms.runtime.venues.paper
         until = None if options.seconds is None else time.monotonic() + options.seconds
         if paper is None or settings.is_live:
             return _Watching(oms, host).run(until)
         return _Trading(oms, paper, options, host).run(until)
+
+
+def _say_owned(host: Host, said: set[str], alert: Alert) -> None:
+    # The account tries again and again; once is enough.
+    if alert.name == "AccountOwnedElsewhere" and alert.account_id not in said:
+        said.add(alert.account_id)
+        host.progress.print(f"account {alert.account_id} is owned by another process; waiting", soft_wrap=True)
 
 
 def _serve_metrics(metrics: MetricsSettings, oms: Oms, running: ExitStack) -> str:
@@ -213,12 +229,16 @@ class _Trading:
 
 def _tell_end(host: Host, verdict: Verdict, put_off: int, unknown: int) -> None:
     lines = [
-        f"{verdict.intents} intents with an outcome: {verdict.venue_orders} venue orders with {verdict.fills} fills, "
-        f"{verdict.refused_here} refused before sending, {verdict.refused_by_venue} refused by the venue, "
-        f"{verdict.proven_absent} sent and proven absent.",
-        f"By the venue's own record: {verdict.duplicates} duplicates, {verdict.lost} lost, {verdict.phantom_fills} "
-        f"phantom fills, {verdict.false_matches} false matches, {verdict.missing_fills} missing fills, "
-        f"{len(verdict.violations)} violations in all.",
+        (
+            f"{verdict.intents} intents with an outcome: {verdict.venue_orders} venue orders with {verdict.fills} "
+            f"fills, {verdict.refused_here} refused before sending, {verdict.refused_by_venue} refused by the venue, "
+            f"{verdict.proven_absent} sent and proven absent."
+        ),
+        (
+            f"By the venue's own record: {verdict.duplicates} duplicates, {verdict.lost} lost, "
+            f"{verdict.phantom_fills} phantom fills, {verdict.false_matches} false matches, {verdict.missing_fills} "
+            f"missing fills, {len(verdict.violations)} violations in all."
+        ),
     ]
     if put_off or unknown:
         lines.append(

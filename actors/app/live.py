@@ -60,14 +60,14 @@ def _promises(scene: Scene) -> Panel:
     table = Table.grid(padding=(0, 2))
     broken = scene.duplicates + scene.lost
     good = "bold green" if not broken else "bold red"
-    table.add_row(Text("duplicates", style=good), Text(str(scene.duplicates), style=good))
-    table.add_row(Text("lost", style=good), Text(str(scene.lost), style=good))
+    table.add_row(Text("venue: duplicates", style=good), Text(str(scene.duplicates), style=good))
+    table.add_row(Text("venue: lost", style=good), Text(str(scene.lost), style=good))
     table.add_row("intents", str(scene.intents))
     table.add_row("placed", str(scene.placed))
     table.add_row("proven not placed", str(scene.absent))
     table.add_row("fills", str(scene.fills))
-    table.add_row("asked again", str(scene.refused))
-    return Panel(table, title="by the venue's own record", border_style=good, height=_TOP_LINES)
+    table.add_row("refused for now, retried", str(scene.refused))
+    return Panel(table, title="venue's record, our ledger", border_style=good, height=_TOP_LINES)
 
 
 def _states(scene: Scene) -> Panel:
@@ -92,8 +92,8 @@ def _orders(scene: Scene, rows: int) -> Panel:
     for name in ("order", "account", "side", "type", "size", "price", "filled", "state"):
         table.add_column(name, no_wrap=True)
     table.add_column("", ratio=1, no_wrap=True, overflow="ellipsis")
-    under_way = [order for order in scene.verifying if order not in scene.recent]
-    for order in [*under_way, *scene.recent][:rows]:
+    settled = [order for order in scene.recent if order.verification is None]
+    for order in [*scene.verifying, *settled][:rows]:
         table.add_row(*_order(order))
     return Panel(table, title="latest orders")
 

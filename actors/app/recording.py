@@ -17,6 +17,8 @@ from pathlib import Path
 from actors.errors import OmsError
 from messages.types import ZERO, Side
 
+_COLUMNS = ("ts_us", "action", "order_id", "side", "price", "size", "remaining")
+"""Those that are read."""
 _SIDES = {"B": Side.BUY, "S": Side.SELL}
 
 
@@ -92,7 +94,10 @@ def read_rows(path: Path, limit: int | None = None) -> Iterator[Row]:
     """Read rows in order, at most `limit`. Raises `RecordingError`."""
     try:
         with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8") as lines:
-            for number, fields in enumerate(islice(csv.DictReader(lines), limit), 2):
+            reader = csv.DictReader(lines)
+            if missing := [name for name in _COLUMNS if name not in (reader.fieldnames or ())]:
+                raise RecordingError(f"{path}: the header lacks {', '.join(missing)}")
+            for number, fields in enumerate(islice(reader, limit), 2):
                 yield _row(fields, f"{path}, line {number}")
     except FileNotFoundError:
         raise RecordingError(f"there is no file {path}") from None

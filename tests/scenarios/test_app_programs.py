@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from tidy_rules import ROOT
 
+from actors.store.embedded import EmbeddedServer
 from exchanges.paper.client import ControlClient
 
 
@@ -32,7 +33,8 @@ def test_main_job_piped_prints_lines_and_ends_without_duplicates_or_losses() -> 
     assert any("intents" in line and "duplicates 0  lost 0" in line for line in lines)
     assert "0 duplicates, 0 lost, 0 phantom fills, 0 false matches, 0 missing fills, 0 violations" in out
     parts = re.search(
-        r"(\d+) intents with an outcome: (\d+) venue orders .* (\d+) refused before .* (\d+) refused by .* (\d+) sent", out
+        r"(\d+) intents with an outcome: (\d+) venue orders .* (\d+) refused before .* (\d+) refused by .* (\d+) sent",
+        out,
     )
     assert parts is not None
     intents, *outcomes = map(int, parts.groups())
@@ -51,6 +53,22 @@ def test_main_job_told_to_stop_ends_in_good_order(number: signal.Signals) -> Non
     assert job.returncode == 0, errors
     assert "0 duplicates, 0 lost" in rest
     assert "Traceback" not in errors
+
+
+def test_main_job_interrupted_while_it_loads_ends_without_a_word(tmp_path: Path) -> None:
+    # Stands for a package that takes its time.
+    (tmp_path / "loguru.py").write_text("import time\nprint('loading', flush=True)\ntime.sleep(30)\n", encoding="utf-8")
+    environ = os.environ | {"PYTHONPATH": str(tmp_path)}
+    with subprocess.Popen(
+        [sys.executable, "run.py"], cwd=ROOT, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as job:
+        assert job.stdout is not None
+        job.stdout.readline()
+        job.send_signal(signal.SIGINT)
+        _, errors = job.communicate(timeout=60)
+
+    assert job.returncode == 130
+    assert errors == ""
 
 
 def test_main_job_with_metrics_serves_them(tmp_path: Path) -> None:
@@ -83,6 +101,41 @@ def test_main_job_with_an_occupied_metrics_port_names_it_and_exits_with_two(tmp_
     assert f"error: metrics.port {port}" in errors
     assert len(errors.splitlines()) == 1, "nothing else was started"
     assert out == ""
+
+
+def test_main_job_whose_store_is_away_names_the_setting_and_the_remedy(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as gone:
+        port = gone.getsockname()[1]
+    config = tmp_path / "oms.yaml"
+    config.write_text(f'redis: {{url: "redis://127.0.0.1:{port}/0"}}\n', encoding="utf-8")
+
+    with start("--config", str(config)) as job:
+        _, errors = job.communicate(timeout=60)
+
+    assert job.returncode == 2
+    assert "error: the server of redis.url does not answer" in errors
+    assert "start it or correct redis.url" in errors
+
+
+def test_main_job_on_a_store_that_stays_compares_its_own_orders_and_waits_for_the_account(tmp_path: Path) -> None:
+    with EmbeddedServer(tmp_path / "store", durability="everysec") as server:
+        config = tmp_path / "oms.yaml"
+        config.write_text(f'redis: {{url: "{server.url}"}}\n', encoding="utf-8")
+        arguments = ("--config", str(config), "--seconds", "4", "--no-faults")
+        with start(*arguments) as first:
+            first_out, errors = first.communicate(timeout=90)
+            assert first.returncode == 0, first_out + errors
+        with start("--config", str(config), "--no-faults") as owner:
+            assert owner.stdout is not None
+            owner.stdout.readline()
+            with start(*arguments) as second:
+                _, errors = second.communicate(timeout=90)
+            owner.send_signal(signal.SIGINT)
+            out, _ = owner.communicate(timeout=90)
+
+    assert "is owned by another process; waiting" in errors
+    assert owner.returncode == 0, out
+    assert "0 phantom fills" in out
 
 
 def test_main_job_with_wrong_settings_says_what_and_exits_with_two(tmp_path: Path) -> None:

@@ -60,6 +60,14 @@ def test_replay_that_is_stopped_early_says_what_is_not_accounted_for(tmp_path: P
     assert any("was never placed" in text for text in result.verdict.violations)
 
 
+def test_recording_without_a_column_is_refused_by_the_name_of_the_column(tmp_path: Path) -> None:
+    path = tmp_path / "flow.csv"
+    path.write_text("seq,action,order_id,side,price,size,remaining\n1,A,1,B,1,1,1\n", encoding="utf-8")
+
+    with pytest.raises(RecordingError, match="the header lacks ts_us"):
+        foresee(read_rows(path))
+
+
 def test_figures_of_a_recording_are_worked_out_from_its_rows(tmp_path: Path) -> None:
     outlook = foresee(read_rows(recording(tmp_path, ROWS)))
 
