@@ -66,8 +66,8 @@ def _promises(scene: Scene) -> Panel:
     table.add_row("placed", str(scene.placed))
     table.add_row("proven not placed", str(scene.absent))
     table.add_row("fills", str(scene.fills))
-    table.add_row("refused for now, retried", str(scene.refused))
-    return Panel(table, title="venue's record, our ledger", border_style=good, height=_TOP_LINES)
+    table.add_row("retried refusals", str(scene.refused))
+    return Panel(table, title="venue and ledger", border_style=good, height=_TOP_LINES)
 
 
 def _states(scene: Scene) -> Panel:

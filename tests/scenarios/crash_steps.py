@@ -150,15 +150,36 @@ def _before_offering(oms: Oms, _: ControlClient) -> None:
     oms.runtime.tell = lambda address, message: die()  # type: ignore[method-assign, assignment, return-value]
 
 
+class WatchedStore:
+    """A `StateStore` that remembers having written the section that `matters` recognises."""
+
+    def __init__(self, inner: Any, matters: Callable[[Order], bool], written: threading.Event) -> None:
+        self._inner = inner
+        self._matters = matters
+        self._written = written
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    def commit(self, sections: list[Section]) -> Any:
+        verdicts = self._inner.commit(sections)
+        if any(self._matters(order) for section in sections for order in _orders(section)):
+            self._written.set()
+        return verdicts
+
+
 def _before_release(oms: Oms, _: ControlClient) -> None:
     system, tell = oms.runtime.system, oms.runtime.system.tell
+    opened, written = oms.runtime._open_store, threading.Event()
 
     def dying_tell(address: str, message: Any) -> bool:
-        # The first commits of an account are those of its start; the intent's is the first with an order in memory.
-        if isinstance(message, Committed) and address == f"account/{ACCOUNT}" and oms._futures:
+        # An account commits other things too; this is the answer to the section with the intent.
+        if isinstance(message, Committed) and address == f"account/{ACCOUNT}" and written.is_set():
             die()
         return tell(address, message)
 
+    watched = lambda: WatchedStore(opened(), _first_sending, written)  # noqa: E731
+    oms.runtime._open_store = watched  # type: ignore[assignment, method-assign]
     system.tell = dying_tell  # type: ignore[method-assign]
 
 
