@@ -14,6 +14,11 @@ from dataclasses import dataclass
 from messages.types import Attempt, AttemptOutcome, Order, VerificationPhase
 
 
+_PAST_FENCE_MS = 1000
+"""How far behind the fence the round that can prove absence is planned: a question counts as asked at the earliest venue
+time it can have been asked at, which lies behind our best estimate of the venue's clock."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerificationPolicy:
     """The numbers of `orderManagement.verification`, all times in milliseconds."""
@@ -65,7 +70,7 @@ def next_round(*, rounds: int, fence_venue_ms: int, venue_now_ms: int, policy: V
         return NextRound(due_in_ms=policy.slow_interval_ms, review=True)
     interval = policy.intervals_ms[min(rounds, len(policy.intervals_ms)) - 1]
     if rounds >= policy.max_rounds:
-        interval = max(interval, fence_venue_ms - venue_now_ms + 1)
+        interval = max(interval, fence_venue_ms - venue_now_ms + _PAST_FENCE_MS)
     return NextRound(due_in_ms=interval, review=False)
 
 

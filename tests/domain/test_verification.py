@@ -3,6 +3,7 @@
 import pytest
 
 from actors.domain.verification import VerificationPolicy, fence_of, may_send_again, next_round, proves_absence
+from exchanges.binance.capabilities import CAPABILITIES
 from messages import Attempt, AttemptOutcome, Order, OrderState
 from tests.factories import NOW_MS, make
 
@@ -39,7 +40,7 @@ def test_rounds_come_at_the_intervals_and_the_last_one_after_the_fence():
 
 def test_last_round_waits_for_a_fence_that_is_far_away():
     following = next_round(rounds=3, fence_venue_ms=NOW_MS + 60_000, venue_now_ms=NOW_MS, policy=POLICY)
-    assert following.due_in_ms == 60_001
+    assert following.due_in_ms == 61_000
 
 
 def test_used_up_rounds_lead_to_review_and_slow_looking():
@@ -69,3 +70,11 @@ def test_order_is_not_sent_again_after_its_time_its_number_its_cancel_or_its_exp
     assert not may_send_again(submitted(absent, max_sends=1), now_ms=NOW_MS, policy=POLICY)
     assert not may_send_again(submitted(absent, cancel_pending=True), now_ms=NOW_MS, policy=POLICY)
     assert not may_send_again(submitted(absent, expires_at_ms=NOW_MS), now_ms=NOW_MS, policy=POLICY)
+
+
+def test_last_round_at_the_default_times_is_well_behind_the_venues_fence():
+    fence = NOW_MS + 5_000 + CAPABILITIES.settle_ms
+    at = NOW_MS
+    for rounds in (1, 2, 3):
+        at += next_round(rounds=rounds, fence_venue_ms=fence, venue_now_ms=at, policy=POLICY).due_in_ms
+    assert fence + 500 < at < NOW_MS + POLICY.total_ms
