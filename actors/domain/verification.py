@@ -13,10 +13,9 @@ from dataclasses import dataclass
 
 from messages.types import Attempt, AttemptOutcome, Order, VerificationPhase
 
-
 _PAST_FENCE_MS = 1000
-"""How far behind the fence the round that can prove absence is planned: a question counts as asked at the earliest venue
-time it can have been asked at, which lies behind our best estimate of the venue's clock."""
+"""How far behind the fence the round that can prove absence is planned: a question counts as asked at the earliest
+venue time it can have been asked at, which lies behind our best estimate of the venue's clock."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
