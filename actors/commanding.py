@@ -4,6 +4,7 @@ Every function fills a `Turn`. Must never: take a cancel that was asked for as a
 """
 
 from actors.domain.lifecycle import TERMINAL, evolve, transition
+from actors.domain.verification import proven_unplaced
 from actors.memory import Waiter
 from actors.settlement import Desk, cancel_request, request_failed, request_round
 from actors.turn import Turn
@@ -11,7 +12,6 @@ from messages.commands import CancelOrder, DiscardDraft, ResolveReview
 from messages.control import ReportCommand
 from messages.queries import CancelDone, DraftDone, OrderUnresolved, RefusalCode, ReviewResolved
 from messages.types import (
-    AttemptOutcome,
     CompletionReason,
     Evidence,
     EvidenceSource,
@@ -21,7 +21,6 @@ from messages.types import (
     Trigger,
 )
 
-_NOT_AT_VENUE = frozenset({AttemptOutcome.NOT_PROCESSED, AttemptOutcome.ABSENT})
 _CANCEL_TRIGGER = {InitiatedBy.RISK_RULE: Trigger.RISK_RULE_CANCEL}
 
 
@@ -146,7 +145,7 @@ def _declare_absent(turn: Turn, order: Order, command: ResolveReview) -> None:
 def _never_sent(order: Order) -> bool:
     if order.state in (OrderState.DRAFT, OrderState.PENDING):
         return True
-    return order.state is OrderState.SUBMITTED and all(a.outcome in _NOT_AT_VENUE for a in order.attempts)
+    return order.state is OrderState.SUBMITTED and proven_unplaced(order)
 
 
 def _cancel_here(turn: Turn, order: Order, command: CancelOrder) -> None:

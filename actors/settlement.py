@@ -12,7 +12,7 @@ from actors.admission import next_attempt, place_request
 from actors.domain.claims import Absorbed, absorb
 from actors.domain.fills import fill_key
 from actors.domain.lifecycle import TERMINAL, evolve, transition
-from actors.domain.verification import fence_of, first_phase, may_send_again
+from actors.domain.verification import fence_of, first_phase, may_send_again, proven_unplaced
 from actors.memory import Unwatched, Watched
 from actors.policy import AccountPolicy, ExchangePolicy
 from actors.reminders import cancel_again_timer, resend_timer
@@ -53,7 +53,7 @@ from messages.types import (
 SUPERVISOR = "supervisor/verification"
 _REREAD_DELAY_MS = 250
 _RESEND_DELAY_MS = 500
-_CANCEL_AGAIN_MS = 1000
+CANCEL_AGAIN_MS = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +63,6 @@ class Desk:
     policy: AccountPolicy
     exchange_address: dict[str, str]
     offsets_ms: dict[str, int]
-    supervised: bool = True
 
     def exchange(self, order: Order) -> ExchangePolicy:
         """The policy of an order's exchange."""
@@ -216,7 +215,7 @@ def send_again_or_end(turn: Turn, desk: Desk, order: Order, evidence: Evidence, 
 def on_resend_due(turn: Turn, desk: Desk, order_id: str) -> None:
     """Send the next attempt of an order that is proven not to be at the venue."""
     order = turn.order(order_id)
-    if order is None or order.state is not OrderState.SUBMITTED or not _all_proven(order):
+    if order is None or order.state is not OrderState.SUBMITTED or not proven_unplaced(order):
         return
     if not may_send_again(order, now_ms=turn.now_ms, policy=desk.policy.verification):
         evidence = Evidence(
@@ -389,7 +388,7 @@ def _after_acknowledgement(turn: Turn, order: Order) -> None:
     turn.effect(CancelTimer(f"resend:{order.order_id}"))
     if order.cancel_pending:
         # A cancel that overtook the placement was refused, or never left.
-        turn.effect(cancel_again_timer(order.order_id, _CANCEL_AGAIN_MS))
+        turn.effect(cancel_again_timer(order.order_id, CANCEL_AGAIN_MS))
     entry = turn.memory.entries.get(order.idempotency_key or "")
     if entry is not None and entry.status is not IdempotencyStatus.COMPLETED:
         turn.note(copied(entry, status=IdempotencyStatus.COMPLETED))
@@ -426,9 +425,6 @@ def _settle_attempt(
         for attempt in order.attempts
     )
 
-
-def _all_proven(order: Order) -> bool:
-    return all(a.outcome in (AttemptOutcome.ABSENT, AttemptOutcome.NOT_PROCESSED) for a in order.attempts)
 
 
 def _tell_operators(turn: Turn, before: Order, merged: Absorbed, claim: VenueOrder | None) -> None:

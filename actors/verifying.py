@@ -22,15 +22,13 @@ from actors.domain.matching import (
 from actors.domain.verification import next_round, proves_absence
 from actors.memory import Unwatched, Watched
 from actors.reminders import cancel_again_timer
-from actors.settlement import SUPERVISOR, Desk, absorb_claim, request_round, send_again_or_end
+from actors.settlement import CANCEL_AGAIN_MS, SUPERVISOR, Desk, absorb_claim, request_round, send_again_or_end
 from actors.turn import Turn
 from messages.commands import LookUpOrder, SearchOrder
 from messages.control import VerificationDue, VerificationEnded
 from messages.events import ManualReviewRequired, Severity
 from messages.reports import LookUpFailed, OrderFound, OrderNotFound, OrdersSearched
 from messages.types import AttemptOutcome, Order, OrderState, Trigger, VenueOrder, VerificationPhase
-
-_CANCEL_AGAIN_MS = 1000
 
 
 def on_due(turn: Turn, desk: Desk, message: VerificationDue) -> None:
@@ -200,7 +198,7 @@ def _after_finding(turn: Turn, desk: Desk, order: Order, *, complete: bool) -> N
     if order.needs_review:
         turn.save(evolve(order, needs_review=False, review_reason=""))
     if order.cancel_pending and order.state not in TERMINAL:
-        turn.effect(cancel_again_timer(order.order_id, _CANCEL_AGAIN_MS))
+        turn.effect(cancel_again_timer(order.order_id, CANCEL_AGAIN_MS))
 
 
 def _round_over(turn: Turn, desk: Desk, order: Order, watched: Watched, *, at_least_ms: int = 0) -> None:

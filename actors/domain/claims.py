@@ -21,6 +21,7 @@ from decimal import Decimal
 
 from actors.domain.fills import book, missing_quantity
 from actors.domain.lifecycle import TERMINAL, evolve, transition
+from actors.domain.verification import proven_unplaced
 from messages.base import copied
 from messages.types import (
     ZERO,
@@ -40,7 +41,6 @@ from messages.types import (
 )
 
 _UNSENT = frozenset({OrderState.DRAFT, OrderState.PENDING})
-_NOT_AT_VENUE = frozenset({AttemptOutcome.ABSENT, AttemptOutcome.NOT_PROCESSED})
 _REOPENABLE = frozenset({OrderState.FAILED, OrderState.REJECTED})
 _WORKING_CLAIM = frozenset({PublicStatus.OPEN, PublicStatus.PENDING})
 
@@ -179,8 +179,7 @@ def _believe_status(
 
 def _never_placed(order: Order) -> bool:
     # Cancelled on the proof that no sending had taken effect: if it works at the venue, that proof was wrong.
-    proven = all(attempt.outcome in _NOT_AT_VENUE for attempt in order.attempts)
-    return order.state is OrderState.CANCELLED and order.venue_order_id is None and proven
+    return order.state is OrderState.CANCELLED and order.venue_order_id is None and proven_unplaced(order)
 
 
 def _filled_in_part(claim: VenueOrder, tolerance: Decimal) -> bool:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from messages.types import Attempt, AttemptOutcome, Order, VerificationPhase
 
+_NOT_AT_VENUE = frozenset({AttemptOutcome.ABSENT, AttemptOutcome.NOT_PROCESSED})
 _PAST_FENCE_MS = 1000
 """How far behind the fence the round that can prove absence is planned: a question counts as asked at the earliest
 venue time it can have been asked at, which lies behind our best estimate of the venue's clock."""
@@ -73,6 +74,11 @@ def next_round(*, rounds: int, fence_venue_ms: int, venue_now_ms: int, policy: V
     return NextRound(due_in_ms=interval, review=False)
 
 
+def proven_unplaced(order: Order) -> bool:
+    """Whether every sending of an order, if there was any, is proven not to have made an order at the venue."""
+    return all(attempt.outcome in _NOT_AT_VENUE for attempt in order.attempts)
+
+
 def may_send_again(order: Order, *, now_ms: int, policy: VerificationPolicy) -> bool:
     """Whether an order proven absent may be sent once more under its client order id."""
     started = order.submitted_at_ms if order.submitted_at_ms is not None else order.created_at_ms
@@ -81,7 +87,7 @@ def may_send_again(order: Order, *, now_ms: int, policy: VerificationPolicy) -> 
         and len(order.attempts) < order.max_sends
         and now_ms - started < policy.total_ms
         and (order.expires_at_ms is None or now_ms < order.expires_at_ms)
-        and all(a.outcome in (AttemptOutcome.ABSENT, AttemptOutcome.NOT_PROCESSED) for a in order.attempts)
+        and proven_unplaced(order)
     )
 
 
