@@ -10,17 +10,8 @@ from actors.domain.idempotency import is_ours
 from actors.settlement import Desk, absorb_claim
 from actors.turn import Turn
 from messages.events import Severity
-from messages.types import (
-    Attempt,
-    AttemptOutcome,
-    Evidence,
-    InitiatedBy,
-    Order,
-    OrderState,
-    Trigger,
-    VenueFill,
-    VenueOrder,
-)
+from messages.fills import VenueFill
+from messages.types import Attempt, AttemptOutcome, Evidence, InitiatedBy, Order, OrderState, Trigger, VenueOrder
 
 
 def take_in(

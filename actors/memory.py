@@ -10,16 +10,8 @@ from dataclasses import dataclass, field, replace
 from actors.domain.fills import fill_key
 from actors.domain.lifecycle import TERMINAL
 from messages.base import fast_init
-from messages.types import (
-    Evidence,
-    Fill,
-    IdempotencyEntry,
-    Instrument,
-    Order,
-    OrderState,
-    StateTransition,
-    VerificationPhase,
-)
+from messages.fills import Fill
+from messages.types import Evidence, IdempotencyEntry, Instrument, Order, OrderState, StateTransition, VerificationPhase
 
 Record = Order | StateTransition | Fill | IdempotencyEntry
 

@@ -8,7 +8,8 @@ from actors.memory import EntryForgotten, PublishedViews, Repeated
 from actors.runtime.metrics import Metrics
 from actors.runtime.outcome import Outcome
 from messages.events import ManualReviewRequired
-from messages.types import Fill, IdempotencyEntry, IdempotencyStatus, Order, StateTransition, Trigger
+from messages.fills import Fill
+from messages.types import IdempotencyEntry, IdempotencyStatus, Order, StateTransition, Trigger
 
 
 class Meter:

@@ -16,8 +16,9 @@ from actors.store.port import Table
 from actors.turn import Turn
 from messages.codec import decode_record
 from messages.commands import FetchOpenOrders
+from messages.fills import Fill
 from messages.reports import OpenOrdersFetched, OrdersSearched
-from messages.types import AttemptOutcome, Fill, IdempotencyEntry, Order, OrderState, StateTransition, Trigger
+from messages.types import AttemptOutcome, IdempotencyEntry, Order, OrderState, StateTransition, Trigger
 
 _UNKNOWN = frozenset({AttemptOutcome.IN_FLIGHT, AttemptOutcome.AMBIGUOUS})
 

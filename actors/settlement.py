@@ -22,6 +22,7 @@ from messages.base import copied
 from messages.commands import CancelVenueOrder
 from messages.control import VerificationEnded, VerificationRequested
 from messages.events import Severity
+from messages.fills import Fill, VenueFill
 from messages.reports import (
     CancelAmbiguous,
     CancelConfirmed,
@@ -38,13 +39,11 @@ from messages.types import (
     CompletionReason,
     Evidence,
     EvidenceSource,
-    Fill,
     IdempotencyStatus,
     InitiatedBy,
     Order,
     OrderState,
     Trigger,
-    VenueFill,
     VenueOrder,
     Verification,
     VerificationPhase,

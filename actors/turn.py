@@ -16,16 +16,9 @@ from actors.store.port import EVERY_FIELD, Table, Write
 from messages.base import Message
 from messages.codec import encode_public, encode_record
 from messages.events import Alert, Event, FillRecorded, OrderStateChanged, OrderUpdated, Severity
+from messages.fills import Fill
 from messages.queries import CancelDone, OrderPlaced, OrderUnresolved, RefusalCode, Refused, Reply
-from messages.types import (
-    Evidence,
-    Fill,
-    IdempotencyEntry,
-    Order,
-    OrderState,
-    OrderView,
-    StateTransition,
-)
+from messages.types import Evidence, IdempotencyEntry, Order, OrderState, OrderView, StateTransition
 
 _PUBLIC = frozenset(
     {OrderState.PENDING, OrderState.SUBMITTED, OrderState.ACKNOWLEDGED, OrderState.PARTIALLY_FILLED}

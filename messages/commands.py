@@ -101,6 +101,19 @@ class CancelOrder(AccountCommand):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ClosePosition(AccountCommand):
+    """Close a position, or a part of it, by one market order. One close of a position runs at a time."""
+
+    urgent: ClassVar[bool] = False
+    places_an_order: ClassVar[bool] = True
+    exchange: str
+    symbol: str
+    quantity: Decimal | None = None
+    """Base units, above 0 for long and short positions alike; None: all of it."""
+    initiated_by: InitiatedBy = InitiatedBy.USER
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ResolveReview(AccountCommand):
     """An operator's decision on an order in manual review: exactly one of the two is given."""
 

@@ -1,9 +1,12 @@
 """Control: what the parts of the runtime say to each other. None of it is visible to hosts."""
 
 from dataclasses import dataclass
+from decimal import Decimal
 from enum import StrEnum
 
 from messages.base import Message, fast_init
+from messages.commands import ClosePosition
+from messages.fills import Position, PositionClose
 from messages.types import VerificationPhase
 
 
@@ -131,7 +134,7 @@ class VerificationEnded(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountLeft(Message):
-    """To the verification supervisor: nobody here serves this account now; forget every round of it."""
+    """To the supervisors with a calendar: nobody here serves this account now; forget every entry of it."""
 
     account_id: str
 
@@ -148,3 +151,109 @@ class ReportCommand(Message):
     account_id: str
     command_id: str
     """The command's correlation id."""
+
+
+# ----- fill timeouts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FillTimerWanted(Message):
+    """Account to fill-timeout supervisor: look at this order again then. Replaces what was wanted before."""
+
+    account_id: str
+    order_id: str
+    due_in_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FillTimerDropped(Message):
+    """Account to fill-timeout supervisor: the order has ended."""
+
+    account_id: str
+    order_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FillTimeoutDue(Message):
+    """Fill-timeout supervisor to account: it may be too long since this order's last fill; the record decides."""
+
+    account_id: str
+    order_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportFillTimers(Message):
+    """Fill-timeout supervisor, newly started, to an account: want every timer anew."""
+
+
+# ----- positions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CloseAsked(Message):
+    """Account to position: a host wants this position closed."""
+
+    command: ClosePosition
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlaceClose(Message):
+    """Position to account: place the order of a close, for no more than the position is by then."""
+
+    close_id: str
+    command: ClosePosition
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelClose(Message):
+    """Position to account: the time of a close is over; cancel its order."""
+
+    close_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CloseBegun(Message):
+    """Account to position: the order of a close is durable; also told when the account or the position starts anew."""
+
+    close: PositionClose
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CloseNotBegun(Message):
+    """Account to position: there is no order; whoever asked has been told why."""
+
+    close_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CloseEnded(Message):
+    """Account to position: the order of a close has ended."""
+
+    close: PositionClose
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldingReported(Message):
+    """Account to position: what the venue holds of the base asset, and what our fills have moved of it."""
+
+    position: Position
+    asset: str
+    total: Decimal
+    """At the venue, locked amounts included."""
+    moved: Decimal
+    """Net change of this asset by all our fills on the exchange, fees included."""
+    fills_booked: int
+    """Of all positions of the exchange: two reports with the same number have no fill of ours between them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldingCompared(Message):
+    """Position to account: record what a comparison has found."""
+
+    exchange: str
+    symbol: str
+    asset: str
+    unexplained: Decimal
+    drift: Decimal
+    total: Decimal
+    expected: Decimal

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from messages.base import Message, fast_init
-from messages.types import Fill, OrderState, OrderView, Trigger
+from messages.fills import Fill, Position, PositionClose
+from messages.types import OrderState, OrderView, Trigger
 
 
 class Severity(StrEnum):
@@ -47,10 +48,32 @@ class OrderUpdated(Event):
 @fast_init
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FillRecorded(Event):
-    """An execution was booked, exactly once."""
+    """An execution was booked, exactly once. Order and position are shown as they are after the whole turn."""
 
     fill: Fill
     view: OrderView
+    position: Position
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PositionOpened(Event):
+    """A position left zero, or was turned round by the fill that closed it."""
+
+    position: Position
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PositionClosed(Event):
+    """A position came to zero, or was turned round; the position is shown as it is afterwards."""
+
+    position: Position
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PositionCloseEnded(Event):
+    """The closing of a position has ended, whatever it closed. One per close."""
+
+    close: PositionClose
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

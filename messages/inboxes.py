@@ -4,6 +4,7 @@ from typing import TypeAlias
 
 from messages.commands import (
     CancelOrder,
+    ClosePosition,
     CreateDraft,
     DiscardDraft,
     ResolveReview,
@@ -13,10 +14,22 @@ from messages.commands import (
 )
 from messages.control import (
     AccountLeft,
+    CancelClose,
     ChildFailed,
+    CloseAsked,
+    CloseBegun,
+    CloseEnded,
+    CloseNotBegun,
     Committed,
+    FillTimeoutDue,
+    FillTimerDropped,
+    FillTimerWanted,
+    HoldingCompared,
+    HoldingReported,
     Ping,
+    PlaceClose,
     ReportCommand,
+    ReportFillTimers,
     ReportUnresolved,
     StoreAvailability,
     VerificationDue,
@@ -25,7 +38,9 @@ from messages.control import (
 )
 from messages.reports import CallReport, StreamReport, VenueReport
 
-HostCommand: TypeAlias = SubmitOrder | CreateDraft | SubmitDraft | DiscardDraft | CancelOrder | ResolveReview
+HostCommand: TypeAlias = (
+    SubmitOrder | CreateDraft | SubmitDraft | DiscardDraft | CancelOrder | ClosePosition | ResolveReview
+)
 
 AccountInbox: TypeAlias = (
     HostCommand
@@ -34,9 +49,16 @@ AccountInbox: TypeAlias = (
     | StoreAvailability
     | VerificationDue
     | ReportUnresolved
+    | FillTimeoutDue
+    | ReportFillTimers
+    | PlaceClose
+    | CancelClose
+    | HoldingCompared
     | ReportCommand
     | ChildFailed
     | Ping
 )
 ExchangeInbox: TypeAlias = VenueRequest | CallReport | StreamReport | Ping
 VerificationInbox: TypeAlias = VerificationRequested | VerificationEnded | AccountLeft | Ping
+FillTimeoutInbox: TypeAlias = FillTimerWanted | FillTimerDropped | AccountLeft | Ping
+PositionInbox: TypeAlias = CloseAsked | CloseBegun | CloseNotBegun | CloseEnded | HoldingReported | Ping

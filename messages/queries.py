@@ -6,7 +6,8 @@ from enum import StrEnum
 from typing import TypeAlias
 
 from messages.base import Message, fast_init
-from messages.types import Fill, OrderState, OrderView, StateTransition
+from messages.fills import Fill, Position, PositionClose
+from messages.types import OrderState, OrderView, StateTransition
 
 
 class RefusalCode(StrEnum):
@@ -46,6 +47,10 @@ class RefusalCode(StrEnum):
     """The order's state does not allow the operation."""
     VENUE_REJECTED = "venue_rejected"
     """The venue refused the order; the text is the venue's."""
+    NO_POSITION = "no_position"
+    """There is nothing to close, or less than asked."""
+    CLOSE_IN_PROGRESS = "close_in_progress"
+    """A close of the same position runs; the text names it."""
     NOT_PLACED = "not_placed"
     """Proven not to be at the venue, and no further attempt is allowed."""
 
@@ -99,6 +104,13 @@ class DraftDone(Reply):
     """A draft was created or discarded."""
 
     view: OrderView
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CloseDone(Reply):
+    """The closing of a position has ended; `close` says how much it closed, and whether its time ran out."""
+
+    close: PositionClose
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,6 +176,33 @@ class GetFills(Query):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GetFillsBetween(Query):
+    """Fills of a symbol with a venue time in `[from_venue_ms, to_venue_ms)`, in venue-time order. Answered by
+    `FillsSnapshot`.
+    """
+
+    exchange: str
+    symbol: str
+    from_venue_ms: int = 0
+    to_venue_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetPosition(Query):
+    """One position. Answered by `PositionsSnapshot`, empty when there never was a fill."""
+
+    exchange: str
+    symbol: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetPositions(Query):
+    """Positions, those that are flat again included. Answered by `PositionsSnapshot`."""
+
+    exchange: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GetStuckOrders(Query):
     """Orders longer in a non-terminal state than its threshold. Answered by `OrdersSnapshot`."""
 
@@ -195,13 +234,52 @@ class HistorySnapshot(Reply):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FillsSnapshot(Reply):
-    """Booked executions of one order."""
+class FillView:
+    """A fill and how far its order had come with it, in venue-time order."""
 
-    fills: tuple[Fill, ...]
+    fill: Fill
+    cumulative: Decimal
+    """Executed size of the order up to and with this fill."""
+    remaining: Decimal | None
+    """Size left of the order after it; None while the size of a quote-sized order is not known."""
+    deviation_percent: Decimal | None
+    """By how much the price is worse than the order's limit; below 0: better; None without a limit."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FillsSnapshot(Reply):
+    """Booked executions, of one order or of a symbol."""
+
+    fills: tuple[FillView, ...]
     weighted_average_price: Decimal | None
+    """Computed afresh from these fills, exact to 50 digits."""
+    shown_average_price: Decimal | None = None
+    """The same, rounded half up to the places that the asset type is shown with."""
+    completion_percent: Decimal | None = None
+    """Of one order: executed size in percent of its size, 0 to 100 (more when overfilled)."""
     as_of_ms: int
 
 
-AccountQuery: TypeAlias = GetOrder | GetOrders | GetHistory | GetFills | GetStuckOrders
-QueryReply: TypeAlias = OrderSnapshot | OrdersSnapshot | HistorySnapshot | FillsSnapshot
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PositionView:
+    """A position as hosts see it."""
+
+    position: Position
+    average_entry_price: Decimal | None
+    """None while flat."""
+    realised_pnl: Decimal
+    """Quote units, before fees."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PositionsSnapshot(Reply):
+    """Positions, by exchange and symbol."""
+
+    positions: tuple[PositionView, ...]
+    as_of_ms: int
+
+
+AccountQuery: TypeAlias = (
+    GetOrder | GetOrders | GetHistory | GetFills | GetFillsBetween | GetPosition | GetPositions | GetStuckOrders
+)
+QueryReply: TypeAlias = OrderSnapshot | OrdersSnapshot | HistorySnapshot | FillsSnapshot | PositionsSnapshot

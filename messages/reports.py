@@ -9,7 +9,8 @@ from decimal import Decimal
 from typing import TypeAlias
 
 from messages.base import Message, fast_init
-from messages.types import Evidence, Instrument, VenueFill, VenueOrder
+from messages.fills import VenueFill
+from messages.types import Evidence, Instrument, VenueOrder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -251,6 +252,25 @@ class OrderReported(VenueReportBase):
     evidence: Evidence
 
 
+@fast_init
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FillReceived(VenueReportBase):
+    """The stream told an execution by itself, without the order it belongs to."""
+
+    fill: VenueFill
+    evidence: Evidence
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamGap(VenueReportBase):
+    """The stream's own sequence shows that events are missing: what they said is read from the venue."""
+
+    expected: int
+    """The sequence number that should have come."""
+    received: int
+    received_ms: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BalanceReported(VenueReportBase):
     """The stream described balances: asset, total, of which available."""
@@ -274,6 +294,8 @@ LookUpReport: TypeAlias = OrderFound | OrderNotFound | OrdersSearched | LookUpFa
 FetchReport: TypeAlias = (
     OpenOrdersFetched | FillsFetched | BalancesFetched | InstrumentsFetched | ServerTimeFetched | FetchFailed
 )
-StreamReport: TypeAlias = StreamConnected | StreamLost | OrderReported | BalanceReported | FrameUnreadable
+StreamReport: TypeAlias = (
+    StreamConnected | StreamLost | StreamGap | OrderReported | FillReceived | BalanceReported | FrameUnreadable
+)
 CallReport: TypeAlias = PlaceReport | CancelReport | LookUpReport | FetchReport
 VenueReport: TypeAlias = CallReport | StreamReport

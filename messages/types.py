@@ -102,22 +102,6 @@ class EvidenceSource(StrEnum):
     OPERATOR = "operator"
 
 
-class FillSource(StrEnum):
-    """The transport a fill was first learned from."""
-
-    STREAM = "stream"
-    REST = "rest"
-    RECONCILE = "reconcile"
-
-
-class Liquidity(StrEnum):
-    """Whether a fill made or took liquidity."""
-
-    MAKER = "maker"
-    TAKER = "taker"
-    UNKNOWN = "unknown"
-
-
 class AttemptOutcome(StrEnum):
     """What is known about one sending of an order."""
 
@@ -325,6 +309,8 @@ class Order:
     state_since_ms: int
     valid_for_ms: int | None = None
     fill_timeout_ms: int | None = None
+    timed_out_ms: int | None = None
+    """When the fill timeout struck last. A fill after it begins the wait anew."""
     initiated_by: InitiatedBy = InitiatedBy.USER
     cancelled_by: InitiatedBy | None = None
     completion: CompletionReason | None = None
@@ -350,31 +336,6 @@ class StateTransition:
     metadata: tuple[tuple[str, str], ...] = ()
     version: int
     evidence: Evidence | None = None
-
-
-@fast_init
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fill:
-    """One execution, booked exactly once under (exchange, symbol, fill_id, venue_order_id)."""
-
-    fill_id: str
-    order_id: str
-    """Our order id."""
-    venue_order_id: str
-    account_id: str
-    exchange: str
-    symbol: str
-    side: Side
-    price: Decimal
-    size: Decimal
-    fee: Decimal = ZERO
-    fee_currency: str | None = None
-    liquidity: Liquidity = Liquidity.UNKNOWN
-    venue_time_ms: int
-    received_ms: int
-    source: FillSource
-    sequence: int
-    """1-based arrival number within the order."""
 
 
 @fast_init
@@ -457,25 +418,6 @@ class VenueOrder:
     updated_venue_ms: int | None = None
     reason: str = ""
     """Why it ended, in the venue's words."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VenueFill:
-    """An execution as its venue describes it."""
-
-    exchange: str
-    symbol: str
-    fill_id: str
-    venue_order_id: str
-    client_order_id: str | None = None
-    side: Side
-    price: Decimal
-    size: Decimal
-    fee: Decimal = ZERO
-    fee_currency: str | None = None
-    liquidity: Liquidity = Liquidity.UNKNOWN
-    venue_time_ms: int
-    source: FillSource
 
 
 @fast_init

@@ -14,8 +14,9 @@ from actors.domain.arithmetic import EXACT, RATIO
 from actors.domain.fills import average_price
 from actors.domain.lifecycle import TERMINAL
 from actors.memory import PublishedViews
+from messages.fills import Fill
 from messages.queries import OrderPlaced, Reply
-from messages.types import ZERO, Fill, Order, OrderState, StateTransition
+from messages.types import ZERO, Order, OrderState, StateTransition
 
 VIOLATIONS_SHOWN: Final = 200
 """So many are told in full; the rest is counted."""

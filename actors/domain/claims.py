@@ -23,13 +23,13 @@ from actors.domain.fills import book, missing_quantity
 from actors.domain.lifecycle import TERMINAL, evolve, transition
 from actors.domain.verification import proven_unplaced
 from messages.base import copied
+from messages.fills import Fill
 from messages.types import (
     ZERO,
     Attempt,
     AttemptOutcome,
     CompletionReason,
     Evidence,
-    Fill,
     InitiatedBy,
     Order,
     OrderState,

@@ -11,7 +11,8 @@ from decimal import ROUND_HALF_UP, Decimal
 from actors.domain.arithmetic import EXACT, QUANTITY_TOLERANCE, RATIO
 from actors.domain.lifecycle import evolve
 from actors.errors import check
-from messages.types import ZERO, Fill, Order, Side
+from messages.fills import Fill
+from messages.types import ZERO, Order, Side
 
 _PERCENT = Decimal(100)
 

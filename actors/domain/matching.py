@@ -15,8 +15,9 @@ from typing import TypeAlias
 
 from actors.domain.arithmetic import EXACT, QUANTITY_TOLERANCE
 from actors.domain.idempotency import bare_client_id
+from messages.fills import VenueFill
 from messages.reports import OrdersSearched
-from messages.types import MatchQuality, Order, PublicStatus, Side, VenueFill, VenueOrder
+from messages.types import MatchQuality, Order, PublicStatus, Side, VenueOrder
 
 _WORKING = frozenset({PublicStatus.PENDING, PublicStatus.OPEN})
 

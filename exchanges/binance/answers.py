@@ -15,8 +15,9 @@ from exchanges.binance.translate import ENDED, original_client_id, parse_json, r
 from exchanges.failures import not_processed, unknown
 from exchanges.http import HttpAnswer, HttpFailure, HttpResult
 from messages.commands import CancelVenueOrder, PlaceOrder
+from messages.fills import VenueFill
 from messages.reports import CallReport, CancelConfirmed, CancelRefused, PlaceAccepted, PlaceRejected
-from messages.types import Evidence, EvidenceSource, VenueFill, VenueOrder
+from messages.types import Evidence, EvidenceSource, VenueOrder
 
 ORDER_PATH = "/api/v3/order"
 HTTP_OK = 200

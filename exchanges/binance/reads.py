@@ -19,6 +19,7 @@ from exchanges.binance.symbols import SymbolBook
 from exchanges.binance.translate import ENDED, exact_sum, read_balance, read_list, read_order, read_trade
 from exchanges.failures import unanswered
 from messages.commands import FetchBalances, FetchFills, FetchOpenOrders, LookUpOrder, SearchOrder
+from messages.fills import VenueFill
 from messages.reports import (
     BalancesFetched,
     CallReport,
@@ -28,7 +29,7 @@ from messages.reports import (
     OrderNotFound,
     OrdersSearched,
 )
-from messages.types import EvidenceSource, VenueFill, VenueOrder
+from messages.types import EvidenceSource, VenueOrder
 
 SEARCH_SOURCES = CAPABILITIES.search_sources
 PAGE = 1000

@@ -28,17 +28,8 @@ from exchanges.binance.fields import (
     text_or_empty,
 )
 from exchanges.binance.symbols import EXCHANGE, ORDER_TYPES, SymbolBook
-from messages.types import (
-    ZERO,
-    FillSource,
-    Liquidity,
-    OrderType,
-    PublicStatus,
-    Side,
-    TimeInForce,
-    VenueFill,
-    VenueOrder,
-)
+from messages.fills import FillSource, Liquidity, VenueFill
+from messages.types import ZERO, OrderType, PublicStatus, Side, TimeInForce, VenueOrder
 
 CANCEL_ID_PREFIX = "cxl-"
 """Our cancels carry this and the order's client id: it may be shown in place of the order's own afterwards, and the

@@ -39,7 +39,8 @@ from exchanges.paper.model import (
     RefusalReason,
 )
 from exchanges.paper.truth import Truth
-from messages.types import ZERO, Liquidity, Side
+from messages.fills import Liquidity
+from messages.types import ZERO, Side
 
 
 class Engine:

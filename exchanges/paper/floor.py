@@ -32,7 +32,8 @@ from exchanges.paper.model import (
     RequestRefused,
 )
 from exchanges.paper.truth import Truth
-from messages.types import ZERO, Liquidity, Side
+from messages.fills import Liquidity
+from messages.types import ZERO, Side
 
 _FEE_UNIT = Decimal("0.00000001")
 

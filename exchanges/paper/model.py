@@ -9,7 +9,8 @@ from decimal import Context, Decimal
 from enum import StrEnum
 from typing import Any, Self, TypeAlias
 
-from messages.types import ZERO, Liquidity, OrderType, Side, TimeInForce
+from messages.fills import Liquidity
+from messages.types import ZERO, OrderType, Side, TimeInForce
 
 EXACT = Context(prec=60)
 """The arithmetic of the engine: wide enough that no product or sum of real amounts is ever rounded."""

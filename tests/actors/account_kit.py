@@ -19,9 +19,10 @@ from messages.base import Message
 from messages.commands import PlaceOrder, SubmitOrder
 from messages.control import Committed, Verdict
 from messages.events import Event
+from messages.fills import VenueFill
 from messages.queries import Reply
 from messages.reports import InstrumentsFetched, OpenOrdersFetched, OrdersSearched, ServerTimeFetched, StreamConnected
-from messages.types import Evidence, Instrument, Order, OrderType, Side, VenueFill, VenueOrder
+from messages.types import Evidence, Instrument, Order, OrderType, Side, VenueOrder
 from tests.factories import make
 from tests.simulation.gateway import CAPABILITIES
 

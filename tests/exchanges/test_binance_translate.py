@@ -20,7 +20,8 @@ from exchanges.binance.translate import (
     read_placed_fills,
     read_trade,
 )
-from messages.types import FillSource, Liquidity, OrderType, PublicStatus, Side, TimeInForce, VenueFill, VenueOrder
+from messages.fills import FillSource, Liquidity, VenueFill
+from messages.types import OrderType, PublicStatus, Side, TimeInForce, VenueOrder
 
 
 def test_order_with_every_field_is_translated():

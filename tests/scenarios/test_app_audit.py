@@ -13,17 +13,8 @@ from actors.domain.lifecycle import evolve
 from actors.domain.projection import view
 from actors.memory import PublishedViews
 from messages import OrderPlaced
-from messages.types import (
-    Attempt,
-    Evidence,
-    EvidenceSource,
-    Fill,
-    Order,
-    OrderState,
-    OrderView,
-    StateTransition,
-    Trigger,
-)
+from messages.fills import Fill
+from messages.types import Attempt, Evidence, EvidenceSource, Order, OrderState, OrderView, StateTransition, Trigger
 
 ACCOUNT = "a1"
 EVIDENCE = Evidence(source=EvidenceSource.STREAM, endpoint="x", received_ms=1)

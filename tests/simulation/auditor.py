@@ -16,8 +16,9 @@ from messages.codec import decode_public, decode_record
 from messages.commands import CancelVenueOrder, PlaceOrder, VenueRequest
 from messages.control import Verdict
 from messages.events import Event
+from messages.fills import Fill
 from messages.queries import CancelDone, OrderPlaced, RefusalCode, Refused, Reply
-from messages.types import AttemptOutcome, Fill, Order, OrderState, OrderView, StateTransition, TimeInForce, Trigger
+from messages.types import AttemptOutcome, Order, OrderState, OrderView, StateTransition, TimeInForce, Trigger
 
 from .venue import Venue
 

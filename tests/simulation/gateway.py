@@ -25,6 +25,7 @@ from messages.commands import (
     SearchOrder,
     VenueRequest,
 )
+from messages.fills import FillSource, VenueFill
 from messages.reports import (
     CallReport,
     CancelConfirmed,
@@ -35,7 +36,7 @@ from messages.reports import (
     ServerTimeFetched,
     StreamReport,
 )
-from messages.types import Evidence, EvidenceSource, FillSource, OrderType, TimeInForce, VenueFill
+from messages.types import Evidence, EvidenceSource, OrderType, TimeInForce
 
 from .faults import Fault, Faults
 from .reads import SEARCH_SOURCES, find, listed, looked_up, searched

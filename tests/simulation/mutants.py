@@ -18,8 +18,9 @@ from actors.store import memory
 from actors.store.port import Section
 from actors.turn import Turn
 from messages.control import Verdict
+from messages.fills import Fill, VenueFill
 from messages.reports import CancelAmbiguous, CancelReport, PlaceAmbiguous, PlaceNotProcessed, PlaceRejected
-from messages.types import Attempt, Fill, Order, PublicStatus, Trigger, VenueFill, VenueOrder
+from messages.types import Attempt, Order, PublicStatus, Trigger, VenueOrder
 
 Replacements = list[tuple[object, str, Callable[..., Any]]]
 

@@ -5,8 +5,9 @@ from typing import Any, Final
 
 from exchanges.paper.model import PaperOrder
 from messages.commands import CancelVenueOrder, FetchOpenOrders, LookUpOrder, SearchOrder, VenueRequest
+from messages.fills import FillSource
 from messages.reports import CallReport, OpenOrdersFetched, OrderFound, OrderNotFound, OrdersSearched
-from messages.types import Evidence, FillSource
+from messages.types import Evidence
 
 from .faults import Fault
 from .venue import Venue

@@ -6,8 +6,9 @@ from typing import Any
 
 from actors.runtime.simulated import SimulatedSystem
 from exchanges.paper.model import OrderEvent, OrderTraded
+from messages.fills import FillSource
 from messages.reports import FrameUnreadable, OrderReported, StreamConnected, StreamLost, StreamReport
-from messages.types import EvidenceSource, FillSource
+from messages.types import EvidenceSource
 
 from .faults import Fault, Faults
 from .venue import Venue

@@ -4,17 +4,8 @@ from collections.abc import Iterable
 
 from exchanges.paper.model import EndReason, Execution, NewOrder, PaperInstrument, PaperOrder, PaperStatus
 from messages.commands import PlaceOrder
-from messages.types import (
-    Evidence,
-    EvidenceSource,
-    FillSource,
-    Instrument,
-    OrderType,
-    PublicStatus,
-    TimeInForce,
-    VenueFill,
-    VenueOrder,
-)
+from messages.fills import FillSource, VenueFill
+from messages.types import Evidence, EvidenceSource, Instrument, OrderType, PublicStatus, TimeInForce, VenueOrder
 
 EXCHANGE = "binance"
 

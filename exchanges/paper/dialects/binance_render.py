@@ -4,7 +4,8 @@ from decimal import Decimal
 from typing import Any
 
 from exchanges.paper.model import EndReason, Execution, PaperInstrument, PaperOrder, PaperStatus
-from messages.types import ZERO, Liquidity, Side
+from messages.fills import Liquidity
+from messages.types import ZERO, Side
 
 STP_MODE = "EXPIRE_MAKER"
 _PLACES = 8

@@ -38,7 +38,8 @@ from exchanges.paper.model import (
     PreventedMatch,
 )
 from exchanges.paper.wire import Frame
-from messages.types import ZERO, Liquidity
+from messages.fills import Liquidity
+from messages.types import ZERO
 
 
 class BinanceSession:

@@ -19,7 +19,8 @@ from exchanges.paper.model import (
     OrderVoided,
     PaperStatus,
 )
-from messages.types import Liquidity, OrderType, Side, TimeInForce
+from messages.fills import Liquidity
+from messages.types import OrderType, Side, TimeInForce
 
 
 def kinds(events):

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from exchanges.paper.catalogue import default_instruments
 from exchanges.paper.engine import Engine
 from exchanges.paper.model import NewOrder, OrderAccepted, OrderTraded, PaperStatus
-from messages.types import Liquidity, OrderType, Side, TimeInForce
+from messages.fills import Liquidity
+from messages.types import OrderType, Side, TimeInForce
 
 SYMBOL = "BTC-USDT"
 ACCOUNTS = ("a", "b", "c")
