@@ -9,26 +9,30 @@ Must never: call a venue, wait, or show anything that is not durable.
 
 from collections.abc import Callable
 from functools import partial
-from typing import ClassVar, Protocol, TypeAlias, assert_never, get_args
+from typing import ClassVar, Protocol, TypeAlias, get_args
 
-from actors import admission, recovery, settlement, verifying
+from actors import admission, closing, fill_timeouts, recovery
 from actors.admission import Circumstances
-from actors.adoption import take_in
-from actors.commanding import cancel, discard_draft, expire, report_command, resolve_review
+from actors.commanding import cancel, discard_draft, report_command, resolve_review
 from actors.connections import Connections
+from actors.desk import FILL_TIMEOUTS, SUPERVISOR, Desk
 from actors.domain.idempotency import keys_for
 from actors.errors import InvalidTransition, InvariantViolated
+from actors.hearing import Hearing
 from actors.housekeeping import quarantine, sweep
 from actors.memory import AccountMemory, PublishedViews
 from actors.metering import Meter
 from actors.outage import needs_no_commit
 from actors.parting import given_up, last_answers
 from actors.policy import AccountPolicy
+from actors.positions import Positions
 from actors.reminders import (
+    AuditDue,
     CancelAgainDue,
     ExpiryDue,
     HeldDue,
     HistoryDue,
+    ParkedDue,
     ReconcileDue,
     ReloadDue,
     Reminder,
@@ -41,19 +45,32 @@ from actors.runtime.committing import CommittingActor
 from actors.runtime.outcome import Act, Effect, Outcome, Publish, Respond, Send, SetTimer, Spawn, StopChild, parted
 from actors.runtime.seam import System
 from actors.runtime.store_rim import AccountLoaded, AccountNotLoaded
-from actors.settlement import Desk
 from actors.store.port import Lease
 from actors.turn import Turn
+from actors.verifying import on_due
 from messages.base import Message
 from messages.codec import encode_events
-from messages.commands import CancelOrder, CreateDraft, DiscardDraft, ResolveReview, SubmitDraft, SubmitOrder
+from messages.commands import (
+    CancelOrder,
+    ClosePosition,
+    CreateDraft,
+    DiscardDraft,
+    ResolveReview,
+    SubmitDraft,
+    SubmitOrder,
+)
 from messages.control import (
     AccountLeft,
+    CancelClose,
     ChildFailed,
     Committed,
+    FillTimeoutDue,
+    HoldingCompared,
     Ping,
+    PlaceClose,
     Pong,
     ReportCommand,
+    ReportFillTimers,
     ReportUnresolved,
     StoreAvailability,
     Verdict,
@@ -63,36 +80,7 @@ from messages.control import (
 from messages.events import Alert, Event, Severity
 from messages.inboxes import AccountInbox, HostCommand
 from messages.queries import RefusalCode, Refused
-from messages.reports import (
-    BalanceReported,
-    BalancesFetched,
-    CancelAmbiguous,
-    CancelConfirmed,
-    CancelNotProcessed,
-    CancelRefused,
-    CancelReport,
-    FetchFailed,
-    FillsFetched,
-    FrameUnreadable,
-    InstrumentsFetched,
-    LookUpFailed,
-    LookUpReport,
-    OpenOrdersFetched,
-    OrderFound,
-    OrderNotFound,
-    OrderReported,
-    OrdersSearched,
-    PlaceAccepted,
-    PlaceAmbiguous,
-    PlaceNotProcessed,
-    PlaceRejected,
-    PlaceReport,
-    ServerTimeFetched,
-    StreamConnected,
-    StreamLost,
-    VenueReport,
-)
-from messages.types import Trigger
+from messages.reports import VenueReport
 
 _Inbox: TypeAlias = AccountInbox | Reminder | AccountLoaded | AccountNotLoaded
 _COMMANDS = get_args(HostCommand)
@@ -136,7 +124,7 @@ class AccountActor(CommittingActor[_Inbox]):
         self._loader = loader
         self._views = views
         self._derive_keys = system.metrics.timed_keys(keys_for)
-        self._meter = Meter(system.metrics, views)
+        self._meter = Meter(system.metrics, views, account_id)
         self._build_exchange = build_exchange
         self._memory = AccountMemory()
         self._lease: Lease | None = None
@@ -145,6 +133,8 @@ class AccountActor(CommittingActor[_Inbox]):
         self._addresses = {name: f"{address}/exchange/{name}" for name in policy.exchanges}
         self._desk = Desk(policy=policy, exchange_address=self._addresses, offsets_ms={})
         self._connections = Connections(policy, views, self._desk)
+        self._hearing = Hearing(account_id, self._desk, self._connections, system.metrics)
+        self._positions = Positions(address, close_timeout_ms=policy.close_timeout_ms)
 
     # ----- what the committing base asks for
 
@@ -169,7 +159,7 @@ class AccountActor(CommittingActor[_Inbox]):
 
     def on_released(self, outcome: Outcome) -> None:
         """Show durable records to readers and count what happened."""
-        self._meter.released(outcome)
+        self._meter.released(outcome, self._memory, self.system.clock.now_ms())
         if self._lease is not None:
             self._views.as_of_ms = self.system.clock.now_ms()
         for record in outcome.apply:
@@ -184,12 +174,15 @@ class AccountActor(CommittingActor[_Inbox]):
         answers = last_answers(self._memory, (outcome for _, _, outcome in self._unreleased), text)
         answers += [Respond(given_up(each.correlation_id, text)) for each in self._connections.histories.give_up()]
         self._memory = AccountMemory()
+        self._meter.take_stock(self._memory)
         self._lease = None
         self._views.in_service = False
         self._connections.close_all("fenced out")
         effects: list[Effect] = [*answers, Publish(self._alert("AccountFenced", Severity.CRITICAL, text))]
-        effects.append(Send(settlement.SUPERVISOR, AccountLeft(account_id=self.account_id)))
+        left = AccountLeft(account_id=self.account_id)
+        effects += [Send(SUPERVISOR, left), Send(FILL_TIMEOUTS, left)]
         effects.extend(StopChild(address) for address in self._addresses.values())
+        effects.extend(self._positions.stop())
         if not stale:
             effects.append(SetTimer("reload", self._policy.reload_delay_ms, ReloadDue()))
         return Outcome(at_once=effects)
@@ -227,77 +220,65 @@ class AccountActor(CommittingActor[_Inbox]):
                 return Outcome(at_once=[Send(message.reply_to, Pong(address=self.address))])
             case _ if self._lease is None:
                 return self._not_in_service(message)
-            case SubmitOrder() | CreateDraft() | SubmitDraft() | DiscardDraft() | CancelOrder() | ResolveReview():
+            case (
+                SubmitOrder() | CreateDraft() | SubmitDraft() | DiscardDraft() | CancelOrder() | ClosePosition()
+                | ResolveReview()
+            ):  # fmt: skip
                 return self._on_command(message)
             case VerificationDue():
                 turn = self._turn()
-                verifying.on_due(turn, self._desk, message)
-                return turn.finish()
+                on_due(turn, self._desk, message)
+                return self._finish(turn)
             case ReportUnresolved():
                 turn = self._turn()
                 recovery.announce(turn, self._desk)
-                return turn.finish()
+                return self._finish(turn)
             case ReportCommand():
                 turn = self._turn()
                 report_command(turn, message)
-                return turn.finish()
-            case ResendDue() | CancelAgainDue() | ExpiryDue() | HistoryDue() | HeldDue():
-                return self._on_reminder(message)
+                return self._finish(turn)
+            case FillTimeoutDue():
+                turn = self._turn()
+                fill_timeouts.on_due(turn, self._desk, message)
+                return self._finish(turn)
+            case ReportFillTimers():
+                turn = self._turn()
+                fill_timeouts.announce(turn, self._desk)
+                return self._finish(turn)
+            case PlaceClose() | CancelClose() | HoldingCompared():
+                return self._on_position(message)
+            case (
+                ResendDue() | CancelAgainDue() | ExpiryDue() | HistoryDue() | HeldDue() | ReconcileDue() | AuditDue()
+                | ParkedDue()
+            ):  # fmt: skip
+                turn = self._turn()
+                self._hearing.remind(turn, message)
+                return self._finish(turn)
             case SweepDue():
                 turn = self._turn()
                 for order in sweep(turn, self._desk):
                     self.system.metrics.stuck(order.state)
                 self._watch_duplicates(turn)
                 turn.effect(SetTimer("sweep", self._sweep_ms(), SweepDue()))
-                return turn.finish()
-            case ReconcileDue():
-                turn = self._turn()
-                self._connections.compare(turn, message.exchange)
-                return turn.finish()
+                return self._finish(turn)
             case RespawnDue():
                 turn = self._turn()
                 turn.effect(Spawn(self._addresses[message.exchange], self._build_exchange(message.exchange)))
                 recovery.resume(turn, self._desk, message.exchange)
-                return turn.finish()
+                return self._finish(turn)
             case ChildFailed():
-                turn = self._turn()
-                now_ms = self.system.clock.monotonic_ms()
-                self._connections.on_child_failed(turn, message, monotonic_ms=now_ms, random=self.system.random)
-                return turn.finish()
+                return self._on_child_failed(message)
             case _:
                 return self._on_report(message)
 
     def _on_report(self, message: VenueReport) -> Outcome:
+        turn = self._turn()
         try:
-            return self._decide_report(message)
+            held = self._hearing.hear(turn, message)
         except InvalidTransition as error:
-            turn = self._turn()
+            turn, held = self._turn(), []
             quarantine(turn, message, str(error))
-            return turn.finish()
-
-    def _decide_report(self, message: VenueReport) -> Outcome:
-        match message:
-            case (
-                PlaceAccepted() | PlaceRejected() | PlaceNotProcessed() | PlaceAmbiguous()
-                | CancelConfirmed() | CancelRefused() | CancelNotProcessed() | CancelAmbiguous()
-            ):  # fmt: skip
-                return self._on_answer(message)
-            case OrderFound() | OrderNotFound() | OrdersSearched() | LookUpFailed():
-                return self._on_look_up(message)
-            case OrderReported():
-                turn = self._turn()
-                fills = (message.fill,) if message.fill is not None else ()
-                trigger = Trigger.API_ACKNOWLEDGED
-                take_in(turn, self._desk, self.account_id, message.order, fills, message.evidence, trigger)
-                return turn.finish()
-            case OpenOrdersFetched() | ServerTimeFetched() | StreamConnected() | StreamLost() | FrameUnreadable():
-                return self._on_connection(message)
-            case InstrumentsFetched():
-                return Outcome(apply=list(message.instruments))
-            case FetchFailed() | FillsFetched() | BalancesFetched() | BalanceReported():
-                return Outcome()
-            case _:
-                assert_never(message)
+        return self._decide_held(self._finish(turn), held)
 
     # ----- handlers
 
@@ -306,15 +287,19 @@ class AccountActor(CommittingActor[_Inbox]):
         self._lease = message.lease
         self.epoch, self.seq = message.lease.epoch, message.lease.seq
         self._unreleased.clear()
+        self._meter.take_stock(self._memory)
         self._views.replace(self._memory.everything())
         self._views.in_service = True
         turn = self._turn()
         for name, address in self._addresses.items():
             turn.effect(Spawn(address, self._build_exchange(name)))
             turn.rewrite_public(name)
+        recovery.recount(turn)
         recovery.resume(turn, self._desk)
+        fill_timeouts.announce(turn, self._desk)
+        closing.announce(turn)
         turn.effect(SetTimer("sweep", self._sweep_ms(), SweepDue()))
-        return turn.finish()
+        return self._finish(turn)
 
     def _on_not_loaded(self, message: AccountNotLoaded) -> Outcome:
         name = "AccountOwnedElsewhere" if message.owned_elsewhere else "AccountNotLoaded"
@@ -347,7 +332,7 @@ class AccountActor(CommittingActor[_Inbox]):
             turn = self._turn()
             what = f"{type(command).__name__} cannot be carried out: {type(error).__name__}"
             turn.refuse(command.correlation_id, RefusalCode.INVALID_ORDER, f"{what}; check the types of its fields")
-            return turn.finish()
+            return self._finish(turn)
 
     def _decide_command(self, command: HostCommand) -> Outcome:
         turn = self._turn()
@@ -358,7 +343,7 @@ class AccountActor(CommittingActor[_Inbox]):
                 f"waited {waited} ms for its turn, allowed are {self._policy.queue_timeout_ms} ms; not executed",
                 rule="queueTimeout", limit=str(self._policy.queue_timeout_ms), actual=str(waited),
             )  # fmt: skip
-            return turn.finish()
+            return self._finish(turn)
         match command:
             case SubmitOrder():
                 admission.submit(turn, command, self._policy, self._circumstances())
@@ -370,80 +355,12 @@ class AccountActor(CommittingActor[_Inbox]):
                 discard_draft(turn, command)
             case CancelOrder():
                 cancel(turn, self._desk, command)
+            case ClosePosition():
+                closing.ask_close(turn, self._desk, command)
             case ResolveReview():
                 resolve_review(turn, self._desk, command)
         self._connections.histories.hold(turn, command)
-        return turn.finish()
-
-    def _on_answer(self, report: PlaceReport | CancelReport) -> Outcome:
-        turn = self._turn()
-        match report:
-            case PlaceAccepted():
-                settlement.on_place_accepted(turn, self._desk, report)
-            case PlaceRejected():
-                settlement.on_place_rejected(turn, self._desk, report)
-            case PlaceNotProcessed():
-                settlement.on_place_not_processed(turn, self._desk, report)
-            case PlaceAmbiguous():
-                settlement.on_place_ambiguous(turn, self._desk, report)
-            case CancelConfirmed() | CancelRefused() | CancelNotProcessed() | CancelAmbiguous():
-                settlement.on_cancel_report(turn, self._desk, report)
-        return turn.finish()
-
-    def _on_look_up(self, report: LookUpReport) -> Outcome:
-        turn = self._turn()
-        if not report.order_id:
-            held: list[SubmitOrder | SubmitDraft] = []
-            if isinstance(report, OrdersSearched | LookUpFailed):
-                held = self._connections.on_history(turn, report)
-            return self._decide_held(turn.finish(), held)
-        watched = self._memory.watched.get(report.order_id)
-        match report:
-            case OrderFound():
-                outcome = verifying.on_found(turn, self._desk, report)
-            case OrderNotFound():
-                outcome = verifying.on_not_found(turn, self._desk, report)
-            case OrdersSearched():
-                outcome = verifying.on_searched(turn, self._desk, report)
-            case LookUpFailed():
-                outcome = verifying.on_failed(turn, self._desk, report)
-        if watched is not None:
-            self.system.metrics.verification(
-                watched.phase, outcome, turn.now_ms - watched.asked_ms, success=outcome in ("found", "absent")
-            )
-        return turn.finish()
-
-    def _on_connection(
-        self, report: OpenOrdersFetched | ServerTimeFetched | StreamConnected | StreamLost | FrameUnreadable
-    ) -> Outcome:
-        turn = self._turn()
-        match report:
-            case OpenOrdersFetched():
-                self._connections.on_open_orders(turn, report)
-            case ServerTimeFetched():
-                self._connections.on_server_time(turn, report)
-            case StreamConnected():
-                self._connections.on_connected(turn, report)
-                self.system.metrics.stream(report.exchange, self.account_id, connected=True)
-            case StreamLost():
-                self._connections.on_lost(turn, report)
-                self.system.metrics.stream(report.exchange, self.account_id, connected=False)
-            case FrameUnreadable():
-                self._connections.on_unreadable(turn, report)
-        return turn.finish()
-
-    def _on_reminder(self, message: ResendDue | CancelAgainDue | ExpiryDue | HistoryDue | HeldDue) -> Outcome:
-        turn = self._turn()
-        match message:
-            case ResendDue():
-                settlement.on_resend_due(turn, self._desk, message.order_id)
-            case CancelAgainDue():
-                settlement.on_cancel_again(turn, self._desk, message.order_id)
-            case ExpiryDue():
-                expire(turn, self._desk, message.order_id)
-            case HistoryDue() | HeldDue():
-                self._connections.histories.on_due(turn, message)
-        return turn.finish()
+        return self._finish(turn)
 
     def _on_store(self, message: StoreAvailability) -> Outcome:
         self._store_available = message.available
@@ -454,7 +371,32 @@ class AccountActor(CommittingActor[_Inbox]):
         text = "the store is away: orders are protected by memory alone until it is back"
         return Outcome(at_once=[Publish(self._alert("DegradedMode", Severity.CRITICAL, text))])
 
+    def _on_position(self, message: PlaceClose | CancelClose | HoldingCompared) -> Outcome:
+        turn = self._turn()
+        match message:
+            case PlaceClose():
+                closing.place_close(turn, self._desk, message, self._circumstances())
+            case CancelClose():
+                closing.cancel_close(turn, self._desk, message)
+            case HoldingCompared():
+                closing.on_compared(turn, message)
+        return self._finish(turn)
+
+    def _on_child_failed(self, message: ChildFailed) -> Outcome:
+        turn = self._turn()
+        now_ms = self.system.clock.monotonic_ms()
+        if not self._positions.on_child_failed(turn, message, now_ms, self.system.random):
+            self._connections.on_child_failed(turn, message, monotonic_ms=now_ms, random=self.system.random)
+        return self._finish(turn)
+
     # ----- helpers
+
+    def _finish(self, turn: Turn) -> Outcome:
+        """Close a turn: what follows from its changes for timers, closes and positions belongs to it."""
+        fill_timeouts.follow(turn, self._desk)
+        closing.follow(turn)
+        self._positions.deliver(turn)
+        return turn.finish()
 
     def _decide_held(self, merged: Outcome, held: list[SubmitOrder | SubmitDraft]) -> Outcome:
         """Decide the placements that waited for a history, each in its own turn, before anything that came later."""

@@ -6,11 +6,12 @@ any other is external: visible, counted, untouched by automatic rules.
 
 from collections.abc import Sequence
 
+from actors.absorbing import absorb_claim
+from actors.desk import Desk
 from actors.domain.idempotency import is_ours
-from actors.settlement import Desk, absorb_claim
 from actors.turn import Turn
 from messages.events import Severity
-from messages.fills import VenueFill
+from messages.fills import FillSource, VenueFill
 from messages.types import Attempt, AttemptOutcome, Evidence, InitiatedBy, Order, OrderState, Trigger, VenueOrder
 
 
@@ -22,6 +23,7 @@ def take_in(
     fills: Sequence[VenueFill],
     evidence: Evidence,
     trigger: Trigger = Trigger.RECONCILIATION,
+    source: FillSource | None = None,
 ) -> Order:
     """Merge a venue's claim into the order it is about, adopting that order first where we do not know it.
 
@@ -40,7 +42,7 @@ def take_in(
     if turn.order(order.order_id) is None:
         # Recorded whatever the claim says of it: a status nobody knows must not make the order invisible.
         turn.save(order)
-    return absorb_claim(turn, desk, order, claim, own, evidence, trigger).order
+    return absorb_claim(turn, desk, order, claim, own, evidence, trigger, source).order
 
 
 def _adopt(turn: Turn, desk: Desk, account_id: str, claim: VenueOrder, *, twin: bool) -> Order:

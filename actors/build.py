@@ -12,6 +12,7 @@ from typing import Final
 from prometheus_client import CollectorRegistry
 
 from actors.domain.idempotency import IdempotencyPolicy, KeyComponents, deployment_tag
+from actors.domain.timeouts import FillTimeoutPolicy
 from actors.domain.verification import VerificationPolicy
 from actors.errors import StoreUnavailable
 from actors.exchange import ExchangeRhythm
@@ -20,7 +21,7 @@ from actors.policy import AccountPolicy, ExchangePolicy
 from actors.runtime.metrics import Metrics
 from actors.runtime.pooled import PooledSystem
 from actors.runtime.store_rim import StoreRim
-from actors.settings import AccountSettings, ExchangeSettings, Settings
+from actors.settings import AccountSettings, ExchangeSettings, FillTimeoutSettings, Settings
 from actors.store.embedded import EmbeddedServer, state_folder
 from actors.store.port import StoreFacts
 from actors.store.redis import RedisStore
@@ -52,6 +53,8 @@ class Runtime:
         self.deployment = settings.deployment.name or DEFAULT_DEPLOYMENT
         self.metrics = Metrics(registry)
         self.system = PooledSystem(self.metrics, switch_interval_s=switch_interval_s)
+        self.policies = {account.id: self._account_policy(account) for account in settings.accounts}
+        """What each account decides by, and what its records are shown by."""
         self.views: dict[str, PublishedViews] = {}
         self.facts: StoreFacts | None = None
         self.server: EmbeddedServer | None = None
@@ -98,7 +101,7 @@ class Runtime:
         rim.start()
         plant(
             self.system,
-            accounts={account.id: self._account_policy(account) for account in self.settings.accounts},
+            accounts=self.policies,
             gateway_of=self._gateway_of or self.venues.gateway_of,
             writer=rim,
             loader=rim,
@@ -201,6 +204,9 @@ class Runtime:
         idempotency = management.idempotency
         quality = verification.match_quality_thresholds
         stuck = management.lifecycle.monitoring
+        tracking = management.partial_fill_tracking
+        places = tracking.pricing.precision_by_asset_type
+        control = management.concurrency_control
         names = account.exchanges.by_name()
         return AccountPolicy(
             tag=deployment_tag(self.deployment),
@@ -235,14 +241,20 @@ class Runtime:
             ),
             thresholds_ms=(quality.excellent_ms, quality.good_ms, quality.acceptable_ms, quality.suspicious_ms),
             tolerance=verification.quantity_tolerance,
-            fill_tolerance=management.partial_fill_tracking.completion.quantity_tolerance,
-            queue_timeout_ms=management.concurrency_control.order_placement.queue_timeout_ms,
+            fill_tolerance=tracking.completion.quantity_tolerance,
+            queue_timeout_ms=control.order_placement.queue_timeout_ms,
             stuck_default_ms=stuck.stuck_order_threshold_s * 1000,
             stuck_by_state_ms={state: s * 1000 for state, s in stuck.stuck_order_threshold_by_state_s},
             detect_stuck=stuck.detect_stuck_orders,
             lookback_ms=management.sync.lookback_minutes * 60_000,
             reconcile_ms=management.sync.reconcile_interval_s * 1000,
-            clock_skew_alert_ms=management.concurrency_control.event_ordering.clock_skew_alert_ms,
+            clock_skew_alert_ms=control.event_ordering.clock_skew_alert_ms,
+            fill_timeouts=_fill_timeouts(tracking.timeout),
+            audit_interval_ms=tracking.audit.interval_ms,
+            buffer_window_ms=control.event_ordering.buffer_window_ms,
+            close_timeout_ms=control.position_close.close_timeout_ms,
+            price_deviation_max_percent=tracking.pricing.max_price_deviation_percent,
+            price_places={"stocks": places.stocks, "forex": places.forex, "crypto": places.crypto},
         )
 
 
@@ -254,4 +266,17 @@ def _exchange_policy(name: str, settings: ExchangeSettings) -> ExchangePolicy:
         capabilities=can,
         valid_for_ms=settings.valid_for_ms,
         settle_ms=can.settle_ms,
+        asset_type=settings.asset_type,
+    )
+
+
+def _fill_timeouts(timeout: FillTimeoutSettings) -> FillTimeoutPolicy:
+    return FillTimeoutPolicy(
+        enabled=timeout.enabled,
+        default_ms=timeout.default_timeout_ms,
+        by_asset_type=dict(timeout.timeout_by_asset_type_ms),
+        by_order_type=dict(timeout.timeout_by_order_type_ms),
+        from_submit=timeout.start_timer_after == "order_submit",
+        reset_on_fill=timeout.reset_on_fill,
+        cancel=timeout.action == "cancel_remaining",
     )

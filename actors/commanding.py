@@ -3,10 +3,11 @@
 Every function fills a `Turn`. Must never: take a cancel that was asked for as a cancel that happened.
 """
 
+from actors.absorbing import request_failed
+from actors.desk import Desk, cancel_request, request_round
 from actors.domain.lifecycle import TERMINAL, evolve, transition
 from actors.domain.verification import proven_unplaced
 from actors.memory import Waiter
-from actors.settlement import Desk, cancel_request, request_failed, request_round
 from actors.turn import Turn
 from messages.commands import CancelOrder, DiscardDraft, ResolveReview
 from messages.control import ReportCommand
@@ -42,7 +43,9 @@ def expire(turn: Turn, desk: Desk, order_id: str) -> None:
     order = turn.order(order_id)
     if order is None or order.state in TERMINAL or order.state is OrderState.DRAFT or order.cancel_pending:
         return
-    asked = evolve(order, cancel_pending=True, cancelled_by=InitiatedBy.SYSTEM, updated_at_ms=turn.now_ms)
+    asked = evolve(
+        order, cancel_pending=True, cancelled_by=InitiatedBy.SYSTEM, timed_out_ms=None, updated_at_ms=turn.now_ms
+    )
     turn.save(asked)
     turn.send(desk.exchange_address[order.exchange], cancel_request(asked))
 
@@ -176,8 +179,13 @@ def _end_here(turn: Turn, order: Order, by: InitiatedBy, reason: str) -> Order:
 
 def _ask_venue(turn: Turn, desk: Desk, order: Order, command: CancelOrder) -> None:
     if not order.cancel_pending:
+        # Whatever struck before, this cancel is not the fill timeout's.
         order = evolve(
-            order, cancel_pending=True, cancelled_by=command.initiated_by, updated_at_ms=turn.now_ms
+            order,
+            cancel_pending=True,
+            cancelled_by=command.initiated_by,
+            timed_out_ms=None,
+            updated_at_ms=turn.now_ms,
         )
         turn.save(order)
     # Whoever cancels again does not trust the first request, and cancelling twice is harmless.

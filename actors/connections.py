@@ -8,13 +8,16 @@ list that was asked for before the stream was up.
 from random import Random
 
 from actors import recovery
+from actors.auditing import Audits
+from actors.desk import Desk
+from actors.domain.clocks import SkewEstimate
 from actors.history import Histories
 from actors.memory import PublishedViews
 from actors.policy import AccountPolicy
 from actors.reminders import ReconcileDue, RespawnDue
 from actors.runtime.outcome import Publish, SetTimer
 from actors.runtime.supervision import POLICIES, ChildKind, Restart, decide
-from actors.settlement import Desk, begin_verification, in_flight
+from actors.settlement import begin_verification, in_flight
 from actors.turn import Turn
 from messages.commands import SubmitDraft, SubmitOrder
 from messages.control import ChildFailed
@@ -26,6 +29,7 @@ from messages.reports import (
     OrdersSearched,
     ServerTimeFetched,
     StreamConnected,
+    StreamGap,
     StreamLost,
 )
 
@@ -44,6 +48,8 @@ class Connections:
         self._up_since_ms: dict[str, int] = {}
         """Exchanges whose stream is up, and since when."""
         self.histories = Histories(desk)
+        self.audits = Audits(desk)
+        self._clocks = {name: SkewEstimate() for name in policy.exchanges}
         self._comparing_soon: set[str] = set()
         self._failures: dict[str, tuple[int, ...]] = {}
         self.close_all("not connected yet")
@@ -59,11 +65,13 @@ class Connections:
         self._up_since_ms[report.exchange] = report.received_ms
         self.histories.begin_anew(report.exchange)
         self.compare(turn, report.exchange)
+        self.audits.begin(turn, report.exchange)
         self._tell_health(turn, report.exchange, connected=True, reason="")
 
     def on_lost(self, turn: Turn, report: StreamLost) -> None:
         """The stream is down: no new orders, and what it would tell is asked for at intervals."""
         self._up_since_ms.pop(report.exchange, None)
+        self.audits.end(turn, report.exchange)
         self._set_gate(turn, report.exchange, f"the user stream is down ({report.reason})")
         turn.effect(_compare_timer(report.exchange, self._policy.reconcile_down_ms))
         self._tell_health(turn, report.exchange, connected=False, reason=report.reason)
@@ -74,14 +82,26 @@ class Connections:
             self._comparing_soon.add(report.exchange)
             turn.effect(_compare_timer(report.exchange, _COMPARE_SOON_MS))
 
+    def on_gap(self, turn: Turn, report: StreamGap) -> None:
+        """Events are known to be missing: no new orders until what they said has been fetched."""
+        text = f"the user stream skipped from {report.expected} to {report.received}; reading what it left out"
+        turn.alert("StreamGap", Severity.WARNING, text, exchange=report.exchange)
+        if report.exchange in self._up_since_ms:
+            self._up_since_ms[report.exchange] = report.received_ms
+            self._set_gate(turn, report.exchange, "the user stream has a gap")
+            self.histories.begin_anew(report.exchange)
+            self.compare(turn, report.exchange)
+
     def compare(self, turn: Turn, exchange: str) -> None:
         """Fetch open orders and recent history."""
         self._comparing_soon.discard(exchange)
         recovery.ask_for_everything(turn, self._desk, self.histories, exchange)
 
     def on_open_orders(self, turn: Turn, report: OpenOrdersFetched) -> None:
-        """Merge a list, open the gate if the list allows it, and plan the next comparison."""
+        """Merge a list. One of all symbols opens the gate if it allows it, and the next comparison is planned."""
         recovery.merge_open_orders(turn, self._desk, report)
+        if report.symbol is not None:
+            return
         turn.rewrite_public(report.exchange, synchronised=not report.unreadable)
         up_since_ms = self._up_since_ms.get(report.exchange)
         asked_ms = report.evidence.sent_ms
@@ -106,9 +126,15 @@ class Connections:
     def on_server_time(self, turn: Turn, report: ServerTimeFetched) -> None:
         """Adopt the venue's clock; a large difference is told."""
         self._desk.offsets_ms[report.exchange] = report.offset_ms
-        if abs(report.offset_ms) > self._policy.clock_skew_alert_ms:
-            text = f"{report.exchange}'s clock is {report.offset_ms} ms from ours; requests are corrected by it"
+        clock = self._clocks[report.exchange]
+        clock.add(report.offset_ms)
+        if clock.crossed(self._policy.clock_skew_alert_ms):
+            text = f"{report.exchange}'s clock is {clock.median_ms} ms from ours; requests are corrected by it"
             turn.alert("ClockSkew", Severity.WARNING, text, exchange=report.exchange)
+
+    def skew_ms(self, exchange: str) -> int:
+        """The venue's clock less ours, median of the recent samples."""
+        return self._clocks[exchange].median_ms
 
     def on_child_failed(self, turn: Turn, message: ChildFailed, *, monotonic_ms: int, random: Random) -> None:
         """An exchange actor failed: close its gate, restart it, and look up every call that died with it."""

@@ -39,6 +39,7 @@ from messages.reports import (
     CancelRefused,
     CancelReport,
     FetchFailed,
+    FillReceived,
     FillsFetched,
     FrameUnreadable,
     InstrumentsFetched,
@@ -55,6 +56,7 @@ from messages.reports import (
     PlaceReport,
     ServerTimeFetched,
     StreamConnected,
+    StreamGap,
     StreamLost,
     VenueReport,
 )
@@ -134,8 +136,8 @@ class ExchangeActor(OmsActor[_Inbox]):
                 return self._on_fetch_failed(message)
             case (
                 OrderFound() | OrderNotFound() | OrdersSearched() | LookUpFailed() | OpenOrdersFetched()
-                | FillsFetched() | BalancesFetched() | StreamConnected() | StreamLost() | OrderReported()
-                | BalanceReported() | FrameUnreadable()
+                | FillsFetched() | BalancesFetched() | StreamConnected() | StreamLost() | StreamGap() | OrderReported()
+                | FillReceived() | BalanceReported() | FrameUnreadable()
             ):  # fmt: skip
                 self._failures.pop("FetchOpenOrders" if isinstance(message, OpenOrdersFetched) else "", None)
                 return Outcome(effects=[Send(self._account, message)])

@@ -11,9 +11,9 @@ before the stream was up.
 from dataclasses import dataclass
 from typing import Final
 
+from actors.desk import Desk
 from actors.reminders import HeldDue, HistoryDue
 from actors.runtime.outcome import CancelTimer, SetTimer
-from actors.settlement import Desk
 from actors.turn import Turn
 from messages.commands import SearchOrder, SubmitDraft, SubmitOrder
 from messages.events import Severity

@@ -2,9 +2,10 @@
 that stay too long in one state.
 """
 
+from actors.desk import Desk, reread
 from actors.domain.idempotency import expired
 from actors.domain.lifecycle import TERMINAL, evolve, is_stuck
-from actors.settlement import Desk, begin_verification, in_flight, reread
+from actors.settlement import begin_verification, in_flight
 from actors.turn import Turn
 from messages.events import ManualReviewRequired, Severity
 from messages.reports import OrderReported, VenueReport

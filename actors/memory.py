@@ -9,11 +9,21 @@ from dataclasses import dataclass, field, replace
 
 from actors.domain.fills import fill_key
 from actors.domain.lifecycle import TERMINAL
+from actors.domain.positions import SymbolFills
 from messages.base import fast_init
-from messages.fills import Fill
-from messages.types import Evidence, IdempotencyEntry, Instrument, Order, OrderState, StateTransition, VerificationPhase
+from messages.fills import CloseState, Fill, FillSource, ParkedFill, Position, PositionClose, VenueFill
+from messages.types import (
+    Evidence,
+    IdempotencyEntry,
+    Instrument,
+    Order,
+    OrderState,
+    StateTransition,
+    VenueOrder,
+    VerificationPhase,
+)
 
-Record = Order | StateTransition | Fill | IdempotencyEntry
+Record = Order | StateTransition | Fill | Position
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +31,38 @@ class EntryForgotten:
     """An idempotency entry whose time is over."""
 
     key: str
+
+
+@dataclass(frozen=True, slots=True)
+class ParkedGone:
+    """An execution that was parked has found its order."""
+
+    key: str
+    fill: VenueFill
+
+
+@dataclass(frozen=True, slots=True)
+class FillRepeated:
+    """An execution that is booked was told again."""
+
+    first_source: FillSource
+    source: FillSource
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What a venue says of an order and what is held back until the executions it speaks of are booked."""
+
+    order_id: str
+    claim: VenueOrder
+    evidence: Evidence
+
+
+@dataclass(frozen=True, slots=True)
+class HeldGone:
+    """What was held back of an order has been believed, or is known otherwise."""
+
+    order_id: str
 
 
 @fast_init
@@ -74,6 +116,8 @@ class Watched:
     asked_ms: int = 0
     direct_asked_venue_ms: int | None = None
     """This round's direct look-up said 'not found' to a question asked at this venue time."""
+    for_fills: bool = False
+    """Nothing but executions is missing: the question is dropped when they come by themselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +134,15 @@ class AccountMemory:
     orders: dict[str, Order] = field(default_factory=dict)
     fills: dict[str, dict[str, Fill]] = field(default_factory=dict)
     """By our order id, then by fill key."""
+    symbol_fills: dict[tuple[str, str], SymbolFills] = field(default_factory=dict)
+    """The same by exchange and symbol, in the order in which they make up the position."""
+    positions: dict[tuple[str, str], Position] = field(default_factory=dict)
+    parked: dict[tuple[str, str, str], dict[str, ParkedFill]] = field(default_factory=dict)
+    """By exchange, symbol and venue order id, then by fill key: executions of orders that are not known yet."""
+    closes: dict[str, PositionClose] = field(default_factory=dict)
+    closing: dict[str, str] = field(default_factory=dict)
+    """By our order id: the close that runs by this order."""
+    held: dict[str, Held] = field(default_factory=dict)
     transitions: dict[str, tuple[StateTransition, ...]] = field(default_factory=dict)
     entries: dict[str, IdempotencyEntry] = field(default_factory=dict)
     by_client_id: dict[tuple[str, str], str] = field(default_factory=dict)
@@ -120,6 +173,20 @@ class AccountMemory:
             case Fill():
                 key = fill_key(record.exchange, record.symbol, record.venue_order_id, record.fill_id)
                 self.fills.setdefault(record.order_id, {})[key] = record
+                self.fills_of(record.account_id, record.exchange, record.symbol).add(record)
+            case Position():
+                self.positions[record.exchange, record.symbol] = record
+                self.fills_of(record.account_id, record.exchange, record.symbol).checkpoint(record)
+            case ParkedFill():
+                self._park(record)
+            case ParkedGone():
+                self._unpark(record)
+            case PositionClose():
+                self._remember_close(record)
+            case Held():
+                self.held[record.order_id] = record
+            case HeldGone():
+                self.held.pop(record.order_id, None)
             case IdempotencyEntry():
                 self._remember_entry(record)
             case Waiter():
@@ -138,10 +205,19 @@ class AccountMemory:
                 entry = self.entries[record.key]
                 count = entry.access_count + 1
                 self.entries[record.key] = replace(entry, last_accessed_ms=record.at_ms, access_count=count)
+            case FillRepeated():
+                return
             case Instrument():
                 self.instruments[record.exchange, record.symbol] = record
             case _:
                 raise TypeError(f"not a record of an account: {type(record).__name__}")
+
+    def fills_of(self, account_id: str, exchange: str, symbol: str) -> SymbolFills:
+        """All booked executions of a symbol."""
+        found = self.symbol_fills.get((exchange, symbol))
+        if found is None:
+            found = self.symbol_fills[exchange, symbol] = SymbolFills(account_id, exchange, symbol)
+        return found
 
     def find(self, order_id: str) -> Order | None:
         """An order by our id, its client order id or its venue order id; None when no or several orders match."""
@@ -161,6 +237,17 @@ class AccountMemory:
             key = self.by_client_id.get((exchange, client_order_id))
         return self.orders[key] if key is not None else None
 
+    def assets_of(self, exchange: str, symbol: str) -> tuple[str, str] | None:
+        """Base and quote of a symbol; None while its instrument is not known."""
+        instrument = self.instruments.get((exchange, symbol))
+        return None if instrument is None else (instrument.base, instrument.quote)
+
+    def parked_for(self, order: Order, claim: VenueOrder | None) -> tuple[VenueFill, ...]:
+        """Parked executions that belong to an order, whose venue id is known or which the claim names."""
+        venue_order_id = order.venue_order_id or (claim.venue_order_id if claim is not None else "")
+        parked = self.parked.get((order.exchange, order.symbol, venue_order_id), {})
+        return tuple(each.fill for each in parked.values())
+
     def live_orders(self, exchange: str | None = None) -> Iterable[Order]:
         """Orders in a non-terminal state, oldest first."""
         for order_id in list(self.live):
@@ -175,6 +262,7 @@ class AccountMemory:
             yield from steps
         for fills in self.fills.values():
             yield from fills.values()
+        yield from self.positions.values()
 
     def is_live(self, order_id: str) -> bool:
         """Whether an order has not ended, or has an outcome that nobody knows."""
@@ -195,6 +283,25 @@ class AccountMemory:
             self.unclaimed.pop(order.order_id, None)
         if order.state is not OrderState.SUBMITTED and order.order_id in self._twin_keys:
             self._keep_unresolved(self._twin_keys.pop(order.order_id), without=order.order_id)
+
+    def _park(self, record: ParkedFill) -> None:
+        fill = record.fill
+        key = fill_key(fill.exchange, fill.symbol, fill.venue_order_id, fill.fill_id)
+        self.parked.setdefault((fill.exchange, fill.symbol, fill.venue_order_id), {})[key] = record
+
+    def _unpark(self, record: ParkedGone) -> None:
+        place = (record.fill.exchange, record.fill.symbol, record.fill.venue_order_id)
+        parked = self.parked.get(place, {})
+        parked.pop(record.key, None)
+        if not parked:
+            self.parked.pop(place, None)
+
+    def _remember_close(self, record: PositionClose) -> None:
+        self.closes[record.close_id] = record
+        if record.state is CloseState.ACTIVE:
+            self.closing[record.order_id] = record.close_id
+        else:
+            self.closing.pop(record.order_id, None)
 
     def _remember_entry(self, entry: IdempotencyEntry) -> None:
         self.entries[entry.key] = entry
@@ -236,6 +343,8 @@ class PublishedViews:
     """The latest proof per order."""
     transitions: dict[str, tuple[StateTransition, ...]] = field(default_factory=dict)
     fills: dict[str, tuple[Fill, ...]] = field(default_factory=dict)
+    positions: dict[tuple[str, str], Position] = field(default_factory=dict)
+    """By exchange and symbol."""
     gates: dict[str, str] = field(default_factory=dict)
     """Per exchange: empty when new orders are accepted, else why not."""
     as_of_ms: int = 0
@@ -249,7 +358,7 @@ class PublishedViews:
         for record in records:
             fresh.publish(record)
         self.orders, self.evidence = fresh.orders, fresh.evidence
-        self.transitions, self.fills = fresh.transitions, fresh.fills
+        self.transitions, self.fills, self.positions = fresh.transitions, fresh.fills, fresh.positions
 
     def publish(self, record: object) -> None:
         """Show one durable record; anything that is not for readers is ignored."""
@@ -262,5 +371,7 @@ class PublishedViews:
                     self.evidence[record.order_id] = record.evidence
             case Fill():
                 self.fills[record.order_id] = (*self.fills.get(record.order_id, ()), record)
+            case Position():
+                self.positions[record.exchange, record.symbol] = record
             case _:
                 return

@@ -1,35 +1,50 @@
 """What is counted of an account's turns, once they are durable. Write-only: nothing here is read to decide.
 
-Counts are taken from the records and events of a released outcome, so no handler has to remember to count.
+Counts are taken from the records and events of a released outcome, so no handler has to remember to count. Figures that
+rise and fall are read from the account's memory whenever a record of their kind is released, so they cannot drift.
 """
 
+from decimal import Decimal
+
 from actors.domain.lifecycle import TERMINAL
-from actors.memory import EntryForgotten, PublishedViews, Repeated
+from actors.domain.positions import booking_order
+from actors.memory import AccountMemory, EntryForgotten, FillRepeated, Held, HeldGone, ParkedGone, PublishedViews, Repeated
 from actors.runtime.metrics import Metrics
 from actors.runtime.outcome import Outcome
 from messages.events import ManualReviewRequired
-from messages.fills import Fill
-from messages.types import IdempotencyEntry, IdempotencyStatus, Order, StateTransition, Trigger
+from messages.fills import Fill, FillSource, ParkedFill, Position, PositionClose
+from messages.types import ZERO, IdempotencyEntry, IdempotencyStatus, Order, StateTransition, Trigger
+
+_ENOUGH = 20
+"""Requests below which a share of duplicates says nothing."""
 
 
 class Meter:
     """Counts for one account; also keeps how many requests came and how many of them were repetitions."""
 
-    def __init__(self, metrics: Metrics, views: PublishedViews) -> None:
+    def __init__(self, metrics: Metrics, views: PublishedViews, account_id: str) -> None:
         self._metrics = metrics
         self._views = views
+        self._account_id = account_id
         self.requests = 0
         self.repetitions = 0
+        self._latest: dict[str, tuple[int, int, str, str]] = {}
+        """By order that has not ended: the place of its last execution in the order of its history."""
 
-    def released(self, outcome: Outcome) -> None:
-        """Count an outcome; call before its records are published."""
+    def released(self, outcome: Outcome, memory: AccountMemory, now_ms: int) -> None:
+        """Count an outcome that is durable since `now_ms`; call before its records are published."""
+        orders = {record.order_id: record for record in outcome.apply if isinstance(record, Order)}
+        standing = False
         for record in outcome.apply:
             match record:
                 case StateTransition():
-                    self._step(record, outcome)
+                    self._step(record, orders)
                 case Fill():
-                    order = self._order(record.order_id, outcome)
-                    self._metrics.fill(record.symbol, order.type if order is not None else "", 0.0)
+                    self._fill(record, orders, now_ms)
+                case Position():
+                    self._position(record)
+                case FillRepeated():
+                    self._metrics.fill_duplicate(record.first_source, record.source)
                 case IdempotencyEntry():
                     self._entry(record)
                 case Repeated():
@@ -39,11 +54,23 @@ class Meter:
                     self._metrics.duplicate_prevented()
                 case EntryForgotten():
                     self._metrics.idempotency_size(-1)
+                case ParkedFill() | ParkedGone() | Held() | HeldGone() | PositionClose():
+                    standing = True
                 case _:
                     continue
+        if standing:
+            self._stands(memory)
         for event in outcome.events:
             if isinstance(event, ManualReviewRequired):
                 self._metrics.manual_review(event.reason)
+
+    def take_stock(self, memory: AccountMemory) -> None:
+        """The account was loaded, or has lost its place and knows nothing any more: show how things stand now."""
+        self._latest.clear()
+        self._stands(memory)
+        for key in self._views.positions | memory.positions:
+            position = memory.positions.get(key)
+            self._metrics.position_drift(self._account_id, *key, ZERO if position is None else position.drift)
 
     def duplicate_share(self) -> float:
         """Share of repetitions among the requests since the last call; 0 while there are too few to judge."""
@@ -51,7 +78,12 @@ class Meter:
         self.requests = self.repetitions = 0
         return share
 
-    def _step(self, step: StateTransition, outcome: Outcome) -> None:
+    def _stands(self, memory: AccountMemory) -> None:
+        self._metrics.fills_parked(self._account_id, sum(map(len, memory.parked.values())))
+        self._metrics.events_held(self._account_id, len(memory.held))
+        self._metrics.closes_active(self._account_id, len(memory.closing))
+
+    def _step(self, step: StateTransition, orders: dict[str, Order]) -> None:
         self._metrics.transition(step.from_state, step.to_state, step.trigger)
         if step.trigger is Trigger.VENUE_CORRECTION:
             self._metrics.terminal_correction()
@@ -61,22 +93,37 @@ class Meter:
         if known is not None and known.state is step.from_state:
             self._metrics.time_in_state(step.from_state, step.at_ms - known.state_since_ms)
         if step.to_state in TERMINAL:
-            order = self._order(step.order_id, outcome)
-            completion = order.completion if order is not None else None
-            self._metrics.terminal(step.to_state, completion or "unknown")
+            self._ended(step, orders.get(step.order_id) or known)
+
+    def _ended(self, step: StateTransition, order: Order | None) -> None:
+        reason = (order.completion if order is not None else None) or "unknown"
+        self._metrics.terminal(step.to_state, reason)
+        if step.trigger is Trigger.PARTIAL_FILL_TIMEOUT and order is not None:
+            self._metrics.fill_timeout(order.symbol, reason)
+        self._latest.pop(step.order_id, None)
+
+    def _fill(self, fill: Fill, orders: dict[str, Order], now_ms: int) -> None:
+        order = orders.get(fill.order_id) or self._views.orders.get(fill.order_id)
+        self._metrics.fill(fill.symbol, order.type if order is not None else "", now_ms - fill.received_ms)
+        if fill.source is FillSource.RECONCILE:
+            self._metrics.fill_missed(fill.exchange)
+        place = booking_order(fill)
+        latest = self._latest.get(fill.order_id)
+        if latest is None:
+            latest = max(map(booking_order, self._views.fills.get(fill.order_id, ())), default=place)
+        if place < latest:
+            self._metrics.fill_out_of_order()
+        if order is None or order.state not in TERMINAL:
+            self._latest[fill.order_id] = max(place, latest)
+
+    def _position(self, position: Position) -> None:
+        known = self._views.positions.get((position.exchange, position.symbol))
+        before: Decimal = ZERO if known is None else known.drift
+        if position.drift != before:
+            self._metrics.position_drift(self._account_id, position.exchange, position.symbol, position.drift)
 
     def _entry(self, entry: IdempotencyEntry) -> None:
         if entry.status is IdempotencyStatus.SUBMITTED:
             self.requests += 1
             self._metrics.idempotency_miss()
             self._metrics.idempotency_size(1)
-
-    def _order(self, order_id: str, outcome: Outcome) -> Order | None:
-        for record in outcome.apply:
-            if isinstance(record, Order) and record.order_id == order_id:
-                return record
-        return self._views.orders.get(order_id)
-
-
-_ENOUGH = 20
-"""Requests below which a share of duplicates says nothing."""

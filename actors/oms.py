@@ -20,6 +20,7 @@ from typing import Any, Self, TypeVar
 from prometheus_client import CollectorRegistry
 
 from actors.build import Runtime
+from actors.domain.fills import weighted_average
 from actors.errors import AskTimeout, BlockingAskRefused, refusal_error
 from actors.memory import PublishedViews
 from actors.parting import given_up, unresolved
@@ -73,6 +74,7 @@ class Oms:
             data_folder=data_folder,
             on_fatal=on_fatal or (lambda _: None),
         )
+        self._average = self._runtime.metrics.timed_averages(weighted_average)
         self._futures: dict[str, tuple[AccountCommand, Future[Reply]]] = {}
         self._subscriptions: tuple[Subscription, ...] = ()
         self._subscribing = threading.Lock()
@@ -235,14 +237,13 @@ class Oms:
     # ----- inside
 
     def _answer(self, query: Query) -> QueryReply:
-        stuck = self.settings.order_management.lifecycle.monitoring
         views = self.views(query.account_id)
         return answer(
             query,  # type: ignore[arg-type]
             views,
             self._runtime.now_ms() if views.in_service else views.as_of_ms,
-            stuck_default_ms=stuck.stuck_order_threshold_s * 1000,
-            stuck_by_state_ms={state: s * 1000 for state, s in stuck.stuck_order_threshold_by_state_s},
+            self._runtime.policies[query.account_id],
+            self._average,
         )
 
     def _offer(self, message: CommandT) -> tuple["Future[Reply]", CommandT]:

@@ -1,9 +1,11 @@
 """The settings an account decides by, as plain values: its own small section of the configuration."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
 from actors.domain.idempotency import IdempotencyPolicy, KeyComponents
+from actors.domain.timeouts import FillTimeoutPolicy
 from actors.domain.verification import VerificationPolicy
 from exchanges.gateway import Capabilities
 from messages.types import OrderState
@@ -20,6 +22,8 @@ class ExchangePolicy:
     valid_for_ms: int
     settle_ms: int
     """After the validity window, how long 'not found' proves nothing."""
+    asset_type: str = "crypto"
+    """What is traded there: chooses the fill timeout and the places that average prices are shown with."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,3 +62,14 @@ class AccountPolicy:
     reconcile_down_ms: int = 5000
     """Between comparisons while the user stream is down."""
     clock_skew_alert_ms: int = 1000
+    fill_timeouts: FillTimeoutPolicy = field(default_factory=FillTimeoutPolicy)
+    audit_interval_ms: int = 15_000
+    """Between comparisons of working orders with the venue's executions over REST, beside the stream."""
+    buffer_window_ms: int = 500
+    """How long an event may be held back while something it depends on is known to be missing."""
+    close_timeout_ms: int = 30_000
+    """After this the order that closes a position is cancelled."""
+    price_deviation_max_percent: Decimal = Decimal(5)
+    """A fill worse than its reference price by more than this raises an alert."""
+    price_places: Mapping[str, int] = field(default_factory=lambda: {"stocks": 2, "forex": 5, "crypto": 8})
+    """Decimal places that average prices are shown with, by asset type."""

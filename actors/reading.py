@@ -1,35 +1,54 @@
-"""Answers to queries, from the views an account published at its last commit. No lock, no actor, no store."""
+"""Answers to queries, from the views an account published at its last commit. No lock, no actor, no store.
 
-from collections.abc import Mapping
-from typing import assert_never
+Executions are shown in the order in which their venue made them, whenever they arrived; averages are computed from the
+executions themselves and never from an order's running totals, so that one can be checked by the other.
+"""
 
-from actors.domain.fills import sort_key, weighted_average
+from collections.abc import Callable, Iterable, Iterator
+from decimal import Decimal
+from typing import TypeAlias, assert_never
+
+from actors.domain.arithmetic import EXACT, RATIO
+from actors.domain.fills import price_deviation_percent, rounded, weighted_average
 from actors.domain.lifecycle import TERMINAL, is_stuck, time_in_state
+from actors.domain.positions import average_entry, booking_order, realised_pnl
 from actors.domain.projection import view
 from actors.memory import PublishedViews
+from actors.policy import AccountPolicy
+from messages.fills import Fill, Position
 from messages.queries import (
     AccountQuery,
     FillsSnapshot,
+    FillView,
     GetFills,
+    GetFillsBetween,
     GetHistory,
     GetOrder,
     GetOrders,
+    GetPosition,
+    GetPositions,
     GetStuckOrders,
     HistorySnapshot,
     OrderSnapshot,
     OrdersSnapshot,
+    PositionsSnapshot,
+    PositionView,
     QueryReply,
 )
-from messages.types import Order, OrderState, OrderView
+from messages.types import ZERO, Order, OrderView
+
+Average: TypeAlias = Callable[[Iterable[Fill]], Decimal | None]
+"""Computes the average price of executions: `domain.fills.weighted_average`, or the same with a clock beside it."""
+
+_PERCENT = Decimal(100)
 
 
 def answer(
     query: AccountQuery,
     views: PublishedViews,
     now_ms: int,
-    *,
-    stuck_default_ms: int,
-    stuck_by_state_ms: Mapping[OrderState, int],
+    policy: AccountPolicy,
+    average: Average = weighted_average,
 ) -> QueryReply:
     """Answer one query about one account."""
     match query:
@@ -46,14 +65,21 @@ def answer(
             spent = time_in_state(steps, now_ms, created_at_ms=created)
             return HistorySnapshot(transitions=steps, time_in_state_ms=tuple(spent.items()), as_of_ms=now_ms)
         case GetFills(order_id=order_id):
-            order = _find(views, order_id)
-            fills = () if order is None else tuple(sorted(views.fills.get(order.order_id, ()), key=sort_key))
-            return FillsSnapshot(fills=fills, weighted_average_price=weighted_average(fills), as_of_ms=now_ms)
+            return _fills_of(views, _find(views, order_id), now_ms, policy, average)
+        case GetFillsBetween():
+            return _fills_between(query, views, now_ms, policy, average)
+        case GetPosition(exchange=exchange, symbol=symbol):
+            position = views.positions.get((exchange, symbol))
+            return _positions([] if position is None else [position], now_ms)
+        case GetPositions(exchange=wanted):
+            known = sorted(views.positions.copy().items())
+            return _positions([each for key, each in known if wanted is None or key[0] == wanted], now_ms)
         case GetStuckOrders():
             chosen = [
                 order
                 for order in list(views.orders.values())
-                if order.state not in TERMINAL and is_stuck(order, now_ms, stuck_default_ms, stuck_by_state_ms)
+                if order.state not in TERMINAL
+                and is_stuck(order, now_ms, policy.stuck_default_ms, policy.stuck_by_state_ms)
             ]
             return _list(views, chosen, now_ms)
         case _:
@@ -84,3 +110,91 @@ def _find(views: PublishedViews, order_id: str) -> Order | None:
         return order
     hits = [o for o in list(views.orders.values()) if order_id in (o.client_order_id, o.venue_order_id)]
     return hits[0] if len(hits) == 1 else None
+
+
+# ----- executions
+
+
+def _fills_of(
+    views: PublishedViews, order: Order | None, now_ms: int, policy: AccountPolicy, average: Average
+) -> FillsSnapshot:
+    if order is None:
+        return FillsSnapshot(fills=(), weighted_average_price=None, as_of_ms=now_ms)
+    lines = tuple(_lines(order, views.fills.get(order.order_id, ())))
+    price = average(line.fill for line in lines)
+    return FillsSnapshot(
+        fills=lines,
+        weighted_average_price=price,
+        shown_average_price=_as_shown(price, order.exchange, policy),
+        completion_percent=_completion(order, lines),
+        as_of_ms=now_ms,
+    )
+
+
+def _fills_between(
+    query: GetFillsBetween, views: PublishedViews, now_ms: int, policy: AccountPolicy, average: Average
+) -> FillsSnapshot:
+    end_ms = query.to_venue_ms
+    # What a fill added up to depends on its order's earlier ones, which may lie outside of the range.
+    lines = [
+        line
+        for order in list(views.orders.values())
+        if (order.exchange, order.symbol) == (query.exchange, query.symbol)
+        for line in _lines(order, views.fills.get(order.order_id, ()))
+        if query.from_venue_ms <= line.fill.venue_time_ms and (end_ms is None or line.fill.venue_time_ms < end_ms)
+    ]
+    lines.sort(key=lambda line: booking_order(line.fill))
+    price = average(line.fill for line in lines)
+    return FillsSnapshot(
+        fills=tuple(lines),
+        weighted_average_price=price,
+        shown_average_price=_as_shown(price, query.exchange, policy),
+        as_of_ms=now_ms,
+    )
+
+
+def _lines(order: Order, fills: Iterable[Fill]) -> Iterator[FillView]:
+    size = _known_size(order)
+    cumulative = ZERO
+    for fill in sorted(fills, key=booking_order):
+        cumulative = EXACT.add(cumulative, fill.size)
+        reference = fill.reference_price
+        yield FillView(
+            fill=fill,
+            cumulative=cumulative,
+            remaining=None if size is None else max(ZERO, EXACT.subtract(size, cumulative)),
+            deviation_percent=None if reference is None else price_deviation_percent(fill.side, fill.price, reference),
+        )
+
+
+def _known_size(order: Order) -> Decimal | None:
+    # The size of a quote-sized order grows with its executions until it has ended.
+    growing = order.quote_size is not None and order.state not in TERMINAL
+    return None if growing or order.size <= ZERO else order.size
+
+
+def _completion(order: Order, lines: tuple[FillView, ...]) -> Decimal | None:
+    size = _known_size(order)
+    executed = lines[-1].cumulative if lines else ZERO
+    return None if size is None else RATIO.divide(EXACT.multiply(executed, _PERCENT), size)
+
+
+def _as_shown(price: Decimal | None, exchange: str, policy: AccountPolicy) -> Decimal | None:
+    # An exchange that is no longer configured has no asset type.
+    traded = policy.exchanges.get(exchange)
+    if price is None or traded is None:
+        return None
+    return rounded(price, policy.price_places[traded.asset_type])
+
+
+# ----- positions
+
+
+def _positions(positions: Iterable[Position], now_ms: int) -> PositionsSnapshot:
+    views = tuple(
+        PositionView(
+            position=position, average_entry_price=average_entry(position), realised_pnl=realised_pnl(position)
+        )
+        for position in positions
+    )
+    return PositionsSnapshot(positions=views, as_of_ms=now_ms)

@@ -6,19 +6,25 @@ leads to a look-up.
 """
 
 from actors.adoption import take_in
+from actors.booking import parked_timer
+from actors.desk import Desk, request_round, reread
+from actors.domain import positions
 from actors.domain.idempotency import is_ours
 from actors.domain.lifecycle import TERMINAL
+from actors.domain.positions import booking_order
 from actors.history import Histories
 from actors.memory import AccountMemory
 from actors.reminders import cancel_again_timer, expiry_timer, resend_timer
-from actors.settlement import Desk, begin_verification, request_round, reread
+from actors.settlement import begin_verification
 from actors.store.port import Table
 from actors.turn import Turn
+from messages.base import copied
 from messages.codec import decode_record
 from messages.commands import FetchOpenOrders
-from messages.fills import Fill
+from messages.events import Severity
+from messages.fills import Fill, FillSource, ParkedFill, Position, PositionClose
 from messages.reports import OpenOrdersFetched, OrdersSearched
-from messages.types import AttemptOutcome, IdempotencyEntry, Order, OrderState, StateTransition, Trigger
+from messages.types import AttemptOutcome, IdempotencyEntry, Order, OrderState, StateTransition
 
 _UNKNOWN = frozenset({AttemptOutcome.IN_FLIGHT, AttemptOutcome.AMBIGUOUS})
 
@@ -33,11 +39,35 @@ def rebuild(records: dict[Table, dict[str, bytes]]) -> AccountMemory:
     for step in sorted(steps, key=lambda s: (s.order_id, s.version)):
         memory.remember(step)
     fills = [decode_record(Fill, raw) for raw in records.get(Table.FILLS, {}).values()]
-    for fill in sorted(fills, key=lambda f: (f.order_id, f.sequence)):
+    for fill in sorted(fills, key=booking_order):
         memory.remember(fill)
+    for raw in records.get(Table.POSITIONS, {}).values():
+        recorded = decode_record(Position, raw)
+        # Not remembered like any other: whether it is what the fills add up to is for `recount` to say.
+        memory.positions[recorded.exchange, recorded.symbol] = recorded
+    for raw in records.get(Table.PARKED, {}).values():
+        memory.remember(decode_record(ParkedFill, raw))
+    for raw in records.get(Table.CLOSES, {}).values():
+        memory.remember(decode_record(PositionClose, raw))
     for raw in records.get(Table.IDEMPOTENCY, {}).values():
         memory.remember(decode_record(IdempotencyEntry, raw))
     return memory
+
+
+def recount(turn: Turn) -> None:
+    """Add every position up anew from its fills, which are the truth; one that was recorded otherwise is corrected."""
+    memory = turn.memory
+    for (exchange, symbol), fills in memory.symbol_fills.items():
+        recorded = memory.positions.get((exchange, symbol)) or positions.flat(turn.account_id, exchange, symbol)
+        counted = positions.rebuild(turn.account_id, exchange, symbol, fills.between(0, None))
+        counted = copied(counted, unexplained=recorded.unexplained, drift=recorded.drift)
+        if counted == recorded:
+            continue
+        turn.save_position(counted)
+        turn.alert(
+            "PositionRebuilt", Severity.CRITICAL, "a position was not what its fills add up to; corrected by them",
+            exchange=exchange, symbol=symbol, recorded=str(recorded.size), counted=str(counted.size),
+        )  # fmt: skip
 
 
 def resume(turn: Turn, desk: Desk, exchange: str | None = None) -> None:
@@ -46,6 +76,9 @@ def resume(turn: Turn, desk: Desk, exchange: str | None = None) -> None:
     Of one exchange, or of all. Serves the start of an account and the return of an exchange actor that took its calls
     under way with it.
     """
+    for place in turn.memory.parked:
+        if exchange in (None, place[0]):
+            turn.effect(parked_timer(place, 0, 0))
     for order in turn.memory.live_orders(exchange):
         if order.expires_at_ms is not None and order.state is not OrderState.DRAFT:
             turn.effect(expiry_timer(order, turn.now_ms))
@@ -111,4 +144,6 @@ def merge_search(turn: Turn, desk: Desk, report: OrdersSearched) -> None:
         )
         ours = claim.client_order_id is not None and is_ours(claim.client_order_id, desk.policy.tag)
         if known is not None or ours:
-            take_in(turn, desk, report.account_id, claim, report.fills, report.evidence, Trigger.RECONCILIATION)
+            take_in(
+                turn, desk, report.account_id, claim, report.fills, report.evidence, source=FillSource.RECONCILE
+            )

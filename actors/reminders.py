@@ -69,8 +69,35 @@ class HeldDue(Message):
     symbol: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditDue(Message):
+    """Cross-check the working orders and the executions of an exchange with its lists."""
+
+    exchange: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParkedDue(Message):
+    """Ask the venue what order a parked execution belongs to."""
+
+    exchange: str
+    symbol: str
+    venue_order_id: str
+    tries: int
+
+
 Reminder: TypeAlias = (
-    ResendDue | CancelAgainDue | ExpiryDue | SweepDue | ReloadDue | ReconcileDue | RespawnDue | HistoryDue | HeldDue
+    ResendDue
+    | CancelAgainDue
+    | ExpiryDue
+    | SweepDue
+    | ReloadDue
+    | ReconcileDue
+    | RespawnDue
+    | HistoryDue
+    | HeldDue
+    | AuditDue
+    | ParkedDue
 )
 
 

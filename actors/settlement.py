@@ -1,28 +1,19 @@
-"""What follows from a venue's report: answers to placements and cancels, and claims about orders from any transport.
+"""What follows from a venue's answers to placements and cancels.
 
-Every function fills a `Turn`. The merging itself is `actors.domain.claims`; here it is decided what is looked up next,
-what is sent again, and what an operator is told. Must never: end an order without evidence, or leave an unknown outcome
+Every function fills a `Turn`; what an answer says of an order goes through `absorbing`. Here it is decided what is
+looked up next and what is sent again. Must never: end an order without evidence, or leave an unknown outcome
 without a look-up on its way.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-
+from actors.absorbing import absorb_claim, after_acknowledgement, request_failed
 from actors.admission import next_attempt, place_request
-from actors.domain.claims import Absorbed, absorb
-from actors.domain.fills import fill_key
+from actors.desk import Desk, cancel_request, known_again, request_round, reread
 from actors.domain.lifecycle import TERMINAL, evolve, transition
-from actors.domain.verification import fence_of, first_phase, may_send_again, proven_unplaced
-from actors.memory import Unwatched, Watched
-from actors.policy import AccountPolicy, ExchangePolicy
+from actors.domain.verification import fence_of, may_send_again, proven_unplaced
 from actors.reminders import cancel_again_timer, resend_timer
-from actors.runtime.outcome import CancelTimer
 from actors.turn import Turn
 from messages.base import copied
-from messages.commands import CancelVenueOrder
-from messages.control import VerificationEnded, VerificationRequested
 from messages.events import Severity
-from messages.fills import Fill, VenueFill
 from messages.reports import (
     CancelAmbiguous,
     CancelConfirmed,
@@ -34,38 +25,20 @@ from messages.reports import (
     PlaceRejected,
 )
 from messages.types import (
-    ZERO,
     AttemptOutcome,
     CompletionReason,
     Evidence,
     EvidenceSource,
-    IdempotencyStatus,
     InitiatedBy,
     Order,
     OrderState,
     Trigger,
-    VenueOrder,
     Verification,
     VerificationPhase,
 )
 
-SUPERVISOR = "supervisor/verification"
 _REREAD_DELAY_MS = 250
 _RESEND_DELAY_MS = 500
-CANCEL_AGAIN_MS = 1000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Desk:
-    """What settling needs besides the turn."""
-
-    policy: AccountPolicy
-    exchange_address: dict[str, str]
-    offsets_ms: dict[str, int]
-
-    def exchange(self, order: Order) -> ExchangePolicy:
-        """The policy of an order's exchange."""
-        return self.policy.exchanges[order.exchange]
 
 
 # ----- answers to placements
@@ -88,8 +61,11 @@ def on_place_accepted(turn: Turn, desk: Desk, report: PlaceAccepted) -> None:
             evidence=report.evidence, verification=None, needs_review=False,
         )  # fmt: skip
         turn.save(order, (step,))
-        _known_again(turn, order, "found")
-        _after_acknowledgement(turn, order)
+        known_again(turn, order, "found")
+        after_acknowledgement(turn, order)
+        if turn.memory.parked_for(order, None):
+            # Executions that came before anybody knew the venue's id of their order.
+            absorb_claim(turn, desk, order, None, (), report.evidence, Trigger.API_ACKNOWLEDGED)
     else:
         # A bare acknowledgement of an order that went on without it: what it became is read from the venue.
         turn.save(order)
@@ -122,7 +98,7 @@ def on_place_rejected(turn: Turn, desk: Desk, report: PlaceRejected) -> None:
     )
     turn.save(rejected, (step,))
     request_failed(turn, rejected, report.text)
-    _known_again(turn, order, "superseded")
+    known_again(turn, order, "superseded")
 
 
 def on_place_not_processed(turn: Turn, desk: Desk, report: PlaceNotProcessed) -> None:
@@ -268,154 +244,6 @@ def on_cancel_again(turn: Turn, desk: Desk, order_id: str) -> None:
         turn.send(desk.exchange_address[order.exchange], cancel_request(order))
 
 
-def cancel_request(order: Order) -> CancelVenueOrder:
-    """The request that cancels an order at its venue."""
-    return CancelVenueOrder(
-        account_id=order.account_id,
-        exchange=order.exchange,
-        order_id=order.order_id,
-        symbol=order.symbol,
-        client_order_id=order.client_order_id,
-        venue_order_id=order.venue_order_id,
-    )
-
-
-# ----- claims from any transport
-
-
-def absorb_claim(
-    turn: Turn,
-    desk: Desk,
-    order: Order,
-    claim: VenueOrder | None,
-    fills: Sequence[VenueFill],
-    evidence: Evidence,
-    trigger: Trigger,
-) -> Absorbed:
-    """Merge a claim into an order and do what follows from it."""
-    new = new_fills(turn, order, fills)
-    merged = absorb(
-        order, claim, new, at_ms=turn.now_ms, evidence=evidence, tolerance=desk.policy.fill_tolerance, trigger=trigger
-    )
-    if merged.order is not order:
-        turn.save(merged.order, merged.transitions, merged.fills)
-    _tell_operators(turn, order, merged, claim)
-    after = merged.order
-    if merged.twin or merged.missing > 0 or (merged.unknown_status and _may_work(after)):
-        reread(turn, desk, after, delay_ms=_REREAD_DELAY_MS)
-    elif order.verification is not None and after.verification is None:
-        _known_again(turn, after, "found")
-    if merged.reopened and after.cancel_pending:
-        turn.send(desk.exchange_address[after.exchange], cancel_request(after))
-    if after.state in TERMINAL and order.state not in TERMINAL:
-        _ended(turn, after)
-    elif merged.corrections:
-        _request_corrected(turn, after)
-    elif order.state is OrderState.SUBMITTED and after.state is not OrderState.SUBMITTED:
-        _after_acknowledgement(turn, after)
-    return merged
-
-
-def _may_work(order: Order) -> bool:
-    # A status nobody knows asks a question only where the order is not known to have ended at the venue.
-    return order.state not in TERMINAL or order.state in (OrderState.REJECTED, OrderState.FAILED)
-
-
-def new_fills(turn: Turn, order: Order, fills: Sequence[VenueFill]) -> list[Fill]:
-    """The executions among `fills` that are not booked yet, as ours, in order."""
-    booked = turn.memory.fills.get(order.order_id, {})
-    fresh: dict[str, Fill] = {}
-    for fill in fills:
-        key = fill_key(fill.exchange, fill.symbol, fill.venue_order_id, fill.fill_id)
-        if key in booked or key in fresh:
-            continue
-        if order.venue_order_id is not None and fill.venue_order_id != order.venue_order_id:
-            continue
-        fresh[key] = Fill(
-            fill_id=fill.fill_id,
-            order_id=order.order_id,
-            venue_order_id=fill.venue_order_id,
-            account_id=order.account_id,
-            exchange=fill.exchange,
-            symbol=fill.symbol,
-            side=fill.side,
-            price=fill.price,
-            size=fill.size,
-            fee=fill.fee,
-            fee_currency=fill.fee_currency,
-            liquidity=fill.liquidity,
-            venue_time_ms=fill.venue_time_ms,
-            received_ms=turn.now_ms,
-            source=fill.source,
-            sequence=order.fill_count + len(fresh) + 1,
-        )
-    return list(fresh.values())
-
-
-# ----- looking again
-
-
-def request_round(turn: Turn, desk: Desk, order: Order, *, due_in_ms: int, rounds: int = 0) -> None:
-    """Ask the verification supervisor for a round of look-ups."""
-    phase = first_phase(
-        lookup_by_client_id=desk.exchange(order).capabilities.lookup_by_client_id, venue_order_id=order.venue_order_id
-    )
-    turn.send(
-        SUPERVISOR,
-        VerificationRequested(
-            account_id=order.account_id, order_id=order.order_id, phase=phase, due_in_ms=due_in_ms, rounds=rounds
-        ),
-    )
-
-
-def reread(turn: Turn, desk: Desk, order: Order, *, delay_ms: int) -> None:
-    """Have an order read from its venue, because what we know of it is known to be incomplete."""
-    if order.order_id in turn.memory.watched or order.verification is not None:
-        return
-    turn.note(Watched(order.order_id, rounds=0))
-    request_round(turn, desk, order, due_in_ms=delay_ms)
-
-
-def _known_again(turn: Turn, order: Order, outcome: str) -> None:
-    turn.note(Unwatched(order.order_id))
-    turn.send(
-        SUPERVISOR, VerificationEnded(account_id=order.account_id, order_id=order.order_id, outcome=outcome)
-    )
-
-
-def _after_acknowledgement(turn: Turn, order: Order) -> None:
-    turn.effect(CancelTimer(f"resend:{order.order_id}"))
-    if order.cancel_pending:
-        # A cancel that overtook the placement was refused, or never left.
-        turn.effect(cancel_again_timer(order.order_id, CANCEL_AGAIN_MS))
-    entry = turn.memory.entries.get(order.idempotency_key or "")
-    if entry is not None and entry.status is not IdempotencyStatus.COMPLETED:
-        turn.note(copied(entry, status=IdempotencyStatus.COMPLETED))
-
-
-def _ended(turn: Turn, order: Order) -> None:
-    for timer in ("expiry", "cancel", "resend"):
-        turn.effect(CancelTimer(f"{timer}:{order.order_id}"))
-    if order.order_id in turn.memory.watched or (order.attempts[-1:] and order.verification is not None):
-        _known_again(turn, order, "found")
-    if order.state in (OrderState.REJECTED, OrderState.FAILED) and order.filled_size == ZERO:
-        request_failed(turn, order, order.reason)
-
-
-def request_failed(turn: Turn, order: Order, error: str) -> None:
-    """Record that the request which made this order may be made again: the order is proven not to exist."""
-    entry = turn.memory.entries.get(order.idempotency_key or "")
-    if entry is not None and entry.order_id == order.order_id:
-        turn.save_entry(copied(entry, status=IdempotencyStatus.FAILED, error=error[:200]))
-
-
-def _request_corrected(turn: Turn, order: Order) -> None:
-    # What was thought never to have been placed has executed or works: the same request must not place it again.
-    entry = turn.memory.entries.get(order.idempotency_key or "")
-    if entry is not None and entry.order_id == order.order_id and entry.status is IdempotencyStatus.FAILED:
-        turn.save_entry(copied(entry, status=IdempotencyStatus.COMPLETED, error=""))
-
-
 def _settle_attempt(
     order: Order, number: int, outcome: AttemptOutcome, detail: str = ""
 ) -> tuple[object, ...]:
@@ -423,28 +251,3 @@ def _settle_attempt(
         copied(attempt, outcome=outcome, detail=detail) if attempt.number == number else attempt
         for attempt in order.attempts
     )
-
-
-
-def _tell_operators(turn: Turn, before: Order, merged: Absorbed, claim: VenueOrder | None) -> None:
-    name = {"order_id": before.order_id, "state": str(before.state)}
-    if merged.unsent:
-        turn.alert("SentWithoutRecord", Severity.CRITICAL, "the venue has an order that we held for never sent", **name)
-    if merged.reopened:
-        turn.alert("TerminalCorrection", Severity.CRITICAL, "an order held for dead works at its venue", **name)
-    elif merged.contradiction:
-        turn.alert("EvidenceContradicted", Severity.CRITICAL, merged.contradiction, **name)
-    elif merged.corrections:
-        turn.alert("TerminalCorrection", Severity.WARNING, "an execution arrived after the order had ended", **name)
-    if merged.twin and claim is not None:
-        turn.alert(
-            "SecondVenueOrder", Severity.CRITICAL, "the venue has two orders under one client order id",
-            second=claim.venue_order_id, **name,
-        )  # fmt: skip
-    if merged.order.overfilled and not before.overfilled:
-        turn.alert("Overfill", Severity.CRITICAL, "more was executed than ordered; booked as it happened", **name)
-    if merged.unknown_status and claim is not None:
-        turn.alert(
-            "UnknownVenueStatus", Severity.WARNING, "the venue used a status we do not know; the order is read again",
-            status=claim.venue_status, **name,
-        )  # fmt: skip

@@ -12,6 +12,7 @@ from actors.policy import AccountPolicy
 from actors.runtime.base import OmsActor
 from actors.runtime.seam import System
 from actors.runtime.supervision import ChildKind
+from actors.supervisors.fill_timeouts import FillTimeoutSupervisor
 from actors.supervisors.root import Build, Child, RootSupervisor
 from actors.supervisors.verification import VerificationSupervisor
 from exchanges.gateway import VenueGateway
@@ -20,6 +21,7 @@ from messages.base import Message
 ROOT: Final = "root"
 COMMITTER: Final = "committer"
 VERIFICATION: Final = "supervisor/verification"
+FILL_TIMEOUTS: Final = "supervisor/fill-timeouts"
 
 
 def account_address(account_id: str) -> str:
@@ -40,16 +42,18 @@ def plant(
     escalate: Callable[[str], None],
     account_lost: Callable[[str], None],
 ) -> None:
-    """Start the whole tree: root, committer, verification supervisor, accounts and, by them, their exchanges.
+    """Start the whole tree: root, committer, supervisors, accounts and, by them, their exchanges and positions.
 
     `gateway_of` gives the gateway of an (account id, exchange name); `views` is filled with one object per account
     that readers use. `account_lost` is called with the id of an account whose actor failed.
     """
     committer = partial(_build, CommitterActor, writer=writer, renew_interval_ms=renew_interval_ms)
     verification = partial(_build, VerificationSupervisor, accounts=tuple(accounts))
+    fill_timeouts = partial(_build, FillTimeoutSupervisor, accounts=tuple(accounts))
     children = [
         Child(COMMITTER, None, cast("Build", committer)),
         Child(VERIFICATION, ChildKind.SUPERVISOR, cast("Build", verification)),
+        Child(FILL_TIMEOUTS, ChildKind.SUPERVISOR, cast("Build", fill_timeouts)),
     ]
     for account_id, policy in accounts.items():
         views.setdefault(account_id, PublishedViews())

@@ -8,15 +8,25 @@ from collections.abc import Iterable
 
 from actors.domain.fills import fill_key
 from actors.domain.lifecycle import TERMINAL
+from actors.domain.positions import flat, position_key
 from actors.domain.projection import view
 from actors.errors import check
-from actors.memory import AccountMemory, EntryForgotten, ShownAs, WaitersGone
+from actors.memory import AccountMemory, EntryForgotten, ParkedGone, ShownAs, WaitersGone
 from actors.runtime.outcome import Effect, Outcome, Respond, Send
 from actors.store.port import EVERY_FIELD, Table, Write
 from messages.base import Message
 from messages.codec import encode_public, encode_record
-from messages.events import Alert, Event, FillRecorded, OrderStateChanged, OrderUpdated, Severity
-from messages.fills import Fill
+from messages.events import (
+    Alert,
+    Event,
+    FillRecorded,
+    OrderStateChanged,
+    OrderUpdated,
+    PositionClosed,
+    PositionOpened,
+    Severity,
+)
+from messages.fills import Fill, ParkedFill, Position, PositionClose, VenueFill
 from messages.queries import CancelDone, OrderPlaced, OrderUnresolved, RefusalCode, Refused, Reply
 from messages.types import Evidence, IdempotencyEntry, Order, OrderState, OrderView, StateTransition
 
@@ -42,6 +52,12 @@ class Turn:
         self._taken: dict[tuple[str, str], str] = {}
         """Fields of public hashes that this turn gives to orders, by exchange and field."""
         self._steps: list[StateTransition | Fill] = []
+        self._booked: dict[str, Fill] = {}
+        """The executions that this turn books, by key."""
+        self._positions: dict[tuple[str, str], Position] = {}
+        self.to_positions: list[tuple[str, str, Message]] = []
+        self.refusal: Refused | None = None
+        """What this turn refused last, and why."""
         self._entries: dict[str, IdempotencyEntry | None] = {}
         self._proof: dict[str, Evidence] = {}
         self._alerts: list[Event] = []
@@ -52,6 +68,19 @@ class Turn:
     def order(self, order_id: str) -> Order | None:
         """An order as this turn has it so far."""
         return self._orders.get(order_id) or self.memory.orders.get(order_id)
+
+    def changed_orders(self) -> Iterable[tuple[Order | None, Order]]:
+        """Every order that this turn changes: as it was before, None for a new one, and as it is now."""
+        for order_id, order in self._orders.items():
+            yield self.memory.orders.get(order_id), order
+
+    def booked(self, order_id: str, key: str) -> Fill | None:
+        """An execution that is booked, by this turn or before."""
+        return self._booked.get(key) or self.memory.fills.get(order_id, {}).get(key)
+
+    def position(self, exchange: str, symbol: str) -> Position | None:
+        """A position as it was before this turn, but for what a comparison with the venue has said of it."""
+        return self._positions.get((exchange, symbol)) or self.memory.positions.get((exchange, symbol))
 
     # ----- records
 
@@ -64,6 +93,7 @@ class Turn:
         self._orders[order.order_id] = order
         for fill in fills:
             self._steps.append(fill)
+            self._booked[_fill_key(fill)] = fill
         for step in transitions:
             self._steps.append(step)
             if step.evidence is not None:
@@ -76,6 +106,27 @@ class Turn:
     def forget_entry(self, key: str) -> None:
         """Remove an idempotency entry whose time is over."""
         self._entries[key] = None
+
+    def park(self, fill: VenueFill) -> None:
+        """Keep an execution of an order that is not known here."""
+        parked = ParkedFill(fill=fill, parked_ms=self.now_ms)
+        self.outcome.writes.append(Write(Table.PARKED, _fill_key(fill), encode_record(parked)))
+        self.note(parked)
+
+    def unpark(self, fill: VenueFill) -> None:
+        """A parked execution has found its order."""
+        key = _fill_key(fill)
+        self.outcome.writes.append(Write(Table.PARKED, key, None))
+        self.note(ParkedGone(key, fill))
+
+    def save_position(self, position: Position) -> None:
+        """Record what a comparison with the venue has said of a position."""
+        self._positions[position.exchange, position.symbol] = position
+
+    def save_close(self, close: PositionClose) -> None:
+        """Record how far the closing of a position got."""
+        self.outcome.writes.append(Write(Table.CLOSES, close.close_id, encode_record(close)))
+        self.note(close)
 
     def rewrite_public(self, exchange: str, *, synchronised: bool = False) -> None:
         """Write an exchange's public hash anew, whatever another program has made of it, and when it was compared."""
@@ -97,6 +148,10 @@ class Turn:
     def effect(self, effect: Effect) -> None:
         """Any other effect, after the commit."""
         self.outcome.effects.append(effect)
+
+    def tell_position(self, exchange: str, symbol: str, message: Message) -> None:
+        """Tell the actor of a position, after the commit; the account sees to it that there is one."""
+        self.to_positions.append((exchange, symbol, message))
 
     def reply(self, reply: Reply) -> None:
         """Answer a host, after the commit."""
@@ -129,6 +184,7 @@ class Turn:
             fields=fields,
             view=view,
         )
+        self.refusal = refusal
         if view is not None:
             self.reply(refusal)
         elif correlation_id:
@@ -184,6 +240,10 @@ class Turn:
         for step in self._steps:
             records.append(step)
             writes.append(_write_step(step))
+        for position in self._book_positions():
+            records.append(position)
+            key = position_key(position.exchange, position.symbol)
+            writes.append(Write(Table.POSITIONS, key, encode_record(position)))
         for key, entry in self._entries.items():
             records.append(EntryForgotten(key) if entry is None else entry)
             writes.append(Write(Table.IDEMPOTENCY, key, None if entry is None else encode_record(entry)))
@@ -192,6 +252,23 @@ class Turn:
         for order in self._orders.values():
             self._answer_waiters(order)
         return outcome
+
+    def _book_positions(self) -> Iterable[Position]:
+        """Add the turn's executions to their positions; what they opened or closed becomes an event."""
+        new: dict[tuple[str, str], list[Fill]] = {}
+        for step in self._steps:
+            if isinstance(step, Fill):
+                new.setdefault((step.exchange, step.symbol), []).append(step)
+        for place, fills in new.items():
+            before = self.position(*place) or flat(self.account_id, *place)
+            after = self.memory.fills_of(self.account_id, *place).after(before, fills)
+            self._positions[place] = after
+            turned = before.size * after.size < 0
+            if (before.size and not after.size) or turned:
+                self._alerts.append(PositionClosed(account_id=self.account_id, position=after))
+            if (after.size and not before.size) or turned:
+                self._alerts.append(PositionOpened(account_id=self.account_id, position=after))
+        return self._positions.values()
 
     def _show_all(self, writes: list[Write], exchange: str) -> None:
         writes.append(Write(Table.OPEN, EVERY_FIELD, None, self._exchange_ids[exchange]))
@@ -226,7 +303,10 @@ class Turn:
             shown = views[step.order_id]
             changed.add(step.order_id)
             if isinstance(step, Fill):
-                outcome.events.append(FillRecorded(account_id=step.account_id, fill=step, view=shown))
+                position = self._positions[step.exchange, step.symbol]
+                outcome.events.append(
+                    FillRecorded(account_id=step.account_id, fill=step, view=shown, position=position)
+                )
             else:
                 outcome.events.append(
                     OrderStateChanged(
@@ -290,6 +370,9 @@ def _never_placed(order: Order) -> bool:
 
 def _write_step(step: StateTransition | Fill) -> Write:
     if isinstance(step, Fill):
-        key = fill_key(step.exchange, step.symbol, step.venue_order_id, step.fill_id)
-        return Write(Table.FILLS, key, encode_record(step))
+        return Write(Table.FILLS, _fill_key(step), encode_record(step))
     return Write(Table.TRANSITIONS, f"{step.order_id}:{step.version}", encode_record(step))
+
+
+def _fill_key(fill: Fill | VenueFill) -> str:
+    return fill_key(fill.exchange, fill.symbol, fill.venue_order_id, fill.fill_id)

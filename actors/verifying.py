@@ -6,7 +6,9 @@ proven) and 'what has become of this order?' (it is `watched`; the venue has had
 
 from dataclasses import replace
 
+from actors.absorbing import absorb_claim
 from actors.adoption import take_in
+from actors.desk import CANCEL_AGAIN_MS, SUPERVISOR, Desk, request_round
 from actors.domain.idempotency import bare_client_id
 from actors.domain.lifecycle import TERMINAL, evolve
 from actors.domain.matching import (
@@ -22,7 +24,7 @@ from actors.domain.matching import (
 from actors.domain.verification import next_round, proves_absence
 from actors.memory import Unwatched, Watched
 from actors.reminders import cancel_again_timer
-from actors.settlement import CANCEL_AGAIN_MS, SUPERVISOR, Desk, absorb_claim, request_round, send_again_or_end
+from actors.settlement import send_again_or_end
 from actors.turn import Turn
 from messages.commands import LookUpOrder, SearchOrder
 from messages.control import VerificationDue, VerificationEnded

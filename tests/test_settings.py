@@ -13,7 +13,7 @@ from settings_sources import ENVIRON, LIVE, live, load, refusal, written
 
 from actors.errors import SettingsError
 from actors.settings import Secret, Section
-from messages import OrderState
+from messages import OrderState, OrderType
 
 FILE = Path(__file__).parent.parent / "config" / "order_management.yaml"
 
@@ -46,14 +46,22 @@ def leaves(value: object, path: tuple[object, ...] = ()) -> Iterator[tuple[objec
         yield path
 
 
+CHOSEN: dict[object, tuple[str, ...]] = {
+    "stuckOrderThresholdByState": ("PENDING", "SUBMITTED"),
+    "timeoutByAssetType": ("stocks", "forex", "crypto"),
+    "timeoutByOrderType": tuple(OrderType),
+}
+"""Mappings whose keys are the writer's choice, with those of the project's file."""
+
+
 def test_settings_file_of_the_project_holds_every_key_in_its_place() -> None:
     keys = set(leaves(yaml.safe_load(FILE.read_text())))
     dumped = load().model_dump(by_alias=True, mode="python")
 
-    state_keys = {key for key in keys if "stuckOrderThresholdByState" in key}
+    chosen = {key for key in keys if key[-2] in CHOSEN}
     accepted = {p for p in leaves(dumped | {"accounts": list(dumped["accounts"])}) if p[-1] != 0}
-    assert keys - state_keys == {path for path in accepted if "stuckOrderThresholdByState" not in path}
-    assert {key[-1] for key in state_keys} == {"PENDING", "SUBMITTED"}
+    assert keys - chosen == {path for path in accepted if path[-1] not in CHOSEN}
+    assert chosen == {(*path, str(name)) for path in accepted if path[-1] in CHOSEN for name in CHOSEN[path[-1]]}
 
 
 def test_settings_file_of_the_project_explains_every_section() -> None:
@@ -118,6 +126,15 @@ def test_settings_with_accounts_of_their_own_serve_no_paper_venue_unasked() -> N
         ("OMS__REDIS__DURABILITY", "null", "redis.durability", None),
         ("OMS__ORDERMANAGEMENT__PARTIALFILLTRACKING__COMPLETION__QUANTITYTOLERANCE", "0.000000000000000001",
          "order_management.partial_fill_tracking.completion.quantity_tolerance", Decimal("0.000000000000000001")),
+        ("OMS__ORDERMANAGEMENT__PARTIALFILLTRACKING__PRICING__MAXPRICEDEVIATIONPERCENT", "2.5",
+         "order_management.partial_fill_tracking.pricing.max_price_deviation_percent", Decimal("2.5")),
+        ("OMS__ORDERMANAGEMENT__PARTIALFILLTRACKING__PRICING__PRECISIONBYASSETTYPE__CRYPTO", "2",
+         "order_management.partial_fill_tracking.pricing.precision_by_asset_type.crypto", 2),
+        ("OMS__ORDERMANAGEMENT__PARTIALFILLTRACKING__TIMEOUT__TIMEOUTBYASSETTYPE", "{crypto: 5000}",
+         "order_management.partial_fill_tracking.timeout.timeout_by_asset_type_ms", (("crypto", 5000),)),
+        ("OMS__ORDERMANAGEMENT__PARTIALFILLTRACKING__TIMEOUT__ACTION", "alert_only",
+         "order_management.partial_fill_tracking.timeout.action", "alert_only"),
+        ("OMS__EXCHANGES__BINANCE__ASSETTYPE", "stocks", "exchanges.binance.asset_type", "stocks"),
         ("OMS__ORDERMANAGEMENT__VERIFICATION__VERIFICATIONRETRYINTERVALS", "[200, 300, 400]",
          "order_management.verification.verification_retry_intervals_ms", (200, 300, 400)),
     ],

@@ -153,15 +153,10 @@ def test_settings_with_an_account_that_trades_nowhere_are_refused() -> None:
 
 LATER = [
     "orderManagement.lifecycle.cleanup",
-    "orderManagement.partialFillTracking.pricing",
     "orderManagement.partialFillTracking.history",
-    "orderManagement.partialFillTracking.timeout",
-    "orderManagement.partialFillTracking.audit",
     "orderManagement.concurrencyControl.locks",
     "orderManagement.concurrencyControl.orderModification",
-    "orderManagement.concurrencyControl.positionClose",
     "orderManagement.concurrencyControl.multiSession",
-    "orderManagement.concurrencyControl.eventOrdering.bufferWindowMs",
     "orderManagement.sync.staleAfterSeconds",
     "orderManagement.preTrade",
     "orderManagement.risk",
@@ -199,6 +194,7 @@ def test_settings_with_a_switch_that_is_no_choice_are_refused_with_the_reason(ke
 
 
 STATES = "orderManagement.lifecycle.monitoring.stuckOrderThresholdByState"
+FILLS = "orderManagement.partialFillTracking"
 WRONG = {
     "milliseconds with a unit": ("orderManagement.verification.searchTimeout", "2s", "milliseconds: 2000"),
     "seconds with a unit": ("orderManagement.sync.reconcileIntervalSeconds", "5m", "seconds: 300"),
@@ -223,6 +219,24 @@ WRONG = {
     "unknown state": (STATES, {"NEW": 5}, "DRAFT, PENDING"),
     "terminal state": (STATES, {"FILLED": 5}, "DRAFT, PEND"),
     "state without seconds": (STATES, {"PENDING": 0}, "whole s"),
+    "timeout in seconds": (f"{FILLS}.timeout.defaultTimeoutMs", 60, "and 86400000 milliseconds, or 0 (none)"),
+    "timeout with a unit": (f"{FILLS}.timeout.defaultTimeoutMs", "1m", "a whole number of milliseconds: 60000"),
+    "timeout below nothing": (f"{FILLS}.timeout.defaultTimeoutMs", -1, "or 0 (none)"),
+    "asset type of nothing": (f"{FILLS}.timeout.timeoutByAssetType", {"tulips": 5000}, "types stocks, forex, crypto"),
+    "order type of nothing": (f"{FILLS}.timeout.timeoutByOrderType", {"limit": 5000}, "order types MARKET, LIMIT"),
+    "order type without a timeout": (f"{FILLS}.timeout.timeoutByOrderType", {"LIMIT": None}, "for each order type"),
+    "order type in seconds": (f"{FILLS}.timeout.timeoutByOrderType", {"LIMIT": 60}, "between 100 and 86400000, or 0"),
+    "timeout from nowhere": (f"{FILLS}.timeout.startTimerAfter", "ack", "one of 'first_fill' or 'order_submit'"),
+    "timeout without an action": (f"{FILLS}.timeout.action", "panic", "one of 'cancel_remaining' or 'alert_only'"),
+    "words for the reset": (f"{FILLS}.timeout.resetOnFill", "no", "must be true or false"),
+    "audit without a pause": (f"{FILLS}.audit.intervalMs", 15, "between 1000 and 600000 milliseconds"),
+    "deviation as a binary fraction": (f"{FILLS}.pricing.maxPriceDeviationPercent", 5.5, "a decimal in quotes"),
+    "deviation beyond all": (f"{FILLS}.pricing.maxPriceDeviationPercent", "500", "between 0 and 100"),
+    "half a decimal place": (f"{FILLS}.pricing.precisionByAssetType.crypto", 2.5, "whole number of decimal places"),
+    "places of an unknown type": (f"{FILLS}.pricing.precisionByAssetType.tulips", 2, "known here: stocks, forex"),
+    "close without time": ("orderManagement.concurrencyControl.positionClose.closeTimeout", 30, "100 and 600000"),
+    "window of a day": ("orderManagement.concurrencyControl.eventOrdering.bufferWindowMs", 86_400_000, "0 and 60000"),
+    "venue of tulips": ("exchanges.binance.assetType", "tulips", "must be one of 'stocks', 'forex' or 'crypto'"),
     "name with a slash": ("deployment.name", "a/b", "must be letters, digits"),
     "unknown section": ("orderManagment", {}, "did you mean orderManagement?"),
     "attribute name": ("orderManagement.verification.search_timeout_ms", 1, "did you mean searchTimeout?"),

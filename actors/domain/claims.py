@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from actors.domain.arithmetic import EXACT, plain
 from actors.domain.fills import book, missing_quantity
 from actors.domain.lifecycle import TERMINAL, evolve, transition
 from actors.domain.verification import proven_unplaced
@@ -43,6 +44,7 @@ from messages.types import (
 _UNSENT = frozenset({OrderState.DRAFT, OrderState.PENDING})
 _REOPENABLE = frozenset({OrderState.FAILED, OrderState.REJECTED})
 _WORKING_CLAIM = frozenset({PublicStatus.OPEN, PublicStatus.PENDING})
+_ENDED_CLAIM = frozenset(PublicStatus) - _WORKING_CLAIM
 
 
 @dataclass(slots=True)
@@ -90,6 +92,8 @@ def absorb(
     if order.state in _UNSENT:
         _believe_sent(merged, at_ms=at_ms)
     merged.order = _learn_ids(merged.order, claim)
+    if claim is None and fills and order.venue_order_id is None:
+        merged.order = _learn_from(merged.order, fills[0].venue_order_id)
     for fill in fills:
         _book(merged, fill, at_ms=at_ms, tolerance=tolerance)
     if claim is not None:
@@ -131,6 +135,14 @@ def _learn_ids(order: Order, claim: VenueOrder | None) -> Order:
     return evolve(order, **changes) if changes else order
 
 
+def _learn_from(order: Order, venue_order_id: str) -> Order:
+    # An execution proves that the order is at the venue as well as any answer does.
+    attempts = order.attempts
+    if attempts and attempts[-1].outcome in (AttemptOutcome.IN_FLIGHT, AttemptOutcome.AMBIGUOUS):
+        attempts = (*attempts[:-1], copied(attempts[-1], outcome=AttemptOutcome.ACCEPTED))
+    return evolve(order, venue_order_id=venue_order_id, attempts=attempts, verification=None)
+
+
 def _book(merged: Absorbed, fill: Fill, *, at_ms: int, tolerance: Decimal) -> None:
     before = merged.order
     booked = book(before, fill, tolerance=tolerance)
@@ -162,7 +174,12 @@ def _believe_status(
     trigger: Trigger,
 ) -> None:
     order = merged.order
-    merged.missing = max(ZERO, missing_quantity(order, claim.filled_size, tolerance))
+    missing = missing_quantity(order, claim.filled_size, tolerance)
+    merged.missing = max(ZERO, missing)
+    last_word = claim.status in _ENDED_CLAIM and not _filled_in_part(claim, tolerance)
+    if missing < ZERO and last_word and not order.overfilled:
+        # The venue's last word on the order knows of less than we have booked.
+        merged.order = order = evolve(order, overfilled=True)
     if claim.status is None or _filled_in_part(claim, tolerance):
         merged.unknown_status = True
     elif claim.status in _WORKING_CLAIM:
@@ -234,6 +251,8 @@ def _end(merged: Absorbed, claim: VenueOrder, *, at_ms: int, evidence: Evidence)
             merged, OrderState.REJECTED, Trigger.API_REJECTED, at_ms,
             reason="venue_rejected", evidence=evidence, reason_text=claim.reason, completion=CompletionReason.REJECTED,
         )  # fmt: skip
+    elif _ran_out_of_time(order):
+        _end_by_timeout(merged, at_ms=at_ms, evidence=evidence)
     else:
         by = order.cancelled_by or InitiatedBy.VENUE
         _step(
@@ -241,6 +260,27 @@ def _end(merged: Absorbed, claim: VenueOrder, *, at_ms: int, evidence: Evidence)
             reason=claim.reason or f"cancelled_by_{by}", evidence=evidence, cancelled_by=by,
             completion=CompletionReason.CANCELLED,
         )  # fmt: skip
+
+
+def _ran_out_of_time(order: Order) -> bool:
+    # The cancel in hand is the fill timeout's: whoever else cancels puts his own name on it.
+    return order.timed_out_ms is not None and order.cancelled_by is InitiatedBy.SYSTEM
+
+
+def _end_by_timeout(merged: Absorbed, *, at_ms: int, evidence: Evidence) -> None:
+    order = merged.order
+    filled = order.filled_size > ZERO
+    target = OrderState.CANCELLED
+    if order.state is OrderState.PARTIALLY_FILLED:
+        target = OrderState.PARTIAL_FILL_TIMEOUT
+    unfilled = plain(EXACT.subtract(order.size, order.filled_size))
+    _step(
+        merged, target, Trigger.PARTIAL_FILL_TIMEOUT, at_ms,
+        reason="fill_timeout" if filled else "unfilled_timeout",
+        evidence=evidence,
+        metadata=(("unfilled_quantity", unfilled),),
+        completion=CompletionReason.TIMEOUT if filled else CompletionReason.UNFILLED_TIMEOUT,
+    )  # fmt: skip
 
 
 def _our_timer_ended(order: Order, at_ms: int) -> bool:
@@ -269,9 +309,10 @@ def _step(
     *,
     reason: str = "",
     evidence: Evidence | None = None,
+    metadata: tuple[tuple[str, str], ...] = (),
     **changes: object,
 ) -> None:
     merged.order, record = transition(
-        merged.order, to_state, trigger, at_ms, reason=reason, metadata=(), evidence=evidence, **changes
+        merged.order, to_state, trigger, at_ms, reason=reason, metadata=metadata, evidence=evidence, **changes
     )
     merged.transitions.append(record)

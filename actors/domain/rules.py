@@ -229,12 +229,17 @@ def _check_price(name: str, value: Decimal | None, instrument: Instrument) -> Re
 def _check_size(terms: OrderTerms, instrument: Instrument) -> RefusalReason | None:
     if terms.size is None:
         return None
-    return _size_grid(terms, instrument).check("size", terms.size, ("min_size", "max_size", "step_size"))
+    return _size_grid(terms.type, instrument).check("size", terms.size, ("min_size", "max_size", "step_size"))
 
 
-def _size_grid(terms: OrderTerms, instrument: Instrument) -> "_Grid":
+def largest_size(wanted: Decimal, order_type: OrderType, instrument: Instrument) -> Decimal | None:
+    """Give the largest valid size that is not above the wanted one, in base units; None when there is none."""
+    return _size_grid(order_type, instrument).around(wanted)[0]
+
+
+def _size_grid(order_type: OrderType, instrument: Instrument) -> "_Grid":
     general = (instrument.step_size, instrument.min_size, instrument.max_size)
-    if terms.type is not OrderType.MARKET:
+    if order_type is not OrderType.MARKET:
         return _Grid(*general)
     market = (instrument.market_step_size, instrument.market_min_size, instrument.market_max_size)
     step, low, high = (own if own is not None else usual for own, usual in zip(market, general, strict=True))
@@ -266,7 +271,7 @@ def _off_notional(
     if terms.quote_size is not None:
         text += f"; nearest valid quote_size: {plain(bound)}"
     elif price is not None and instrument.step_size:
-        below, above = _size_grid(terms, instrument).around(EXACT.divide(bound, price))
+        below, above = _size_grid(terms.type, instrument).around(EXACT.divide(bound, price))
         nearest = above if name == "min_notional" else below
         text += f"; nearest valid size at {plain(price)}: {plain(nearest)}" if nearest is not None else ""
     return _broken(name, text, plain(bound), plain(notional))

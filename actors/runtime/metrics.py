@@ -8,6 +8,7 @@ something.
 import threading
 import time
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from typing import Generic, ParamSpec, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -70,6 +71,27 @@ class _Tally(Collector):
         yield CounterMetricFamily(self._overall, f"{self._documentation} All of them.", value=sum(counts.values()))
 
 
+class _Sum:
+    """A gauge that shows what several sources say of themselves, added up.
+
+    Each source tells its present figure, so one that starts anew or repeats itself leaves nothing behind.
+    """
+
+    def __init__(self, gauge: Gauge) -> None:
+        self._gauge = gauge
+        self._figures: dict[str, float] = {}
+        self._lock = threading.Lock()
+
+    def say(self, source: str, figure: float) -> None:
+        """Replace one source's figure."""
+        with self._lock:
+            if figure:
+                self._figures[source] = figure
+            else:
+                self._figures.pop(source, None)
+            self._gauge.set(sum(self._figures.values()))
+
+
 class _HandledMessages(Collector):
     """Reads the workers' own counts when somebody asks, so that handling a message costs nothing."""
 
@@ -91,6 +113,7 @@ class Metrics:
         self._lifecycle(registry)
         self._exactly_once(registry)
         self._fills(registry)
+        self._positions(registry)
         self._runtime(registry)
 
     # ----- order lifecycle
@@ -150,14 +173,7 @@ class Metrics:
 
     def timed_keys(self, derive: Callable[ParametersT, ResultT]) -> Callable[ParametersT, ResultT]:
         """The same function, each call measured as the computing of a key."""
-
-        def timed(*arguments: ParametersT.args, **named: ParametersT.kwargs) -> ResultT:
-            started = time.perf_counter()
-            result = derive(*arguments, **named)
-            self.idempotency_key_duration((time.perf_counter() - started) * 1000)
-            return result
-
-        return timed
+        return _timed(derive, self.idempotency_key_duration)
 
     def idempotency_error(self) -> None:
         """An entry could not be trusted: a collision, or one that cannot be read."""
@@ -179,21 +195,69 @@ class Metrics:
         self._fill_events[symbol, order_type].inc()
         self._fill_ms.observe(processing_ms)
 
-    def fill_duplicate(self) -> None:
-        """An execution was known already."""
-        self._fill_duplicates.inc()
+    def fill_duplicate(self, first_source: str, source: str) -> None:
+        """An execution that was first learned from `first_source` was told again by `source`.
+
+        A second transport repeats what the first one told by its nature; only one that repeats itself is odd.
+        """
+        self._fill_duplicates[first_source, source].inc()
 
     def fill_out_of_order(self) -> None:
         """An execution arrived after a later one."""
         self._fill_disorder.inc()
 
     def fill_timeout(self, symbol: str, reason: str) -> None:
-        """Fills stopped coming."""
+        """Fills stopped coming, or never came; the reason says which, and whether anything was done about it."""
         self._fill_timeouts[symbol, reason].inc()
 
+    def fill_missed(self, exchange: str) -> None:
+        """An execution was learned from a comparison with the venue only, not when it happened."""
+        self._fills_missed[exchange,].inc()
+
+    def fill_audit(self, exchange: str, outcome: str) -> None:
+        """Working orders were compared with the venue's executions."""
+        self._fill_audits[exchange, outcome].inc()
+
+    def fills_parked(self, account_id: str, count: int) -> None:
+        """So many executions of one account wait for an order that explains them."""
+        self._parked.say(account_id, count)
+
     def weighted_average(self, ms: float) -> None:
-        """An average price was computed."""
+        """An average price was computed from a history."""
         self._average_ms.observe(ms)
+
+    def timed_averages(self, compute: Callable[ParametersT, ResultT]) -> Callable[ParametersT, ResultT]:
+        """The same function, each call measured as the computing of an average price."""
+        return _timed(compute, self.weighted_average)
+
+    # ----- positions and the order of events
+
+    def position_drift(self, account_id: str, exchange: str, symbol: str, drift: Decimal) -> None:
+        """What the venue holds differs from what our fills say by `drift` base units; 0: it does not.
+
+        Shown is the sum of the differences of all accounts, each without its sign, so that none hides another.
+        """
+        with self._drifts_lock:
+            drifts = self._drifts.get((exchange, symbol))
+            if drifts is None:
+                drifts = self._drifts[exchange, symbol] = _Sum(self._position_drift[exchange, symbol])
+        drifts.say(account_id, abs(float(drift)))
+
+    def closes_active(self, account_id: str, count: int) -> None:
+        """So many closes of positions of one account are under way."""
+        self._closes.say(account_id, count)
+
+    def events_held(self, account_id: str, count: int) -> None:
+        """So many events of one account are held back until something that is missing arrives."""
+        self._held.say(account_id, count)
+
+    def stream_gap(self, exchange: str) -> None:
+        """Something of a user stream is known to be missing: it was interrupted, or its sequence has a gap."""
+        self._gaps[exchange,].inc()
+
+    def clock_skew(self, exchange: str, ms: int) -> None:
+        """A venue's clock less ours, the median of recent samples."""
+        self._skew[exchange,].set(ms)
 
     # ----- runtime
 
@@ -238,11 +302,26 @@ class Metrics:
                 streams.discard(account_id)
             self._stream_connected[venue,].set(len(streams))
 
+    def fetch_failed(self, exchange: str, request: str) -> None:
+        """A venue did not answer a question about its lists, rules or clock; it is asked again."""
+        self._fetch_failures[exchange, request].inc()
+
     def messages_from(self, source: Callable[[], int]) -> None:
         """Count the messages that a system says it has handled."""
         self._handled.sources.append(source)
 
     # ----- definitions
+
+    def _counters(self, name: str, documentation: str, *labels: str) -> _Children[Counter]:
+        return _Children(Counter(name, documentation, labels, registry=self.registry))
+
+    def _gauges(self, name: str, documentation: str, *labels: str) -> _Children[Gauge]:
+        return _Children(Gauge(name, documentation, labels, registry=self.registry))
+
+    def _histograms(
+        self, name: str, documentation: str, *labels: str, buckets: tuple[float, ...]
+    ) -> _Children[Histogram]:
+        return _Children(Histogram(name, documentation, labels, registry=self.registry, buckets=buckets))
 
     def _lifecycle(self, registry: CollectorRegistry) -> None:
         self._transitions = _Tally(
@@ -252,48 +331,27 @@ class Metrics:
             overall="order_lifecycle_transitions",
         )
         registry.register(self._transitions)
-        self._time_in_state = _Children(
-            Histogram(
-                "order_time_in_state_ms", "Time spent in a state.", ["state"], registry=registry, buckets=_STATE_MS
-            )
+        self._time_in_state = self._histograms(
+            "order_time_in_state_ms", "Time spent in a state.", "state", buckets=_STATE_MS
         )
-        self._terminal = _Children(
-            Counter("order_terminal_state_reached_total", "Orders that ended.", ["terminal_state"], registry=registry)
-        )
-        self._completion = _Children(
-            Counter("order_completion_by_reason", "Orders that ended, by reason.", ["reason"], registry=registry)
-        )
+        self._terminal = self._counters("order_terminal_state_reached_total", "Orders that ended.", "terminal_state")
+        self._completion = self._counters("order_completion_by_reason", "Orders that ended, by reason.", "reason")
         self._corrections = Counter(
             "order_terminal_corrections_total", "Terminal states that a venue proved wrong.", registry=registry
         )
-        self._stuck = _Children(Counter("order_stuck_total", "Stuck orders.", ["stuck_state"], registry=registry))
+        self._stuck = self._counters("order_stuck_total", "Stuck orders.", "stuck_state")
 
     def _exactly_once(self, registry: CollectorRegistry) -> None:
-        self._verifications = _Children(
-            Counter(
-                "order_verification_attempts_total",
-                "Verification phases that ended.",
-                ["phase", "outcome"],
-                registry=registry,
-            )
+        self._verifications = self._counters(
+            "order_verification_attempts_total", "Verification phases that ended.", "phase", "outcome"
         )
-        self._verification_ms = _Children(
-            Histogram(
-                "order_verification_duration_ms",
-                "Duration of a verification phase.",
-                ["phase"],
-                registry=registry,
-                buckets=_VERIFICATION_MS,
-            )
+        self._verification_ms = self._histograms(
+            "order_verification_duration_ms", "Duration of a verification phase.", "phase", buckets=_VERIFICATION_MS
         )
-        self._success_rate = _Children(
-            Gauge("order_verification_success_rate", "Share of phases that settled.", ["phase"], registry=registry)
-        )
+        self._success_rate = self._gauges("order_verification_success_rate", "Share of phases that settled.", "phase")
         self._rates: dict[str, tuple[int, int]] = {}
         self._rates_lock = threading.Lock()
-        self._match_quality = _Children(
-            Counter("order_verification_match_quality", "Matches by quality.", ["quality"], registry=registry)
-        )
+        self._match_quality = self._counters("order_verification_match_quality", "Matches by quality.", "quality")
         self._hits = Counter("idempotency_cache_hits", "Requests recognised.", registry=registry)
         self._misses = Counter("idempotency_cache_misses", "Requests that were new.", registry=registry)
         self._entries = Gauge("idempotency_cache_size", "Idempotency entries in memory.", registry=registry)
@@ -305,24 +363,15 @@ class Metrics:
             "idempotency_duplicate_orders_prevented", "Duplicates answered by idempotency.", registry=registry
         )
         self._prevented = Counter("duplicate_orders_prevented", "Duplicates not placed.", registry=registry)
-        self._reviews = _Children(
-            Counter("manual_review_escalations", "Orders sent to manual review.", ["reason"], registry=registry)
-        )
+        self._reviews = self._counters("manual_review_escalations", "Orders sent to manual review.", "reason")
 
     def _fills(self, registry: CollectorRegistry) -> None:
-        self._fill_events = _Children(
-            Counter("order_fill_events_total", "Executions booked.", ["symbol", "order_type"], registry=registry)
-        )
+        self._fill_events = self._counters("order_fill_events_total", "Executions booked.", "symbol", "order_type")
         self._fill_ms = Histogram(
-            "order_fill_processing_duration_ms", "From received to booked.", registry=registry, buckets=_FILL_MS
+            "order_fill_processing_duration_ms", "From received to durable.", registry=registry, buckets=_FILL_MS
         )
-        self._fill_timeouts = _Children(
-            Counter(
-                "order_partial_fill_timeout_total",
-                "Orders whose fills stopped coming.",
-                ["symbol", "timeout_reason"],
-                registry=registry,
-            )
+        self._fill_timeouts = self._counters(
+            "order_partial_fill_timeout_total", "Orders whose fills stopped coming.", "symbol", "timeout_reason"
         )
         self._average_ms = Histogram(
             "order_weighted_avg_calculation_duration_ms",
@@ -330,33 +379,54 @@ class Metrics:
             registry=registry,
             buckets=_AVERAGE_MS,
         )
-        self._fill_duplicates = Counter("order_fill_deduplication_hits", "Executions known before.", registry=registry)
+        self._fill_duplicates = self._counters(
+            "order_fill_deduplication_hits", "Executions known before.", "first_source", "source"
+        )
         self._fill_disorder = Counter("order_out_of_order_fills", "Executions that arrived late.", registry=registry)
+        self._fills_missed = self._counters("missed_fills_total", "Executions found by comparison only.", "exchange")
+        self._fill_audits = self._counters(
+            "fill_audits_total", "Comparisons with the venue's executions.", "exchange", "outcome"
+        )
+        self._parked = _Sum(Gauge("fills_parked", "Executions of orders not known yet.", registry=registry))
+
+    def _positions(self, registry: CollectorRegistry) -> None:
+        self._position_drift = self._gauges(
+            "position_drift", "Base units by which venue and fills differ, without sign.", "exchange", "symbol"
+        )
+        self._drifts: dict[tuple[str, str], _Sum] = {}
+        self._drifts_lock = threading.Lock()
+        self._closes = _Sum(Gauge("active_close_operations", "Closes of positions under way.", registry=registry))
+        self._held = _Sum(Gauge("event_ordering_buffer_size", "Events held back.", registry=registry))
+        self._gaps = self._counters("stream_gaps_total", "Known gaps of user streams.", "exchange")
+        self._skew = self._gauges("venue_clock_skew_ms", "The venue's clock less ours.", "exchange")
 
     def _runtime(self, registry: CollectorRegistry) -> None:
         self._handled = _HandledMessages()
         registry.register(self._handled)
-        self._failures = _Children(
-            Counter("actor_failures_total", "Actors stopped by an error.", ["actor"], registry=registry)
-        )
+        self._failures = self._counters("actor_failures_total", "Actors stopped by an error.", "actor")
         self._overdue = Counter("actor_message_overdue", "Messages handled for too long.", registry=registry)
         self._dead_letters = Counter("dead_letters_total", "Messages nobody will handle.", registry=registry)
-        self._unexpected = _Children(
-            Counter("unexpected_messages_total", "Messages outside a protocol.", ["message"], registry=registry)
-        )
+        self._unexpected = self._counters("unexpected_messages_total", "Messages outside a protocol.", "message")
         self._batch_size = Histogram("commit_batch_size", "Sections per commit.", registry=registry, buckets=_BATCH)
         self._commit_ms = Histogram(
             "commit_duration_ms", "One commit, sent to answered.", registry=registry, buckets=_COMMIT_MS
         )
-        self._store_errors = _Children(
-            Counter("store_errors_total", "Calls to the store that failed.", ["kind"], registry=registry)
+        self._store_errors = self._counters("store_errors_total", "Calls to the store that failed.", "kind")
+        self._venue_calls = self._counters("venue_calls_total", "Requests to venues.", "venue", "request", "outcome")
+        self._fetch_failures = self._counters(
+            "venue_fetch_failures_total", "Lists, rules and clocks that a venue did not tell.", "exchange", "request"
         )
-        self._venue_calls = _Children(
-            Counter(
-                "venue_calls_total", "Requests to venues.", ["venue", "request", "outcome"], registry=registry
-            )
-        )
-        self._stream_connected = _Children(
-            Gauge("stream_connected", "User streams that are up.", ["venue"], registry=registry)
-        )
+        self._stream_connected = self._gauges("stream_connected", "User streams that are up.", "venue")
         self._streams: dict[str, set[str]] = {}
+
+
+def _timed(
+    function: Callable[ParametersT, ResultT], observe: Callable[[float], None]
+) -> Callable[ParametersT, ResultT]:
+    def timed(*arguments: ParametersT.args, **named: ParametersT.kwargs) -> ResultT:
+        started = time.perf_counter()
+        result = function(*arguments, **named)
+        observe((time.perf_counter() - started) * 1000)
+        return result
+
+    return timed

@@ -31,6 +31,7 @@ from actors.settings.deployment import (
 )
 from actors.settings.order_management import (
     CompletionSettings,
+    FillTimeoutSettings,
     IdempotencySettings,
     LifecycleSettings,
     OrderManagementSettings,
@@ -54,6 +55,7 @@ __all__ = [
     "DeploymentSettings",
     "ExchangeSettings",
     "ExchangesSettings",
+    "FillTimeoutSettings",
     "IdempotencySettings",
     "LifecycleSettings",
     "LoggingSettings",

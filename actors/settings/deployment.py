@@ -66,6 +66,8 @@ class ExchangeSettings(Section):
     """Concurrent calls per credential."""
     valid_for_ms: Annotated[int, whole("milliseconds", 1_000, 60_000)] = 5_000
     """How long one sending of an order may still be accepted by the venue."""
+    asset_type: Literal["stocks", "forex", "crypto"] = "crypto"
+    """What is traded there: chooses the fill timeout, and the places that average prices are shown with."""
 
 
 class BinanceSettings(ExchangeSettings):

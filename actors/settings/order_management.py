@@ -4,14 +4,13 @@ Names and units of the keys are fixed by the specification; attributes say their
 part's own small section. Must never: hold a key that nothing reads.
 """
 
-from collections.abc import Mapping
 from decimal import Decimal
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self, get_args
 
-from pydantic import Field, PlainValidator, model_validator
+from pydantic import Field, model_validator
 
-from actors.settings.values import Contradictions, Flag, Section, decimal, fraction, refuse, whole
-from messages.types import OrderState
+from actors.settings.values import Contradictions, Flag, Section, decimal, fraction, whole, whole_by
+from messages.types import OrderState, OrderType
 
 _DAY_MS = 86_400_000
 _YEAR_S = 31_536_000
@@ -25,19 +24,21 @@ _TERMINAL = frozenset(
         OrderState.FAILED,
     }
 )
+_LIVE = tuple(state for state in OrderState if state not in _TERMINAL)
 
-
-def _thresholds(raw: Any) -> tuple[tuple[OrderState, int], ...]:
-    live = [state.value for state in OrderState if state not in _TERMINAL]
-    if not isinstance(raw, Mapping) or not set(raw) <= set(live):
-        refuse(f"must be seconds by state, of the states {', '.join(live)}")
-    if any(type(seconds) is not int or not 1 <= seconds <= _YEAR_S for seconds in raw.values()):
-        refuse(f"must be whole seconds between 1 and {_YEAR_S} for each state")
-    return tuple((OrderState(state), seconds) for state, seconds in raw.items())
-
-
-Thresholds = Annotated[tuple[tuple[OrderState, int], ...], PlainValidator(_thresholds)]
+Thresholds = Annotated[tuple[tuple[OrderState, int], ...], whole_by("state", _LIVE, "seconds", 1, _YEAR_S)]
 Interval = Annotated[int, whole("milliseconds", 100, 600_000)]
+AssetType = Literal["stocks", "forex", "crypto"]
+FillTimeout = Annotated[int, whole("milliseconds", 100, _DAY_MS, zero="none")]
+TimeoutByAssetType = Annotated[
+    tuple[tuple[AssetType, int], ...],
+    whole_by("asset type", get_args(AssetType), "milliseconds", 100, _DAY_MS, zero="none"),
+]
+TimeoutByOrderType = Annotated[
+    tuple[tuple[OrderType, int], ...],
+    whole_by("order type", tuple(OrderType), "milliseconds", 100, _DAY_MS, zero="none"),
+]
+Places = Annotated[int, whole("decimal places", 0, 18)]
 
 
 class TransitionSettings(Section):
@@ -225,10 +226,63 @@ class CompletionSettings(Section):
     """Base units that may be missing."""
 
 
+class PricePlacesSettings(Section):
+    """Decimal places that average prices are shown with, by what an exchange trades. What is computed stays exact."""
+
+    stocks: Places = 2
+    forex: Places = 5
+    crypto: Places = 8
+
+
+class PricingSettings(Section):
+    """Prices of fills."""
+
+    precision_by_asset_type: PricePlacesSettings = PricePlacesSettings()
+    max_price_deviation_percent: Annotated[Decimal, decimal("0", "100")] = Decimal("5.0")
+    """A fill worse than its order's limit by more raises an alert, and is booked all the same."""
+
+
+class FillTimeoutSettings(Section):
+    """What becomes of an order that is filled in part and no further."""
+
+    enabled: Flag = True
+    """False: no order times out, whatever it asked for."""
+    default_timeout_ms: FillTimeout = 60_000
+    timeout_by_asset_type_ms: TimeoutByAssetType = Field(
+        default=(("stocks", 60_000), ("forex", 30_000), ("crypto", 120_000)), alias="timeoutByAssetType"
+    )
+    """As (asset type, milliseconds), before the default: a written mapping replaces the whole one."""
+    timeout_by_order_type_ms: TimeoutByOrderType = Field(
+        default=(
+            (OrderType.MARKET, 30_000),
+            (OrderType.LIMIT, 120_000),
+            (OrderType.STOP_MARKET, 60_000),
+            (OrderType.STOP_LIMIT, 120_000),
+        ),
+        alias="timeoutByOrderType",
+    )
+    """As (order type, milliseconds), before the asset type: a written mapping replaces the whole one."""
+    start_timer_after: Literal["first_fill", "order_submit"] = "first_fill"
+    """`order_submit`: an order without any fill times out too."""
+    reset_on_fill: Flag = True
+    """Whether each fill begins the wait anew."""
+    action: Literal["cancel_remaining", "alert_only"] = "cancel_remaining"
+    """`alert_only`: the order keeps working."""
+
+
+class AuditSettings(Section):
+    """The comparison of working orders with the venue's executions, beside the stream."""
+
+    interval_ms: Annotated[int, whole("milliseconds", 1_000, 600_000)] = 15_000
+
+
 class PartialFillTrackingSettings(Section):
-    """How fills are counted."""
+    """How fills are counted, judged, waited for and compared."""
 
     completion: CompletionSettings = CompletionSettings()
+    pricing: PricingSettings = PricingSettings()
+    timeout: FillTimeoutSettings = FillTimeoutSettings()
+    audit: AuditSettings = AuditSettings()
 
 
 class OrderPlacementSettings(Section):
@@ -240,9 +294,18 @@ class OrderPlacementSettings(Section):
     """A command that waited longer is refused and never executed."""
 
 
+class PositionCloseSettings(Section):
+    """The closing of positions."""
+
+    close_timeout_ms: Interval = Field(default=30_000, alias="closeTimeout")
+    """After this the order that closes a position is cancelled, and what it closed is reported."""
+
+
 class EventOrderingSettings(Section):
     """Venue time against ours."""
 
+    buffer_window_ms: Annotated[int, whole("milliseconds", 0, 60_000)] = 500
+    """How long an event is held back while something it depends on is known to be missing; 0: never."""
     clock_skew_alert_ms: Annotated[int, whole("milliseconds", 1, 60_000)] = 1_000
     """Difference of the two clocks above which an alert is raised."""
 
@@ -268,9 +331,10 @@ class OwnershipSettings(Section):
 
 
 class ConcurrencyControlSettings(Section):
-    """Queues, clocks and leases."""
+    """Queues, closes, clocks and leases."""
 
     order_placement: OrderPlacementSettings = OrderPlacementSettings()
+    position_close: PositionCloseSettings = PositionCloseSettings()
     event_ordering: EventOrderingSettings = EventOrderingSettings()
     ownership: OwnershipSettings = OwnershipSettings()
 

@@ -4,11 +4,12 @@ Must never: convert between kinds (text for a number, a binary fraction for a de
 """
 
 import re
+from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any, NoReturn
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Strict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainValidator, Strict
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
@@ -54,17 +55,35 @@ def refuse(text: str) -> NoReturn:
     raise PydanticCustomError("refused", "{text}", {"text": text})
 
 
-def whole(unit: str, low: int, high: int) -> BeforeValidator:
-    """Accept a whole number of `unit` between two bounds, both included."""
+def whole(unit: str, low: int, high: int, *, zero: str = "") -> BeforeValidator:
+    """Accept a whole number of `unit` between two bounds, both included; and 0, where `zero` says what it means."""
 
     def read(raw: Any) -> int:
         if type(raw) is not int:
             refuse(f"must be a whole number of {unit}{_in_unit(raw, unit)}")
-        if not low <= raw <= high:
-            refuse(f"must be between {low} and {high} {unit}")
+        if not (low <= raw <= high or (zero and raw == 0)):
+            refuse(f"must be between {low} and {high} {unit}{_or_zero(zero)}")
         return raw
 
     return BeforeValidator(read)
+
+
+def whole_by(
+    kind: str, names: tuple[str, ...], unit: str, low: int, high: int, *, zero: str = ""
+) -> PlainValidator:
+    """Accept a mapping from some of `names`, each a `kind`, to whole numbers as `whole` does; gives pairs of them."""
+    known = {name: name for name in names}
+
+    def read(raw: Any) -> tuple[tuple[str, int], ...]:
+        if not isinstance(raw, Mapping) or not set(raw) <= known.keys():
+            refuse(f"must be {unit} by {kind}, of the {kind}s {', '.join(names)}")
+        for number in raw.values():
+            if type(number) is not int or not (low <= number <= high or (zero and number == 0)):
+                refuse(f"must be whole {unit} between {low} and {high}{_or_zero(zero)} for each {kind}")
+        # An enumeration's member takes the place of its text.
+        return tuple((known[name], number) for name, number in raw.items())
+
+    return PlainValidator(read)
 
 
 def fraction() -> BeforeValidator:
@@ -142,6 +161,10 @@ def _split(raw: Any) -> Any:
     except ValueError:
         return None
     return parts
+
+
+def _or_zero(zero: str) -> str:
+    return f", or 0 ({zero})" if zero else ""
 
 
 def _in_unit(raw: Any, unit: str) -> str:

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar, TypeAlias, assert_never
 
+from actors.desk import FILL_TIMEOUTS, SUPERVISOR
 from actors.runtime.base import OmsActor
 from actors.runtime.outcome import Act, Effect, Outcome, Publish, Send, SetTimer, Spawn
 from actors.runtime.seam import System
 from actors.runtime.supervision import POLICIES, ChildKind, Decision, Escalate, Park, Restart, decide
-from actors.settlement import SUPERVISOR
 from messages.base import Message
 from messages.control import AccountLeft, ChildFailed, Ping
 from messages.events import Alert, Severity
@@ -94,7 +94,8 @@ class RootSupervisor(OmsActor[_Inbox]):
         effects: list[Effect] = [Publish(self._alert(message, _in_words(decision)))]
         if child.account_id:
             effects.append(Act(partial(self._account_lost, child.account_id)))
-            effects.append(Send(SUPERVISOR, AccountLeft(account_id=child.account_id)))
+            left = AccountLeft(account_id=child.account_id)
+            effects += [Send(SUPERVISOR, left), Send(FILL_TIMEOUTS, left)]
         match decision:
             case Restart(delay_ms):
                 effects.append(SetTimer(child.address, delay_ms, _RestartDue(address=child.address)))

@@ -14,6 +14,8 @@ OUTSIDE = "#outside"
 """The counterparty of scripted fills. Not an account: it cannot place orders."""
 FEES = "#fees"
 """Where fees go."""
+PLENTY = Decimal(10**9)
+"""What an unlimited account holds of each asset at first, so that its balances look like real ones: never negative."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -22,7 +24,7 @@ class PaperAccount:
 
     name: str
     unlimited: bool = False
-    """Never short of funds; its balances may go below zero."""
+    """Never short of funds: it begins with more than it can spend, and nothing is refused for want of money."""
     scripted: bool = False
     """Its orders rest beside the book and execute only by `Engine.execute`: for the replay of recorded flow."""
     audited: bool = True
@@ -56,7 +58,7 @@ class Ledger:
         return tuple(name for name in self._accounts if name not in (OUTSIDE, FEES))
 
     def deposit(self, name: str, asset: str, amount: Decimal) -> None:
-        """Put money into an account from nowhere."""
+        """Put money into an account from nowhere; a negative amount takes it out."""
         self._move_free(name, asset, amount)
 
     def balance(self, name: str, asset: str) -> tuple[Decimal, Decimal]:

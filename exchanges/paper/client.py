@@ -5,11 +5,11 @@ Blocking; for tests and drills. It knows nothing of any venue's wire protocol.
 
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Self
+from typing import IO, Any, Self, TypeAlias
 
 import orjson
 import requests
@@ -20,6 +20,10 @@ from messages.types import OrderType, Side
 
 _TIMEOUT_S = 10.0
 _STOP_S = 5.0
+_SLOWEST_PER_S = 1_000
+"""Scripted fills that the slowest machine carries out in a second; for how long to wait."""
+Fills: TypeAlias = Sequence[tuple[Decimal, Decimal]]
+"""Prices and sizes that an order is to be filled with, in order."""
 
 
 class ControlError(Exception):
@@ -136,6 +140,41 @@ class ControlClient:
         amounts = {name: str(value) for name, value in (("price", price), ("size", size)) if value is not None}
         return dict(self._call("execute", {"orderId": order_id, **amounts})["order"])
 
+    def execute_many(
+        self,
+        fills: Mapping[int, Fills] | Sequence[tuple[int, Fills]],
+        *,
+        at_once: bool = False,
+        preload: bool = False,
+        rate_per_s: float | None = None,
+        skip_impossible: bool = False,
+    ) -> list[dict[str, Any]]:
+        """Fill orders, named by id, by pairs of price and size, one after another in one call; returns the orders.
+
+        A sequence may name an order several times, so that the fills of several orders alternate. At once: all in one
+        instant, with equal times. Otherwise the venue serves others in between, as fast as the streams take the
+        frames or at a rate. Preloaded: all executes at once, and only then the frames leave, at that rate or as fast
+        as they can. Raises `ControlError` when a fill was impossible, after all others were done; skipping those: not.
+        """
+        listed = list(fills.items() if isinstance(fills, Mapping) else fills)
+        orders = [
+            {"orderId": order_id, "fills": [[str(price), str(size)] for price, size in amounts]}
+            for order_id, amounts in listed
+        ]
+        pace = {"atOnce": at_once, "preload": preload, "ratePerS": rate_per_s}
+        count = sum(len(amounts) for _, amounts in listed)
+        timeout_s = _TIMEOUT_S + count / min(rate_per_s or _SLOWEST_PER_S, _SLOWEST_PER_S)
+        answer = self._call("execute-many", {"orders": orders, **pace}, timeout_s=timeout_s)
+        if answer["impossible"] and not skip_impossible:
+            failed = answer["impossible"]
+            msg = f"{len(failed)} of {count} fills were impossible, the first: {failed[0]}"
+            raise ControlError(msg)
+        return list(answer["orders"])
+
+    def deposit(self, account: str, asset: str, amount: Decimal) -> dict[str, str]:
+        """Move money into an account, with a negative amount out of it; returns free and locked of the asset."""
+        return dict(self._call("deposit", {"account": account, "asset": asset, "amount": str(amount)}))
+
     def end_order(self, order_id: int, status: PaperStatus) -> dict[str, Any]:
         """Let the venue cancel, expire or reject an order; returns it."""
         return dict(self._call("end-order", {"orderId": order_id, "status": status})["order"])
@@ -178,8 +217,8 @@ class ControlClient:
         """Return the venue's time."""
         return int(self._call("health", {})["nowMs"])
 
-    def _call(self, command: str, body: Mapping[str, Any]) -> Any:
-        response = self._session.post(f"{self._url}/{command}", data=orjson.dumps(dict(body)), timeout=_TIMEOUT_S)
+    def _call(self, command: str, body: Mapping[str, Any], timeout_s: float = _TIMEOUT_S) -> Any:
+        response = self._session.post(f"{self._url}/{command}", data=orjson.dumps(dict(body)), timeout=timeout_s)
         answer = orjson.loads(response.content)
         if not response.ok:
             raise ControlError(answer.get("error", response.status_code))

@@ -7,6 +7,7 @@ key, and is never reachable from outside the machine.
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from decimal import Decimal, InvalidOperation
+from itertools import islice
 from typing import Any, TypeAlias
 
 import orjson
@@ -15,8 +16,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from exchanges.paper.faults import Fault, FaultPlan, FaultRule, RequestKind
-from exchanges.paper.model import Execution, NewOrder, PaperOrder, PaperStatus, RequestRefused
+from exchanges.paper.faults import Fault, FaultPlan
+from exchanges.paper.model import NewOrder, PaperOrder, PaperStatus, RequestRefused
+from exchanges.paper.records import read_fills, read_rule, write_execution, write_fill, write_order
 from exchanges.paper.server import PaperVenue
 from messages.types import OrderType, Side
 
@@ -39,6 +41,8 @@ class Control:
             "faults": self.faults,
             "add-fault": self.add_fault,
             "execute": self.execute,
+            "execute-many": self.execute_many,
+            "deposit": self.deposit,
             "end-order": self.end_order,
             "place": self.place,
             "cancel": self.cancel,
@@ -69,13 +73,13 @@ class Control:
     async def faults(self, body: _Body) -> Any:
         """Replace the fault plan: `seed`, `probabilities` by fault, `rules`. An empty object ends all faults."""
         probabilities = {Fault(name): float(value) for name, value in body.get("probabilities", {}).items()}
-        rules = tuple(_rule(rule) for rule in body.get("rules", ()))
+        rules = tuple(read_rule(rule) for rule in body.get("rules", ()))
         self._venue.plan = FaultPlan(body.get("seed", self._server.seed), probabilities, rules)
         return {}
 
     async def add_fault(self, body: _Body) -> Any:
         """Add one rule to the plan in force."""
-        self._venue.plan.add(_rule(body))
+        self._venue.plan.add(read_rule(body))
         return {}
 
     async def execute(self, body: _Body) -> Any:
@@ -83,13 +87,45 @@ class Control:
         order = self._named(body)
         size = Decimal(body["size"]) if "size" in body else order.remaining
         self._server.execute(order.order_id, Decimal(body["price"]) if "price" in body else _limit(order), size)
-        return {"order": _order(self._engine.order(order.order_id) or order)}
+        return {"order": write_order(self._engine.order(order.order_id) or order)}
+
+    async def execute_many(self, body: _Body) -> Any:
+        """Fill an order, or `orders`, by `fills` of price and size, one after another; return the orders.
+
+        `atOnce`: all in one instant; otherwise others are heard in between, and `ratePerS` is kept when given.
+        `preload`: all executes at once, and only then the frames leave, at that rate. What is impossible is left out
+        and listed as `impossible`.
+        """
+        listed = body.get("orders", [body] if "fills" in body else [])
+        orders = [(self._named(one), one["fills"]) for one in listed]
+        fills = [fill for order, amounts in orders for fill in read_fills(order.order_id, amounts)]
+        rate_per_s = None if body.get("ratePerS") is None else float(body["ratePerS"])
+        if rate_per_s is not None and rate_per_s <= 0:
+            msg = "ratePerS is not above zero"
+            raise ValueError(msg)
+        impossible = await self._server.execute_many(
+            fills, at_once=body.get("atOnce", False), preload=body.get("preload", False), rate_per_s=rate_per_s
+        )
+        order_ids = dict.fromkeys(order.order_id for order, _ in orders)
+        found = [self._engine.order(order_id) for order_id in order_ids]
+        return {
+            "orders": [write_order(order) for order in found if order is not None],
+            "executed": len(fills) - len(impossible),
+            "impossible": [write_fill(fill) for fill in impossible],
+        }
+
+    async def deposit(self, body: _Body) -> Any:
+        """Move `amount` of `asset` into `account`; negative: out of it. Return the balance."""
+        account, asset = body["account"], body["asset"]
+        self._server.deposit(account, asset, Decimal(body["amount"]))
+        free, locked = self._engine.ledger.balance(account, asset)
+        return {"free": str(free), "locked": str(locked)}
 
     async def end_order(self, body: _Body) -> Any:
         """Let the venue end an order as `status` CANCELLED, EXPIRED or REJECTED."""
         order = self._named(body)
         self._server.end(order.order_id, PaperStatus(body["status"]))
-        return {"order": _order(self._engine.order(order.order_id) or order)}
+        return {"order": write_order(self._engine.order(order.order_id) or order)}
 
     async def place(self, body: _Body) -> Any:
         """Place an order by hand, past the wire: for counterparties and for orders that nobody announced."""
@@ -109,14 +145,14 @@ class Control:
         if refused is not None:
             raise ValueError(refused.value)
         found = self._engine.find(request.account, request.symbol, request.client_order_id)
-        return {"order": None if found is None else _order(found)}
+        return {"order": None if found is None else write_order(found)}
 
     async def cancel(self, body: _Body) -> Any:
         """Cancel an order in its owner's name, past the wire."""
         order = self._named(body)
         events = self._engine.cancel(order.account, order.order_id, self._server.now_ms(), cancel_id="by-hand")
         self._server.publish(events)
-        return {"order": _order(self._engine.order(order.order_id) or order)}
+        return {"order": write_order(self._engine.order(order.order_id) or order)}
 
     async def market(self, body: _Body) -> Any:
         """Advance the random market by `steps`, or let it run by itself: `running`."""
@@ -186,26 +222,26 @@ class Control:
 
     async def orders(self, body: _Body) -> Any:
         """Return accepted orders: of `account`, `symbol`, `clientOrderId`, only `open` ones, from `offset` on."""
-        wanted = [
-            _order(order)
+        wanted = (
+            order
             for order in self._engine.truth.orders.values()
             if body.get("account") in (None, order.account)
             and body.get("symbol") in (None, order.symbol)
             and body.get("clientOrderId") in (None, order.client_order_id, order.first_client_order_id)
             and (order.is_open or not body.get("open", False))
-        ]
-        return {"orders": wanted[body.get("offset", 0) :]}
+        )
+        return {"orders": [write_order(order) for order in islice(wanted, body.get("offset", 0), None)]}
 
     async def executions(self, body: _Body) -> Any:
         """Return executions: of `account`, `symbol`, `orderId`, from `offset` on."""
-        wanted = [
-            _execution(execution)
-            for execution in self._engine.truth.executions
-            if body.get("account") in (None, execution.account)
-            and body.get("symbol") in (None, execution.symbol)
-            and body.get("orderId") in (None, execution.order_id)
-        ]
-        return {"executions": wanted[body.get("offset", 0) :]}
+        truth = self._engine.truth
+        recorded = truth.executions_of_order(int(body["orderId"])) if "orderId" in body else truth.executions
+        wanted = (
+            execution
+            for execution in recorded
+            if body.get("account") in (None, execution.account) and body.get("symbol") in (None, execution.symbol)
+        )
+        return {"executions": [write_execution(one) for one in islice(wanted, body.get("offset", 0), None)]}
 
     async def balances(self, body: _Body) -> Any:
         """Return an account's balances by asset."""
@@ -270,59 +306,8 @@ def _json(body: Any, status: int = 200) -> Response:
     return Response(content, status, media_type="application/json")
 
 
-def _rule(body: _Body) -> FaultRule:
-    kind = body.get("kind")
-    return FaultRule(
-        fault=Fault(body["fault"]),
-        kind=None if kind is None else RequestKind(kind),
-        probability=float(body.get("probability", 1)),
-        count_max=body.get("countMax"),
-        skip=body.get("skip", 0),
-        client_order_id=body.get("clientOrderId"),
-        amount_ms=body.get("amountMs"),
-    )
-
-
 def _limit(order: PaperOrder) -> Decimal:
     if order.price is None:
         msg = "a price is needed: the order has no limit"
         raise ValueError(msg)
     return order.price
-
-
-def _order(order: PaperOrder) -> _Body:
-    return {
-        "orderId": order.order_id,
-        "clientOrderId": order.client_order_id,
-        "firstClientOrderId": order.first_client_order_id,
-        "account": order.account,
-        "symbol": order.symbol,
-        "side": order.side,
-        "type": order.type,
-        "timeInForce": order.time_in_force,
-        "size": str(order.size),
-        "price": None if order.price is None else str(order.price),
-        "status": order.status,
-        "endReason": order.end_reason,
-        "filledSize": str(order.filled_size),
-        "filledValue": str(order.filled_value),
-        "createdMs": order.created_ms,
-        "updatedMs": order.updated_ms,
-    }
-
-
-def _execution(execution: Execution) -> _Body:
-    return {
-        "tradeId": execution.trade_id,
-        "orderId": execution.order_id,
-        "clientOrderId": execution.client_order_id,
-        "account": execution.account,
-        "symbol": execution.symbol,
-        "side": execution.side,
-        "price": str(execution.price),
-        "size": str(execution.size),
-        "fee": str(execution.fee),
-        "feeCurrency": execution.fee_currency,
-        "liquidity": execution.liquidity,
-        "atMs": execution.at_ms,
-    }

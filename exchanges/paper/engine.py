@@ -10,6 +10,8 @@ may ask, only for misuse by its driver (`ValueError`).
     events = engine.cancel("a1", order_id, now_ms, cancel_id="c1")  # OrderCancelled, or RequestRefused
     events = engine.amend("a1", order_id, new_size, now_ms)         # size down only, keeps its place in the queue
     events = engine.execute(order_id, price, size, now_ms)          # a scripted fill against the outside world
+    events, impossible = engine.execute_many(fills, now_ms)         # many of them in one instant
+    events = engine.deposit("a1", "USDT", amount, now_ms)           # money from nowhere, or out of the venue
     events = engine.end(order_id, PaperStatus.EXPIRED, now_ms)      # the venue itself cancels, expires or rejects
     events = engine.step(now_ms)                                    # good-till-time orders whose time has come
 
@@ -19,10 +21,10 @@ Queries: `order`, `find`, `open_orders`, `orders_of`, `executions_of`, `balances
 Orders of a **scripted** account rest beside the book: they match nothing by themselves and execute only by `execute`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal, localcontext
 
-from exchanges.paper.accounts import Ledger, PaperAccount
+from exchanges.paper.accounts import PLENTY, Ledger, PaperAccount
 from exchanges.paper.desk import Desk
 from exchanges.paper.floor import Floor
 from exchanges.paper.matching import crosses
@@ -32,11 +34,13 @@ from exchanges.paper.model import (
     EndReason,
     Events,
     Execution,
+    FundsTransferred,
     NewOrder,
     PaperInstrument,
     PaperOrder,
     PaperStatus,
     RefusalReason,
+    ScriptedFill,
 )
 from exchanges.paper.truth import Truth
 from messages.fills import Liquidity
@@ -71,8 +75,14 @@ class Engine:
         scripted: bool = False,
         audited: bool = True,
     ) -> None:
-        """Open an account; see `PaperAccount` for the switches. Raises ValueError when the name is taken."""
+        """Open an account; see `PaperAccount` for the switches. Raises ValueError when the name is taken.
+
+        An unlimited account holds plenty of every asset of the instruments, on top of what is given.
+        """
         self.ledger.open(PaperAccount(name=name, unlimited=unlimited, scripted=scripted, audited=audited))
+        if unlimited:
+            for asset in self._floor.assets:
+                self.ledger.deposit(name, asset, PLENTY)
         for asset, amount in (balances or {}).items():
             self.ledger.deposit(name, asset, amount)
         self.ledger.take_changes()
@@ -125,17 +135,43 @@ class Engine:
         Raises ValueError when the order is not open and working, when less than `size` remains, or when the price is
         worse than its limit.
         """
+        fill = ScriptedFill(order_id, price, size)
         with localcontext(EXACT):
-            order = self.order(order_id)
-            if order is None or not order.is_open or not order.working:
-                msg = f"order {order_id} cannot execute: not open or not triggered"
+            self._floor.now_ms = now_ms
+            if not self._execute(fill, liquidity):
+                msg = f"order {order_id} cannot execute {size} at {price}: not working, or beyond its rest or limit"
                 raise ValueError(msg)
-            if not ZERO < size <= order.remaining or not crosses(order.side, order.price, price):
-                msg = f"order {order_id} cannot execute {size} at {price}: beyond what remains or its limit"
+            return self._floor.take_events()
+
+    def execute_many(
+        self, fills: Iterable[ScriptedFill], now_ms: int, *, liquidity: Liquidity = Liquidity.MAKER
+    ) -> tuple[Events, tuple[ScriptedFill, ...]]:
+        """Fill open orders against the outside world, one fill after another, all in the same millisecond.
+
+        Returns what happened, the balances once at the end, and the fills that were impossible: of those, nothing has
+        happened.
+        """
+        with localcontext(EXACT):
+            self._floor.now_ms = now_ms
+            impossible = tuple(fill for fill in fills if not self._execute(fill, liquidity))
+            return self._floor.take_events(), impossible
+
+    def deposit(self, account: str, asset: str, amount: Decimal, now_ms: int) -> Events:
+        """Move money into an account from nowhere, or with a negative amount out of it.
+
+        Raises ValueError when there is no such account or when it has less than that free.
+        """
+        with localcontext(EXACT):
+            if self.ledger.get(account) is None or not amount.is_finite() or amount == ZERO:
+                msg = f"no deposit of {amount} {asset} is possible into {account}"
+                raise ValueError(msg)
+            free, _ = self.ledger.balance(account, asset)
+            if free + amount < ZERO:
+                msg = f"account {account} has {free} {asset} free"
                 raise ValueError(msg)
             self._floor.now_ms = now_ms
-            self._floor.trade_outside(order, price, size, liquidity)
-            self._desk.run_stops(order.symbol)
+            self.ledger.deposit(account, asset, amount)
+            self._floor.emit(FundsTransferred, account, asset=asset, amount=amount)
             return self._floor.take_events()
 
     def end(self, order_id: int, status: PaperStatus, now_ms: int) -> Events:
@@ -203,6 +239,16 @@ class Engine:
     def best(self, symbol: str, side: Side) -> Decimal | None:
         """Return the best resting price of a side, or None."""
         return self._floor.book(symbol).side(side).best()
+
+    def _execute(self, fill: ScriptedFill, liquidity: Liquidity) -> bool:
+        order = self.order(fill.order_id)
+        if order is None or not order.is_open or not order.working:
+            return False
+        if not ZERO < fill.size <= order.remaining or not crosses(order.side, order.price, fill.price):
+            return False
+        self._floor.trade_outside(order, fill.price, fill.size, liquidity)
+        self._desk.run_stops(order.symbol)
+        return True
 
     def _own_open(self, account: str, order_id: int) -> PaperOrder | None:
         order = self.order(order_id)

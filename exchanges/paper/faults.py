@@ -78,6 +78,8 @@ class Fault(StrEnum):
     """The order placed is not shown by any query until `amount_ms` after it was accepted."""
     STALE_OPEN_ORDERS = "stale_open_orders"
     """The list of open orders is as it was `amount_ms` ago."""
+    STALE_TRADES = "stale_trades"
+    """The list of trades is as it was `amount_ms` ago, while the order itself already shows what has executed."""
     UNKNOWN_STATUS = "unknown_status"
     """The answer names an order status that no documentation knows."""
     FILL_DURING_CANCEL = "fill_during_cancel"
@@ -101,6 +103,9 @@ class Fault(StrEnum):
     """The frame, and with it everything behind it, is sent `amount_ms` later."""
     FRAME_REORDER = "frame_reorder"
     """The frame is sent after the one behind it, or after `amount_ms` when none comes."""
+    FRAME_SHUFFLE = "frame_shuffle"
+    """The frame is held. All that one stream holds is sent in a random order, `amount_ms` after the first of it; a
+    duplicate is a frame of its own. Frames that are not held overtake."""
     STREAM_CLOSE = "stream_close"
     """The stream's connection breaks before the frame is sent."""
     STREAM_SILENT = "stream_silent"
@@ -136,6 +141,7 @@ _HITS: dict[Fault, frozenset[RequestKind]] = {
     Fault.DELIVER_TWICE: frozenset({RequestKind.PLACE}),
     Fault.DELAYED_VISIBILITY: _PLACEMENTS,
     Fault.STALE_OPEN_ORDERS: frozenset({RequestKind.OPEN_ORDERS}),
+    Fault.STALE_TRADES: frozenset({RequestKind.TRADES}),
     Fault.UNKNOWN_STATUS: _REQUESTS,
     Fault.FILL_DURING_CANCEL: frozenset({RequestKind.CANCEL}),
     Fault.PARTIAL_FILL_DURING_CANCEL: frozenset({RequestKind.CANCEL}),
@@ -147,6 +153,7 @@ _HITS: dict[Fault, frozenset[RequestKind]] = {
     Fault.FRAME_DUPLICATE: _FRAMES,
     Fault.FRAME_DELAY: _FRAMES,
     Fault.FRAME_REORDER: _FRAMES,
+    Fault.FRAME_SHUFFLE: _FRAMES,
     Fault.STREAM_CLOSE: _FRAMES,
     Fault.STREAM_SILENT: _FRAMES,
     Fault.TOKEN_EXPIRED: _FRAMES,
@@ -163,12 +170,14 @@ _DEFAULT_MS: dict[Fault, int] = {
     Fault.WRONG_CLOCK: 60_000,
     Fault.DELAYED_VISIBILITY: 2_000,
     Fault.STALE_OPEN_ORDERS: 2_000,
+    Fault.STALE_TRADES: 2_000,
     Fault.FILL_BEFORE_ACK: 80,
     Fault.VENUE_CANCEL: 50,
     Fault.VENUE_EXPIRE: 50,
     Fault.VENUE_REJECT: 50,
     Fault.FRAME_DELAY: 300,
     Fault.FRAME_REORDER: 200,
+    Fault.FRAME_SHUFFLE: 200,
     Fault.STREAM_SILENT: 3_000,
 }
 
@@ -262,6 +271,10 @@ class FaultPlan:
     def count(self, fault: Fault) -> None:
         """Count a fault as having happened; one that was drawn but found nothing to act on is not counted."""
         self.hits[fault] += 1
+
+    def shuffle(self, occasion: str, frames: list[bytes]) -> None:
+        """Put held frames into a random order, which depends on the seed and the occasion alone."""
+        Random(f"{self.seed}/shuffle/{occasion}").shuffle(frames)
 
     def _strikes(self, index: int, rule: FaultRule, kind: RequestKind) -> bool:
         self._seen[index] += 1

@@ -57,6 +57,11 @@ class Floor:
         self._sequence = 0
         self._events: list[AnyEvent] = []
 
+    @property
+    def assets(self) -> tuple[str, ...]:
+        """Everything that the instruments trade, each once."""
+        return tuple(dict.fromkeys(asset for one in self.instruments.values() for asset in (one.base, one.quote)))
+
     # ----- the request at hand
 
     def take_events(self) -> Events:

@@ -7,7 +7,7 @@ Nothing here knows a wire format; a dialect renders these values.
 from dataclasses import dataclass
 from decimal import Context, Decimal
 from enum import StrEnum
-from typing import Any, Self, TypeAlias
+from typing import Any, NamedTuple, Self, TypeAlias
 
 from messages.fills import Liquidity
 from messages.types import ZERO, OrderType, Side, TimeInForce
@@ -211,6 +211,14 @@ class Execution:
         return EXACT.multiply(self.price, self.size)
 
 
+class ScriptedFill(NamedTuple):
+    """A fill that a script asks for, against the outside world."""
+
+    order_id: int
+    price: Decimal
+    size: Decimal
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineEvent:
     """Something that happened to an account."""
@@ -292,6 +300,15 @@ class RequestRefused(EngineEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FundsTransferred(EngineEvent):
+    """Money came into an account or left it without a trade."""
+
+    asset: str
+    amount: Decimal
+    """Negative: it left."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BalanceChanged(EngineEvent):
     """New balance of one asset after a request, absolute."""
 
@@ -309,6 +326,7 @@ AnyEvent: TypeAlias = (
     | OrderExpired
     | OrderVoided
     | RequestRefused
+    | FundsTransferred
     | BalanceChanged
 )
 Events: TypeAlias = tuple[AnyEvent, ...]

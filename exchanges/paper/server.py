@@ -6,7 +6,7 @@ through plain ASGI, without a framework, because this is the path that load test
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from decimal import Decimal
 from random import Random
 from typing import Any
@@ -14,15 +14,19 @@ from typing import Any
 from exchanges.paper.faults import Fault
 from exchanges.paper.listener import Connection, Listener
 from exchanges.paper.market import RandomMarket
-from exchanges.paper.model import Events, PaperStatus
+from exchanges.paper.model import Events, PaperStatus, ScriptedFill
 from exchanges.paper.streams import Streams
 from exchanges.paper.venue import Arrival, Processed, Venue, VenueEnd
-from exchanges.paper.wire import WireAnswer, WireRequest
+from exchanges.paper.wire import Frame, WireAnswer, WireRequest
 
 _Send = Callable[[dict[str, Any]], Awaitable[None]]
 _Receive = Callable[[], Awaitable[dict[str, Any]]]
 _TICK_S = 0.05
 _DRAIN_S = 0.5
+_PATIENCE_S = 1.0
+"""How long a script waits for a stream that is behind; then it waits no more, and the stream may be cut."""
+_BATCH = 50
+"""Scripted fills, or frames, between two looks at what else there is to do."""
 
 
 class PaperVenue:
@@ -72,14 +76,39 @@ class PaperVenue:
 
     def publish(self, events: Events) -> None:
         """Take note of events and send them to the streams."""
-        self.venue.observe(events)
-        heard = tuple(event for event in events if self.streams.has(event.account))
-        if heard:
-            self.streams.publish(self.venue.dialect.frames(heard, self.now_ms()))
+        self.streams.publish(self._frames(events))
 
     def execute(self, order_id: int, price: Decimal, size: Decimal) -> None:
         """Fill an order from outside. Raises ValueError when that is impossible."""
         self.publish(self.venue.engine.execute(order_id, price, size, self.now_ms()))
+
+    async def execute_many(
+        self, fills: Sequence[ScriptedFill], *, at_once: bool, preload: bool, rate_per_s: float | None
+    ) -> tuple[ScriptedFill, ...]:
+        """Fill orders from outside, one fill after another; returns those that were impossible.
+
+        At once: in one instant, before anything else can happen. Otherwise others are heard in between, at a rate or as
+        fast as the streams take the frames. Preloaded: all executes at once, and only then the frames leave that way.
+        """
+        impossible: list[ScriptedFill] = []
+
+        def execute(first: int, end: int) -> Events:
+            events, failed = self.venue.engine.execute_many(fills[first:end], self.now_ms())
+            impossible.extend(failed)
+            return events
+
+        if preload:
+            frames = self._frames(execute(0, len(fills)))
+            await self._paced(len(frames), rate_per_s, lambda first, end: self.streams.publish(frames[first:end]))
+        elif at_once:
+            self.publish(execute(0, len(fills)))
+        else:
+            await self._paced(len(fills), rate_per_s, lambda first, end: self.publish(execute(first, end)))
+        return tuple(impossible)
+
+    def deposit(self, account: str, asset: str, amount: Decimal) -> None:
+        """Move money into an account, or with a negative amount out of it. Raises ValueError when it cannot."""
+        self.publish(self.venue.engine.deposit(account, asset, amount, self.now_ms()))
 
     def end(self, order_id: int, status: PaperStatus) -> None:
         """Let the venue end an order."""
@@ -139,6 +168,27 @@ class PaperVenue:
         loop = asyncio.get_running_loop()
         for end in ends:
             loop.call_later(end.delay_ms / 1000, self.end, end.order_id, end.status)
+
+    def _frames(self, events: Events) -> tuple[Frame, ...]:
+        self.venue.observe(events)
+        heard = self.streams.accounts()
+        events = tuple(event for event in events if event.account in heard)
+        return self.venue.dialect.frames(events, self.now_ms()) if events else ()
+
+    async def _paced(self, count: int, rate_per_s: float | None, act: Callable[[int, int], None]) -> None:
+        # A pause takes a millisecond or more, so what has become due meanwhile is done together.
+        loop = asyncio.get_running_loop()
+        begun_s, done, patient = loop.time(), 0, True
+        while done < count:
+            due = done + _BATCH if rate_per_s is None else int((loop.time() - begun_s) * rate_per_s) + 1
+            due = min(due, count)
+            act(done, due)
+            done = due
+            if rate_per_s is None:
+                await asyncio.sleep(0)
+                patient = patient and await self.streams.catch_up(_PATIENCE_S)
+            else:
+                await asyncio.sleep(max(begun_s + done / rate_per_s - loop.time(), 0))
 
     async def _tick(self) -> None:
         while True:

@@ -129,12 +129,14 @@ class Venue:
         )
 
     def _answer(self, request: WireRequest, arrival: Arrival, now_ms: int, judged_ms: int) -> WireAnswer:
-        stale_ms = 0
-        if Fault.STALE_OPEN_ORDERS in arrival.draw:
-            stale_ms = arrival.draw.amount_ms(Fault.STALE_OPEN_ORDERS) + judged_ms - now_ms
-            self.note(arrival, Fault.STALE_OPEN_ORDERS)
+        stale_ms = {Fault.STALE_OPEN_ORDERS: 0, Fault.STALE_TRADES: 0}
+        for fault in stale_ms:
+            if fault in arrival.draw:
+                stale_ms[fault] = arrival.draw.amount_ms(fault) + judged_ms - now_ms
+                self.note(arrival, fault)
+        lens = self._visibility.lens(judged_ms, stale_ms[Fault.STALE_OPEN_ORDERS], stale_ms[Fault.STALE_TRADES])
         arrival.entry.processed += 1
-        return self.dialect.answer(request, judged_ms, self._visibility.lens(judged_ms, stale_ms))
+        return self.dialect.answer(request, judged_ms, lens)
 
     def _fill_ahead_of_cancel(self, arrival: Arrival, now_ms: int) -> Events:
         order = arrival.subject.target

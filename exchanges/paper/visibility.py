@@ -7,7 +7,7 @@ from collections import deque
 from dataclasses import dataclass
 
 from exchanges.paper.engine import Engine
-from exchanges.paper.model import Events, OrderEvent, PaperOrder
+from exchanges.paper.model import Events, Execution, OrderEvent, PaperOrder
 
 _REMEMBERED_MS = 60_000
 _REMEMBERED_CHANGES_MAX = 100_000
@@ -45,9 +45,9 @@ class Visibility:
         if events:
             self._drop_before(events[-1].at_ms - _REMEMBERED_MS)
 
-    def lens(self, now_ms: int, stale_ms: int = 0) -> "Lens":
-        """Return what queries see now; lists of open orders are `stale_ms` old."""
-        return Lens(self, now_ms, stale_ms)
+    def lens(self, now_ms: int, stale_ms: int = 0, trades_stale_ms: int = 0) -> "Lens":
+        """Return what queries see now; lists of open orders are `stale_ms` old, lists of trades `trades_stale_ms`."""
+        return Lens(self, now_ms, stale_ms, trades_stale_ms)
 
     def is_hidden(self, order_id: int, now_ms: int) -> bool:
         """Whether an order is still hidden at a venue time."""
@@ -86,10 +86,16 @@ class Lens:
     _visibility: Visibility
     _now_ms: int
     _stale_ms: int
+    _trades_stale_ms: int
 
     def shows(self, order_id: int) -> bool:
-        """Whether this query can see an order and its executions."""
+        """Whether this query can see an order."""
         return not self._visibility.is_hidden(order_id, self._now_ms)
+
+    def shows_trade(self, execution: Execution) -> bool:
+        """Whether a list of trades can have an execution in it."""
+        listed = not self._trades_stale_ms or execution.at_ms <= self._now_ms - self._trades_stale_ms
+        return listed and self.shows(execution.order_id)
 
     def open_orders(self, account: str, symbol: str | None) -> tuple[PaperOrder, ...]:
         """Return the open orders that this query can see; symbol None: of all symbols."""

@@ -78,7 +78,7 @@ def test_fenced_account_gives_up_its_look_ups() -> None:
     account = Account()
     account.take(submit())
     account.commit(Verdict.STALE)
-    assert [m.account_id for _, m in account.sent if isinstance(m, AccountLeft)] == ["1"]
+    assert [m.account_id for _, m in account.sent if isinstance(m, AccountLeft)] == ["1", "1"]
 
 
 def test_views_of_a_fenced_account_are_as_old_as_its_last_word() -> None:

@@ -1,6 +1,11 @@
 """The metrics: every name the specifications give, and each method moves what it says."""
 
+import re
+from decimal import Decimal
+from pathlib import Path
+
 import pytest
+import yaml
 from prometheus_client import CollectorRegistry, generate_latest
 
 from actors.runtime.metrics import Metrics
@@ -15,7 +20,10 @@ idempotency_cache_errors manual_review_escalations order_fill_events_total order
 order_partial_fill_timeout_total order_weighted_avg_calculation_duration_ms order_fill_deduplication_hits
 order_out_of_order_fills actor_messages_total actor_failures_total actor_message_overdue dead_letters_total
 unexpected_messages_total commit_batch_size commit_duration_ms store_errors_total venue_calls_total stream_connected
+event_ordering_buffer_size active_close_operations venue_clock_skew_ms stream_gaps_total position_drift fills_parked
+fill_audits_total missed_fills_total venue_fetch_failures_total
 """
+ALERTS = Path(__file__).parents[2] / "config" / "prometheus" / "alerts.yaml"
 
 
 @pytest.fixture
@@ -57,6 +65,23 @@ def test_metrics_methods_move_what_they_say(registry: CollectorRegistry, metrics
     metrics.fill("BTC-USDT", "LIMIT", 20)
     assert value("order_fill_events_total", symbol="BTC-USDT", order_type="LIMIT") == 1
     assert value("order_fill_processing_duration_ms_bucket", le="50.0") == 1
+    metrics.fill_duplicate("rest", "stream")
+    repeated = {"first_source": "rest", "source": "stream"}
+    assert value("order_fill_deduplication_hits_total", **repeated) == 1
+    metrics.fill_out_of_order()
+    assert value("order_out_of_order_fills_total") == 1
+    metrics.fill_timeout("BTC-USDT", "timeout")
+    assert value("order_partial_fill_timeout_total", symbol="BTC-USDT", timeout_reason="timeout") == 1
+    metrics.fill_missed("binance")
+    assert value("missed_fills_total", exchange="binance") == 1
+    metrics.fill_audit("binance", "agreed")
+    assert value("fill_audits_total", exchange="binance", outcome="agreed") == 1
+    metrics.stream_gap("binance")
+    assert value("stream_gaps_total", exchange="binance") == 1
+    metrics.clock_skew("binance", -1200)
+    assert value("venue_clock_skew_ms", exchange="binance") == -1200
+    metrics.fetch_failed("binance", "FetchFills")
+    assert value("venue_fetch_failures_total", exchange="binance", request="FetchFills") == 1
     metrics.commit(64, 3)
     assert value("commit_batch_size_sum") == 64
     assert value("commit_duration_ms_sum") == 3
@@ -86,3 +111,70 @@ def test_metrics_stream_connected_counts_streams_not_reports(registry: Collector
     metrics.stream("binance", "1", connected=False)
     metrics.stream("binance", "1", connected=False)
     assert connected() == 1
+
+
+@pytest.mark.parametrize(
+    ("method", "gauge"),
+    [
+        ("fills_parked", "fills_parked"),
+        ("events_held", "event_ordering_buffer_size"),
+        ("closes_active", "active_close_operations"),
+    ],
+)
+def test_metrics_of_several_accounts_show_their_present_sum(
+    registry: CollectorRegistry, metrics: Metrics, method: str, gauge: str
+) -> None:
+    say = getattr(metrics, method)
+
+    say("1", 3)
+    say("2", 4)
+    say("1", 2)
+    say("1", 2)
+    assert registry.get_sample_value(gauge) == 6
+    say("1", 0)
+    assert registry.get_sample_value(gauge) == 4
+
+
+def test_metrics_position_drift_of_one_account_does_not_hide_that_of_another(
+    registry: CollectorRegistry, metrics: Metrics
+) -> None:
+    def drift() -> float | None:
+        return registry.get_sample_value("position_drift", {"exchange": "binance", "symbol": "BTC-USDT"})
+
+    metrics.position_drift("1", "binance", "BTC-USDT", Decimal("0.5"))
+    metrics.position_drift("2", "binance", "BTC-USDT", Decimal("-0.5"))
+    metrics.position_drift("1", "binance", "ETH-USDT", Decimal(7))
+    assert drift() == 1
+    metrics.position_drift("1", "binance", "BTC-USDT", Decimal(0))
+    metrics.position_drift("2", "binance", "BTC-USDT", Decimal(0))
+    assert drift() == 0
+
+
+def test_metrics_timed_averages_count_each_computation_and_give_its_result(
+    registry: CollectorRegistry, metrics: Metrics
+) -> None:
+    doubled = metrics.timed_averages(lambda number: 2 * number)
+
+    assert (doubled(2), doubled(3)) == (4, 6)
+    assert registry.get_sample_value("order_weighted_avg_calculation_duration_ms_count") == 2
+
+
+ALERT_RULES = yaml.safe_load(ALERTS.read_text())["groups"][0]["rules"]
+WORDS = {"abs", "by", "histogram_quantile", "increase", "le", "rate", "sum", "first_source", "source", "stream", "m"}
+
+
+@pytest.mark.usefixtures("metrics")
+@pytest.mark.parametrize("rule", ALERT_RULES, ids=lambda rule: rule["alert"])
+def test_alert_rules_go_by_metrics_that_are_exposed(registry: CollectorRegistry, rule: dict[str, str]) -> None:
+    exposed = {family.name for family in registry.collect()}
+    named = set(re.findall(r"[a-z_]+", rule["expr"])) - WORDS
+
+    bases = {re.sub(r"(_total|_bucket)$", "", name) for name in named}
+    assert bases
+    assert bases <= exposed
+
+
+def test_alert_rules_of_fills_and_positions_are_there() -> None:
+    asked = {"HighFillProcessingLatency", "FrequentPartialFillTimeouts", "HighFillDeduplicationRate", "ClockSkew"}
+
+    assert asked | {"PositionDrift"} <= {rule["alert"] for rule in ALERT_RULES}

@@ -2,6 +2,7 @@
 
 from decimal import Decimal, localcontext
 from fractions import Fraction
+from itertools import permutations
 from random import Random
 
 import pytest
@@ -9,6 +10,7 @@ from factories import NOW_MS, make
 from hypothesis import given
 from hypothesis import strategies as st
 
+from actors.domain.arithmetic import RATIO
 from actors.domain.fills import (
     average_price,
     book,
@@ -62,9 +64,35 @@ def test_totals_in_any_order_and_any_host_context_equal_exact_fractions(
     assert abs(Fraction(average) - value / size) <= value / size * Fraction(1, 10**49)
 
 
-def test_average_of_the_worked_example_is_exact_and_shown_half_up() -> None:
+@given(executions, st.integers())
+def test_average_of_repeated_and_shuffled_deliveries_is_the_nearest_to_the_exact_fraction_at_every_step(
+    pairs: list[tuple[Decimal, Decimal]], seed: int
+) -> None:
+    random = Random(seed)
+    deliveries = [fill for fill in fills_of(pairs) for _ in range(random.randint(1, 3))]
+    random.shuffle(deliveries)
+    order, ledger = make(Order), dict[str, Fill]()
+    value = size = Fraction()
+    for fill in deliveries:
+        key = fill_key(fill.exchange, fill.symbol, fill.venue_order_id, fill.fill_id)
+        if key in ledger:
+            continue
+        ledger[key] = fill
+        order = book(order, fill).order
+        value += Fraction(fill.price) * Fraction(fill.size)
+        size += Fraction(fill.size)
+        exact = value / size
+        nearest = RATIO.divide(D(exact.numerator), D(exact.denominator))
+        assert average_price(order) == nearest == weighted_average(ledger.values())
+    assert order.fill_count == len(pairs)
+
+
+@pytest.mark.parametrize("order_of_arrival", list(permutations(range(3))))
+def test_average_of_the_worked_example_is_exact_in_any_order_and_shown_half_up(
+    order_of_arrival: tuple[int, ...],
+) -> None:
     fills = fills_of([(D("178.40"), D(30)), (D("178.45"), D(50)), (D("178.50"), D(20))])
-    order = booked(make(Order, size=D(100)), fills)
+    order = booked(make(Order, size=D(100)), [fills[place] for place in order_of_arrival])
     assert (order.filled_value, average_price(order)) == (D("17844.50"), D("178.445"))
     assert rounded(D("178.445"), 2) == D("178.45")
 

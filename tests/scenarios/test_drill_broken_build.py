@@ -8,8 +8,9 @@ import pytest
 from actors import settlement
 from actors.app.drill import DrillOptions, run_drill
 from actors.app.schedule import STAGES, Stage
+from actors.desk import Desk
 from actors.domain.lifecycle import evolve
-from actors.settlement import Desk, send_again_or_end
+from actors.settlement import send_again_or_end
 from actors.turn import Turn
 from exchanges.paper.faults import Fault, FaultRule, RequestKind
 from messages import PlaceAmbiguous

@@ -9,16 +9,15 @@ from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
 
-from actors import admission, commanding, settlement, verifying
+from actors import absorbing, admission, commanding, settlement, verifying
+from actors.desk import Desk
 from actors.domain.idempotency import Decision, Fresh
 from actors.runtime.committing import CommittingActor
 from actors.runtime.outcome import Outcome
-from actors.settlement import Desk
 from actors.store import memory
 from actors.store.port import Section
 from actors.turn import Turn
 from messages.control import Verdict
-from messages.fills import Fill, VenueFill
 from messages.reports import CancelAmbiguous, CancelReport, PlaceAmbiguous, PlaceNotProcessed, PlaceRejected
 from messages.types import Attempt, Order, PublicStatus, Trigger, VenueOrder
 
@@ -103,30 +102,20 @@ def _lost_cancel_is_cancel() -> Replacements:
             settle(turn, desk, report)
             return
         claim = _cancelled(order)
-        settlement.absorb_claim(turn, desk, order, claim, (), report.evidence, Trigger.RECONCILIATION)
+        absorbing.absorb_claim(turn, desk, order, claim, (), report.evidence, Trigger.RECONCILIATION)
 
     return [(settlement, "on_cancel_report", trusting)]
 
 
 def _fills_not_deduplicated() -> Replacements:
-    new_fills = settlement.new_fills
-
-    def forgetful(turn: Turn, order: Order, fills: tuple[VenueFill, ...]) -> list[Fill]:
-        known = turn.memory.fills
-        turn.memory.fills = {}
-        try:
-            return new_fills(turn, order, fills)
-        finally:
-            turn.memory.fills = known
-
-    return [(settlement, "new_fills", forgetful)]
+    return [(Turn, "booked", lambda *_: None)]
 
 
 def _no_second_look() -> Replacements:
     def look_away(*_: object, **__: object) -> None:
         """Never read an order again of which too little is known."""
 
-    return [(settlement, "reread", look_away), (verifying, "_round_over", look_away)]
+    return [(settlement, "reread", look_away), (absorbing, "reread", look_away), (verifying, "_round_over", look_away)]
 
 
 def _cancel_before_proof() -> Replacements:

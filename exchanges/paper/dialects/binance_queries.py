@@ -1,6 +1,9 @@
 """Binance's queries: orders, open orders, history, trades, balances, rules. They see what the lens shows."""
 
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
+from itertools import islice
+from operator import attrgetter
 from typing import Any
 
 import orjson
@@ -100,15 +103,14 @@ class Queries:
             raise BinanceError(BAD_COMBINATION)
         from_id = call.parameters.integer("fromId")
         start_ms, end_ms = _period(call.parameters)
-        seen = [
-            execution
-            for execution in self._executions(call, instrument)
-            if call.lens.shows(execution.order_id)
-            and (from_id is None or execution.trade_id >= from_id)
-            and start_ms <= execution.at_ms <= end_ms
-        ]
+        executions = self._executions(call, instrument)
+        # Trade ids rise, also within a millisecond, so that a page begins without a look at those before it.
+        first = 0 if from_id is None else bisect_left(executions, from_id, key=attrgetter("trade_id"))
         oldest_first = from_id is not None or start_ms > 0
-        page = seen[:limit] if oldest_first else seen[-limit:]
+        walked = islice(executions, first, None) if oldest_first else reversed(executions)
+        seen = (one for one in walked if start_ms <= one.at_ms <= end_ms and call.lens.shows_trade(one))
+        page = list(islice(seen, limit))
+        page = page if oldest_first else page[::-1]
         return Result(body=[render.trade(execution, instrument.venue_symbol) for execution in page])
 
     def account(self, call: Call) -> Result:
@@ -191,8 +193,10 @@ class Queries:
         order_id = call.parameters.integer("orderId")
         if order_id is None:
             return self._engine.executions_of(call.account, instrument.symbol)
-        own = self._engine.truth.executions_of_order(order_id)
-        return [one for one in own if (one.account, one.symbol) == (call.account, instrument.symbol)]
+        order = self._engine.order(order_id)
+        if order is None or (order.account, order.symbol) != (call.account, instrument.symbol):
+            return ()
+        return self._engine.truth.executions_of_order(order_id)
 
 
 def _period(parameters: Parameters) -> tuple[int, int]:

@@ -1,6 +1,7 @@
 """How Binance writes orders, trades and instruments in JSON. Values in, dictionaries of strings and numbers out."""
 
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from exchanges.paper.model import EndReason, Execution, PaperInstrument, PaperOrder, PaperStatus
@@ -27,6 +28,8 @@ _EXPIRY_REASONS = {
 }
 
 
+# The same few prices and sizes are written over and over.
+@lru_cache(maxsize=65_536)
 def amount(value: Decimal | None) -> str:
     """Write a number plainly with eight decimals, or more where it has more; None is zero."""
     text = f"{value or ZERO:f}"

@@ -26,6 +26,7 @@ from exchanges.paper.model import (
     EXACT,
     BalanceChanged,
     Events,
+    FundsTransferred,
     OrderAccepted,
     OrderAmended,
     OrderCancelled,
@@ -183,6 +184,8 @@ class EventWriter:
                 balances.setdefault(event.account, []).append(event)
             elif isinstance(event, OrderEvent):
                 frames.append(Frame(account=event.account, payload=orjson.dumps(self._execution_report(event, now_ms))))
+            elif isinstance(event, FundsTransferred):
+                frames.append(Frame(account=event.account, payload=orjson.dumps(_balance_update(event, now_ms))))
         for account, moved in balances.items():
             frames.append(Frame(account=account, payload=orjson.dumps(_account_position(moved, now_ms))))
         return tuple(frames)
@@ -302,6 +305,16 @@ def _prevented_fields(match: PreventedMatch, symbol: str) -> dict[str, Any]:
         "pl": render.amount(match.size),
         "pL": render.amount(match.price),
         "pY": render.amount(EXACT.multiply(match.price, match.size)),
+    }
+
+
+def _balance_update(event: FundsTransferred, now_ms: int) -> dict[str, Any]:
+    return {
+        "e": "balanceUpdate",
+        "E": now_ms,
+        "a": event.asset,
+        "d": render.amount(event.amount),
+        "T": event.at_ms,
     }
 
 

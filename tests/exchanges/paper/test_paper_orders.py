@@ -322,12 +322,6 @@ def test_scripted_orders_cross_without_matching_and_fill_only_by_script(desk):
     assert desk.now(sell).filled_size == 0
 
 
-def test_unlimited_account_is_never_short_of_funds(desk):
-    desk.engine.add_account("rich", unlimited=True)
-    assert desk.rest("BUY", "100", "60000", account="rich").is_open
-    assert balance(desk, "rich", "USDT")[0] < 0
-
-
 @pytest.mark.parametrize(
     ("status", "kind"),
     [

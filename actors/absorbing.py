@@ -1,0 +1,248 @@
+"""Claims about orders from any transport: merged, held back while an execution they speak of is missing, followed up.
+
+The merging itself is `actors.domain.claims`. Must never: end an order whose executions are not booked, book an
+execution twice, or leave a claim that is held back without a look-up on its way.
+"""
+
+from collections.abc import Sequence
+
+from actors.desk import CANCEL_AGAIN_MS, Desk, cancel_request, known_again, reread
+from actors.domain.claims import Absorbed, absorb
+from actors.domain.fills import fill_key, missing_quantity, price_deviation_percent
+from actors.domain.lifecycle import TERMINAL
+from actors.memory import FillRepeated, Held, HeldGone
+from actors.reminders import cancel_again_timer
+from actors.runtime.outcome import CancelTimer
+from actors.turn import Turn
+from messages.base import copied
+from messages.events import ManualReviewRequired, Severity
+from messages.fills import Fill, FillSource, VenueFill
+from messages.types import (
+    ZERO,
+    Evidence,
+    IdempotencyStatus,
+    Order,
+    OrderState,
+    PublicStatus,
+    Trigger,
+    VenueOrder,
+    VerificationPhase,
+)
+
+_WORKING_CLAIM = frozenset({PublicStatus.OPEN, PublicStatus.PENDING, None})
+
+
+def absorb_claim(
+    turn: Turn,
+    desk: Desk,
+    order: Order,
+    claim: VenueOrder | None,
+    fills: Sequence[VenueFill],
+    evidence: Evidence,
+    trigger: Trigger,
+    source: FillSource | None = None,
+) -> Absorbed:
+    """Merge a claim into an order and do what follows from it.
+
+    `source` names where the executions were learned from where the adapter cannot know it: from a reconciliation.
+    """
+    tolerance = desk.policy.fill_tolerance
+    parked = turn.memory.parked_for(order, claim) if turn.memory.parked else ()
+    new = new_fills(turn, desk, order, (*fills, *parked), evidence, source)
+    merged = absorb(order, claim, new, at_ms=turn.now_ms, evidence=evidence, tolerance=tolerance, trigger=trigger)
+    if not merged.twin:
+        for explained in parked:
+            turn.unpark(explained)
+        _release(turn, desk, merged)
+    if merged.order is not order:
+        turn.save(merged.order, merged.transitions, merged.fills)
+    _tell_operators(turn, order, merged, claim)
+    for fill in merged.fills:
+        _check_price(turn, desk, fill)
+    _look_again(turn, desk, order, claim, merged, evidence)
+    after = merged.order
+    if merged.reopened and after.cancel_pending:
+        turn.send(desk.exchange_address[after.exchange], cancel_request(after))
+    if after.state in TERMINAL and order.state not in TERMINAL:
+        _ended(turn, after)
+    elif merged.corrections:
+        _request_corrected(turn, after)
+    elif order.state is OrderState.SUBMITTED and after.state is not OrderState.SUBMITTED:
+        after_acknowledgement(turn, after)
+    return merged
+
+
+# ----- executions
+
+
+def new_fills(
+    turn: Turn,
+    desk: Desk,
+    order: Order,
+    fills: Sequence[VenueFill],
+    evidence: Evidence,
+    source: FillSource | None = None,
+) -> list[Fill]:
+    """The executions among `fills` that are not booked yet, as ours, in order."""
+    fresh: dict[str, Fill] = {}
+    offset_ms = desk.offsets_ms.get(order.exchange, 0)
+    for fill in fills:
+        key = fill_key(fill.exchange, fill.symbol, fill.venue_order_id, fill.fill_id)
+        booked = fresh.get(key) or turn.booked(order.order_id, key)
+        if booked is not None:
+            turn.note(FillRepeated(booked.source, source or fill.source))
+            continue
+        if order.venue_order_id is not None and fill.venue_order_id != order.venue_order_id:
+            continue
+        fresh[key] = Fill(
+            fill_id=fill.fill_id,
+            order_id=order.order_id,
+            venue_order_id=fill.venue_order_id,
+            account_id=order.account_id,
+            exchange=fill.exchange,
+            symbol=fill.symbol,
+            side=fill.side,
+            price=fill.price,
+            size=fill.size,
+            fee=fill.fee,
+            fee_currency=fill.fee_currency,
+            liquidity=fill.liquidity,
+            venue_time_ms=fill.venue_time_ms,
+            received_ms=evidence.received_ms,
+            source=source or fill.source,
+            sequence=order.fill_count + len(fresh) + 1,
+            reference_price=order.price if order.price is not None else order.stop_price,
+            latency_ms=evidence.received_ms + offset_ms - fill.venue_time_ms,
+        )
+    return list(fresh.values())
+
+
+def _check_price(turn: Turn, desk: Desk, fill: Fill) -> None:
+    if fill.reference_price is None or fill.price == fill.reference_price:
+        return
+    worse = price_deviation_percent(fill.side, fill.price, fill.reference_price)
+    if worse is not None and worse > desk.policy.price_deviation_max_percent:
+        turn.alert(
+            "UnreasonablePrice", Severity.WARNING, "an execution is far worse than the order's price; booked as it is",
+            order_id=fill.order_id, fill_id=fill.fill_id, price=str(fill.price), reference=str(fill.reference_price),
+        )  # fmt: skip
+
+
+# ----- holding back
+
+
+def _release(turn: Turn, desk: Desk, merged: Absorbed) -> None:
+    """Believe what was held back of the order when the executions it spoke of are booked now."""
+    held = turn.memory.held.get(merged.order.order_id)
+    tolerance = desk.policy.fill_tolerance
+    if held is None or missing_quantity(merged.order, held.claim.filled_size, tolerance) > ZERO:
+        return
+    if merged.order.state not in TERMINAL:
+        again = absorb(
+            merged.order, held.claim, (),
+            at_ms=turn.now_ms, evidence=held.evidence, tolerance=tolerance, trigger=Trigger.RECONCILIATION,
+        )  # fmt: skip
+        merged.order = again.order
+        merged.transitions.extend(again.transitions)
+    if merged.missing <= ZERO:
+        turn.note(HeldGone(merged.order.order_id))
+        watched = turn.memory.watched.get(merged.order.order_id)
+        if watched is not None and watched.for_fills and watched.phase is VerificationPhase.INITIATED:
+            known_again(turn, merged.order, "superseded")
+
+
+def _look_again(
+    turn: Turn, desk: Desk, before: Order, claim: VenueOrder | None, merged: Absorbed, evidence: Evidence
+) -> None:
+    after = merged.order
+    if merged.missing > ZERO and claim is not None:
+        held = turn.memory.held.get(after.order_id)
+        if held is None or _says_more(claim, held.claim):
+            turn.note(Held(after.order_id, claim, evidence))
+        # The missing execution may be a moment behind; what has not come by then is read from the venue.
+        reread(turn, desk, after, delay_ms=desk.policy.buffer_window_ms, for_fills=True)
+    elif merged.twin or (merged.unknown_status and _may_work(after)):
+        reread(turn, desk, after, delay_ms=desk.policy.buffer_window_ms)
+    elif before.verification is not None and after.verification is None:
+        known_again(turn, after, "found")
+
+
+def _says_more(claim: VenueOrder, held: VenueOrder) -> bool:
+    if held.status in _WORKING_CLAIM and claim.status not in _WORKING_CLAIM:
+        return True
+    return claim.filled_size > held.filled_size
+
+
+def _may_work(order: Order) -> bool:
+    # A status nobody knows asks a question only where the order is not known to have ended at the venue.
+    return order.state not in TERMINAL or order.state in (OrderState.REJECTED, OrderState.FAILED)
+
+
+# ----- what follows
+
+
+def after_acknowledgement(turn: Turn, order: Order) -> None:
+    """The venue has the order: nothing is sent again, and a cancel that overtook the placement is."""
+    turn.effect(CancelTimer(f"resend:{order.order_id}"))
+    if order.cancel_pending:
+        # A cancel that overtook the placement was refused, or never left.
+        turn.effect(cancel_again_timer(order.order_id, CANCEL_AGAIN_MS))
+    entry = turn.memory.entries.get(order.idempotency_key or "")
+    if entry is not None and entry.status is not IdempotencyStatus.COMPLETED:
+        turn.note(copied(entry, status=IdempotencyStatus.COMPLETED))
+
+
+def _ended(turn: Turn, order: Order) -> None:
+    for timer in ("expiry", "cancel", "resend"):
+        turn.effect(CancelTimer(f"{timer}:{order.order_id}"))
+    if order.order_id in turn.memory.watched or (order.attempts[-1:] and order.verification is not None):
+        known_again(turn, order, "found")
+    if order.state in (OrderState.REJECTED, OrderState.FAILED) and order.filled_size == ZERO:
+        request_failed(turn, order, order.reason)
+
+
+def request_failed(turn: Turn, order: Order, error: str) -> None:
+    """Record that the request which made this order may be made again: the order is proven not to exist."""
+    entry = turn.memory.entries.get(order.idempotency_key or "")
+    if entry is not None and entry.order_id == order.order_id:
+        turn.save_entry(copied(entry, status=IdempotencyStatus.FAILED, error=error[:200]))
+
+
+def _request_corrected(turn: Turn, order: Order) -> None:
+    # What was thought never to have been placed has executed or works: the same request must not place it again.
+    entry = turn.memory.entries.get(order.idempotency_key or "")
+    if entry is not None and entry.order_id == order.order_id and entry.status is IdempotencyStatus.FAILED:
+        turn.save_entry(copied(entry, status=IdempotencyStatus.COMPLETED, error=""))
+
+
+def _tell_operators(turn: Turn, before: Order, merged: Absorbed, claim: VenueOrder | None) -> None:
+    name = {"order_id": before.order_id, "state": str(before.state)}
+    if merged.unsent:
+        turn.alert("SentWithoutRecord", Severity.CRITICAL, "the venue has an order that we held for never sent", **name)
+    if merged.reopened:
+        turn.alert("TerminalCorrection", Severity.CRITICAL, "an order held for dead works at its venue", **name)
+    elif merged.contradiction:
+        turn.alert("EvidenceContradicted", Severity.CRITICAL, merged.contradiction, **name)
+    elif merged.corrections:
+        turn.alert("TerminalCorrection", Severity.WARNING, "an execution arrived after the order had ended", **name)
+    if merged.twin and claim is not None:
+        turn.alert(
+            "SecondVenueOrder", Severity.CRITICAL, "the venue has two orders under one client order id",
+            second=claim.venue_order_id, **name,
+        )  # fmt: skip
+    if merged.order.overfilled and not before.overfilled:
+        _tell_overfill(turn, merged.order)
+    if merged.unknown_status and claim is not None:
+        turn.alert(
+            "UnknownVenueStatus", Severity.WARNING, "the venue used a status we do not know; the order is read again",
+            status=claim.venue_status, **name,
+        )  # fmt: skip
+
+
+def _tell_overfill(turn: Turn, order: Order) -> None:
+    text = "more was executed than was ordered, or than the venue's own end of the order says; booked as it happened"
+    turn.alert(
+        "Overfill", Severity.CRITICAL, text,
+        order_id=order.order_id, size=str(order.size), filled=str(order.filled_size),
+    )  # fmt: skip
+    turn.event(ManualReviewRequired(account_id=order.account_id, view=turn.view_of(order), reason="overfilled"))

@@ -1,0 +1,126 @@
+"""Executions that come without their order: from a stream that tells them alone, and from lists of trades.
+
+One of an order we know is booked like any other (`absorbing`). One of an order we do not know is parked durably and
+looked up: it is booked with its order as soon as an answer, a look-up or a list explains it. Must never: drop one.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from actors.absorbing import absorb_claim
+from actors.adoption import take_in
+from actors.desk import Desk
+from actors.reminders import ParkedDue
+from actors.runtime.outcome import CancelTimer, SetTimer
+from actors.turn import Turn
+from messages.commands import LookUpOrder
+from messages.events import Severity
+from messages.fills import FillSource, VenueFill
+from messages.reports import FillReceived, FillsFetched, LookUpReport, OrderFound
+from messages.types import Evidence, EvidenceSource, Order, Trigger
+
+PARKED: Final = "parked:"
+"""Begins the order id of a look-up that is about no order of ours."""
+_UNEXPLAINED_TRIES: Final = 3
+_AGAIN_MS: Final = 2000
+_AGAIN_MAX_MS: Final = 60_000
+
+_Place = tuple[str, str, str]
+"""Exchange, symbol, venue order id."""
+
+
+def on_fill_received(turn: Turn, desk: Desk, report: FillReceived) -> None:
+    """The stream told an execution by itself."""
+    _receive(turn, desk, (report.fill,), report.evidence, None)
+
+
+def on_fills_fetched(turn: Turn, desk: Desk, report: FillsFetched) -> None:
+    """A list of executions: what is not booked yet was missed, and is."""
+    if report.unreadable:
+        text = f"{report.unreadable} executions could not be read; the list is fetched again"
+        turn.alert("SyncIncomplete", Severity.WARNING, text, exchange=report.exchange, symbol=report.symbol)
+    evidence = Evidence(source=EvidenceSource.LOOKUP, endpoint="fills", received_ms=turn.now_ms)
+    _receive(turn, desk, report.fills, evidence, FillSource.RECONCILE)
+
+
+def _receive(
+    turn: Turn, desk: Desk, fills: Sequence[VenueFill], evidence: Evidence, source: FillSource | None
+) -> None:
+    by_order: dict[_Place, list[VenueFill]] = {}
+    for fill in fills:
+        by_order.setdefault((fill.exchange, fill.symbol, fill.venue_order_id), []).append(fill)
+    for place, own in by_order.items():
+        order = _order_of(turn, own[0])
+        if order is not None:
+            absorb_claim(turn, desk, order, None, own, evidence, Trigger.RECONCILIATION, source)
+        else:
+            _park(turn, desk, place, own)
+
+
+def _order_of(turn: Turn, fill: VenueFill) -> Order | None:
+    known = turn.memory.match(
+        fill.exchange, fill.symbol, venue_order_id=fill.venue_order_id, client_order_id=fill.client_order_id
+    )
+    order = turn.order(known.order_id) if known is not None else None
+    return order if order is not None and order.venue_order_id in (None, fill.venue_order_id) else None
+
+
+# ----- of orders we do not know
+
+
+def _park(turn: Turn, desk: Desk, place: _Place, fills: list[VenueFill]) -> None:
+    known = turn.memory.parked.get(place, {})
+    there = {each.fill.fill_id for each in known.values()}
+    for fill in fills:
+        if fill.fill_id not in there:
+            turn.park(fill)
+    if not there:
+        # Most often the answer to the placement, or the order's own event, is a moment behind.
+        turn.effect(parked_timer(place, desk.policy.buffer_window_ms, 0))
+
+
+def parked_timer(place: _Place, delay_ms: int, tries: int) -> SetTimer:
+    """The timer that asks the venue what order a parked execution belongs to."""
+    exchange, symbol, venue_order_id = place
+    due = ParkedDue(exchange=exchange, symbol=symbol, venue_order_id=venue_order_id, tries=tries)
+    return SetTimer(f"{PARKED}{exchange}:{symbol}:{venue_order_id}", delay_ms, due)
+
+
+def on_parked_due(turn: Turn, desk: Desk, message: ParkedDue) -> None:
+    """Ask for the order of a parked execution, until something explains it."""
+    place = (message.exchange, message.symbol, message.venue_order_id)
+    if place not in turn.memory.parked:
+        return
+    policy = desk.policy.verification
+    turn.send(
+        desk.exchange_address[message.exchange],
+        LookUpOrder(
+            account_id=turn.account_id,
+            exchange=message.exchange,
+            order_id=f"{PARKED}{message.venue_order_id}",
+            symbol=message.symbol,
+            client_order_id="",
+            venue_order_id=message.venue_order_id,
+            budget_ms=policy.direct_budget_ms,
+            retries=policy.direct_retries,
+        ),
+    )
+    if message.tries == _UNEXPLAINED_TRIES:
+        turn.alert(
+            "FillUnexplained", Severity.CRITICAL, "the venue executed an order that it does not show when asked for it",
+            exchange=message.exchange, symbol=message.symbol, venue_order_id=message.venue_order_id,
+        )  # fmt: skip
+    delay_ms = min(_AGAIN_MS << min(message.tries, 10), _AGAIN_MAX_MS)
+    turn.effect(parked_timer(place, delay_ms, message.tries + 1))
+
+
+def on_parked_answer(turn: Turn, desk: Desk, report: LookUpReport) -> None:
+    """The venue showed the order of a parked execution: take it in, and the execution with it.
+
+    Any other answer says nothing; the question is asked again.
+    """
+    if not isinstance(report, OrderFound):
+        return
+    take_in(turn, desk, report.account_id, report.order, report.fills, report.evidence, Trigger.RECONCILIATION)
+    place = (report.exchange, report.order.symbol, report.order.venue_order_id)
+    turn.effect(CancelTimer(f"{PARKED}{':'.join(place)}"))

@@ -1,0 +1,311 @@
+"""What the fills of one account, exchange and symbol add up to, and what a venue's holding says of it.
+
+Owns the arithmetic of average cost, the order in which fills count, and the judgement of a venue's balance. Fills count
+in the order in which the venue executed them, never in that of their arrival, so that a position depends on nothing but
+its fills: added one by one, late, in groups or all at once, they give the same numbers to the last digit.
+
+Sums and products are exact. The one division is in a reduction, where the entry value shrinks in proportion; when a
+position reaches zero nothing of it is left, so realised profit is exact whenever the position is flat. Must never: read
+a clock, know whether a fill was booked before, or conclude anything about an asset that it cannot name.
+"""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Sequence
+from decimal import Decimal
+from typing import TypeAlias
+
+from actors.domain.arithmetic import EXACT, QUANTITY_TOLERANCE, RATIO
+from actors.errors import InvariantViolated
+from messages.base import copied
+from messages.control import HoldingCompared, HoldingReported
+from messages.fills import Fill, Position
+from messages.types import ZERO, Side
+
+CHECKPOINT_EVERY = 128
+"""Fills between two remembered positions: what a late fill costs at least, in fills that are folded again."""
+
+BookingOrder: TypeAlias = tuple[int, int, str, str]
+
+
+def position_key(exchange: str, symbol: str) -> str:
+    """Name a position within its account."""
+    return f"{exchange}|{symbol}"
+
+
+def booking_order(fill: Fill) -> BookingOrder:
+    """Place an execution among those of its symbol, whenever it arrived: by the venue's time, then by its number."""
+    # Venues count their trades up, so of two ids the longer one is the later one.
+    return fill.venue_time_ms, len(fill.fill_id), fill.fill_id, fill.venue_order_id
+
+
+def flat(account_id: str, exchange: str, symbol: str) -> Position:
+    """Make the position that no fill has touched yet."""
+    return Position(account_id=account_id, exchange=exchange, symbol=symbol)
+
+
+def fold(position: Position, fill: Fill) -> Position:
+    """Add one execution that comes after all that the position holds. What comparisons found is carried over.
+
+    `updated_ms` becomes the latest time at which any of the fills was received.
+
+    Raises:
+        InvariantViolated: the fill is another position's.
+    """
+    if (
+        fill.symbol != position.symbol
+        or fill.exchange != position.exchange
+        or fill.account_id != position.account_id
+    ):  # fmt: skip
+        raise InvariantViolated(f"fill {fill.fill_id} of {fill.exchange} {fill.symbol} folded into another position")
+    value = EXACT.multiply(fill.price, fill.size)
+    if fill.side is Side.BUY:
+        size, cash = EXACT.add(position.size, fill.size), EXACT.subtract(position.cash, value)
+    else:
+        size, cash = EXACT.subtract(position.size, fill.size), EXACT.add(position.cash, value)
+    entry_value, opened_ms = _entry(position, fill, size=size, value=value)
+    return Position(
+        account_id=position.account_id,
+        exchange=position.exchange,
+        symbol=position.symbol,
+        size=size,
+        entry_value=entry_value,
+        cash=cash,
+        fees=_with_fee(position.fees, fill) if fill.fee else position.fees,
+        fill_count=position.fill_count + 1,
+        opened_ms=opened_ms,
+        updated_ms=max(position.updated_ms, fill.received_ms),
+        unexplained=position.unexplained,
+        drift=position.drift,
+    )
+
+
+def _entry(position: Position, fill: Fill, *, size: Decimal, value: Decimal) -> tuple[Decimal, int | None]:
+    # What the size after the fill was entered at, and since when it is open.
+    before = position.size
+    buys = fill.side is Side.BUY
+    if not size:
+        return ZERO, None
+    if not before:
+        return (value if buys else value.copy_negate()), fill.received_ms
+    if (before > ZERO) is buys:
+        entered = EXACT.add(position.entry_value, value) if buys else EXACT.subtract(position.entry_value, value)
+        return entered, position.opened_ms
+    if (size > ZERO) is (before > ZERO):
+        return RATIO.divide(EXACT.multiply(position.entry_value, size), before), position.opened_ms
+    return EXACT.multiply(size, fill.price), fill.received_ms
+
+
+def _with_fee(fees: tuple[tuple[str, Decimal], ...], fill: Fill) -> tuple[tuple[str, Decimal], ...]:
+    currency = fill.fee_currency or ""
+    if len(fees) == 1 and fees[0][0] == currency:
+        return ((currency, EXACT.add(fees[0][1], fill.fee)),)
+    totals = dict(fees)
+    totals[currency] = EXACT.add(totals.get(currency, ZERO), fill.fee)
+    return tuple(sorted(totals.items()))
+
+
+def _folded(position: Position, fills: Iterable[Fill]) -> Position:
+    for fill in fills:
+        position = fold(position, fill)
+    return position
+
+
+def rebuild(account_id: str, exchange: str, symbol: str, fills: Iterable[Fill]) -> Position:
+    """Compute a position afresh from all of its fills, in whatever order they are given."""
+    return _folded(flat(account_id, exchange, symbol), sorted(fills, key=booking_order))
+
+
+class SymbolFills:
+    """All booked fills of one position in the order in which they count, and the position after some of them.
+
+    One account owns and changes it. Remembering the position every so many fills makes a late fill cost as many as
+    came after it and a few more, instead of all.
+    """
+
+    __slots__ = ("_checkpoints", "_every", "_fills", "_last", "_late")
+
+    def __init__(
+        self,
+        account_id: str,
+        exchange: str,
+        symbol: str,
+        *,
+        fills: Iterable[Fill] = (),
+        every: int = CHECKPOINT_EVERY,
+    ) -> None:
+        self._fills = sorted(fills, key=booking_order)
+        self._last = booking_order(self._fills[-1]) if self._fills else None
+        self._checkpoints = [flat(account_id, exchange, symbol)]
+        """By number of fills."""
+        self._every = every
+        self._late = False
+        """Fills came late since the checkpoints were complete, and took those behind them away."""
+
+    def __len__(self) -> int:
+        """Fills booked."""
+        return len(self._fills)
+
+    def after(self, current: Position, new: Sequence[Fill]) -> Position:
+        """Tell the position with new fills added to all that were added here. Changes nothing.
+
+        `current` is the position of exactly the fills that were added; `new` holds none of them, in any order. What
+        comparisons have found is `current`'s.
+
+        Raises:
+            InvariantViolated: `current` has another number of fills.
+        """
+        self._check(current)
+        if not new:
+            return current
+        ordered = new if len(new) == 1 else sorted(new, key=booking_order)
+        if self._last is None or booking_order(ordered[0]) > self._last:
+            return _folded(current, ordered)
+        place = self._place(ordered[0])
+        start = self._checkpoints[bisect_right(self._checkpoints, place, key=_fill_count) - 1]
+        again = sorted((*self._fills[start.fill_count :], *ordered), key=booking_order)
+        return copied(_folded(start, again), unexplained=current.unexplained, drift=current.drift)
+
+    def add(self, fill: Fill) -> None:
+        """Take in one fill that was booked; after those of a turn, call `checkpoint`."""
+        order = booking_order(fill)
+        if self._last is None or order > self._last:
+            self._fills.append(fill)
+            self._last = order
+            return
+        place = self._place(fill)
+        self._fills.insert(place, fill)
+        self._late = True
+        while self._checkpoints[-1].fill_count > place:
+            self._checkpoints.pop()
+
+    def checkpoint(self, current: Position) -> None:
+        """Learn where the position stands after the fills that were added; kept when it is time for it.
+
+        Raises:
+            InvariantViolated: `current` has another number of fills.
+        """
+        self._check(current)
+        late, self._late = self._late, False
+        if len(self._fills) - self._checkpoints[-1].fill_count < self._every:
+            return
+        if late:
+            self._fill_gap()
+        else:
+            self._checkpoints.append(current)
+
+    def between(self, from_venue_ms: int, to_venue_ms: int | None) -> list[Fill]:
+        """Fills with a venue time in `[from_venue_ms, to_venue_ms)`, in the order in which they count; None: no end."""
+        first = bisect_left(self._fills, from_venue_ms, key=_venue_time_ms)
+        end = None if to_venue_ms is None else bisect_left(self._fills, to_venue_ms, key=_venue_time_ms)
+        return self._fills[first:end]
+
+    def _fill_gap(self) -> None:
+        # Else a single fill that came very late would make every late one after it as dear as itself.
+        position = self._checkpoints[-1]
+        for number, fill in enumerate(self._fills[position.fill_count :], start=1):
+            position = fold(position, fill)
+            if number % self._every == 0:
+                self._checkpoints.append(position)
+
+    def _place(self, fill: Fill) -> int:
+        return bisect_left(self._fills, booking_order(fill), key=booking_order)
+
+    def _check(self, current: Position) -> None:
+        if current.fill_count != len(self._fills):
+            raise InvariantViolated(
+                f"{current.exchange} {current.symbol}: position of {current.fill_count} fills, {len(self._fills)} known"
+            )
+
+
+def _fill_count(position: Position) -> int:
+    return position.fill_count
+
+
+def _venue_time_ms(fill: Fill) -> int:
+    return fill.venue_time_ms
+
+
+def average_entry(position: Position) -> Decimal | None:
+    """Average price that the open size was entered at, quote units per base unit; None while flat."""
+    return RATIO.divide(position.entry_value, position.size) if position.size else None
+
+
+def realised_pnl(position: Position) -> Decimal:
+    """Profit of what was closed, quote units, fees not deducted; exact whenever the position is flat."""
+    return EXACT.add(position.cash, position.entry_value)
+
+
+def moved(
+    asset: str, positions: Iterable[Position], assets_of: Callable[[str, str], tuple[str, str] | None]
+) -> Decimal | None:
+    """Net change of an asset by all fills of an exchange: what was traded, less the fees charged in it.
+
+    `positions` are all of one exchange; `assets_of(exchange, symbol)` names base and quote. None when some fills
+    cannot be attributed: the assets of their symbol are unknown, or a fee came without a currency. Nothing may be
+    concluded then.
+    """
+    total = ZERO
+    for position in positions:
+        if not position.fill_count:
+            continue
+        assets = assets_of(position.exchange, position.symbol)
+        if assets is None:
+            return None
+        base, quote = assets
+        if asset == base:
+            total = EXACT.add(total, position.size)
+        if asset == quote:
+            total = EXACT.add(total, position.cash)
+        for currency, fee in position.fees:
+            if not currency:
+                return None
+            if currency == asset:
+                total = EXACT.subtract(total, fee)
+    return total
+
+
+def closable(position: Position, base: str) -> Decimal:
+    """Base units that can be closed: what is open, less, for a long position, the fees paid out of what was bought.
+
+    Never more than the position, so that no close turns it round, and never below 0.
+    """
+    size = position.size.copy_abs()
+    if position.size <= ZERO:
+        return size
+    owned = EXACT.subtract(size, dict(position.fees).get(base, ZERO))
+    return max(ZERO, min(size, owned))
+
+
+def judge_holding(
+    position: Position, report: HoldingReported, before: HoldingReported | None
+) -> HoldingCompared | None:
+    """Compare what the venue holds with what our fills say, given the reading before this one.
+
+    A reading counts only when the one before it found the same difference with no fill of ours booked in between:
+    a fill that one side knows a moment earlier than the other must not raise an alarm. The first difference that
+    counts is what the account held beyond our fills; another one after that is a drift, and back to it is none.
+
+    None: nothing that the position does not say already, or nothing that can be concluded yet.
+    """
+    if before is None or before.fills_booked != report.fills_booked:
+        return None
+    difference = EXACT.subtract(report.total, report.moved)
+    if not _alike(difference, EXACT.subtract(before.total, before.moved)):
+        return None
+    unexplained = difference if position.unexplained is None else position.unexplained
+    drift = ZERO if _alike(difference, unexplained) else EXACT.subtract(difference, unexplained)
+    if position.unexplained is not None and _alike(drift, position.drift):
+        return None
+    return HoldingCompared(
+        exchange=position.exchange,
+        symbol=position.symbol,
+        asset=report.asset,
+        unexplained=unexplained,
+        drift=drift,
+        total=report.total,
+        expected=EXACT.add(unexplained, report.moved),
+    )
+
+
+def _alike(one: Decimal, other: Decimal) -> bool:
+    return EXACT.subtract(one, other).copy_abs() <= QUANTITY_TOLERANCE

@@ -1,0 +1,192 @@
+"""What an account makes of everything it hears: from its venues, and from what it had itself reminded of.
+
+Each function of the parts does one thing; here stands which part a message is for. Must never: decide anything itself.
+"""
+
+from typing import TypeAlias, assert_never
+
+from actors import booking, settlement, verifying
+from actors.adoption import take_in
+from actors.booking import PARKED
+from actors.commanding import expire
+from actors.connections import Connections
+from actors.desk import Desk
+from actors.reminders import (
+    AuditDue,
+    CancelAgainDue,
+    ExpiryDue,
+    HeldDue,
+    HistoryDue,
+    ParkedDue,
+    ReconcileDue,
+    ResendDue,
+)
+from actors.runtime.metrics import Metrics
+from actors.turn import Turn
+from messages.commands import FetchFills, SubmitDraft, SubmitOrder
+from messages.reports import (
+    BalanceReported,
+    BalancesFetched,
+    CancelAmbiguous,
+    CancelConfirmed,
+    CancelNotProcessed,
+    CancelRefused,
+    FetchFailed,
+    FillReceived,
+    FillsFetched,
+    FrameUnreadable,
+    InstrumentsFetched,
+    LookUpFailed,
+    LookUpReport,
+    OpenOrdersFetched,
+    OrderFound,
+    OrderNotFound,
+    OrderReported,
+    OrdersSearched,
+    PlaceAccepted,
+    PlaceAmbiguous,
+    PlaceNotProcessed,
+    PlaceRejected,
+    ServerTimeFetched,
+    StreamConnected,
+    StreamGap,
+    StreamLost,
+    VenueReport,
+)
+from messages.types import Trigger
+
+Held: TypeAlias = list[SubmitOrder | SubmitDraft]
+"""Placements that waited for what was heard, and can be decided now."""
+Reminded: TypeAlias = (
+    ResendDue | CancelAgainDue | ExpiryDue | HistoryDue | HeldDue | ReconcileDue | AuditDue | ParkedDue
+)
+
+
+class Hearing:
+    """Of one account."""
+
+    def __init__(self, account_id: str, desk: Desk, connections: Connections, metrics: Metrics) -> None:
+        self._account_id = account_id
+        self._desk = desk
+        self._connections = connections
+        self._metrics = metrics
+
+    def hear(self, turn: Turn, report: VenueReport) -> Held:
+        """Take in a venue's report."""
+        desk = self._desk
+        match report:
+            case PlaceAccepted():
+                settlement.on_place_accepted(turn, desk, report)
+            case PlaceRejected():
+                settlement.on_place_rejected(turn, desk, report)
+            case PlaceNotProcessed():
+                settlement.on_place_not_processed(turn, desk, report)
+            case PlaceAmbiguous():
+                settlement.on_place_ambiguous(turn, desk, report)
+            case CancelConfirmed() | CancelRefused() | CancelNotProcessed() | CancelAmbiguous():
+                settlement.on_cancel_report(turn, desk, report)
+            case OrderReported():
+                fills = (report.fill,) if report.fill is not None else ()
+                acknowledged = Trigger.API_ACKNOWLEDGED
+                take_in(turn, desk, self._account_id, report.order, fills, report.evidence, acknowledged)
+            case FillReceived():
+                booking.on_fill_received(turn, desk, report)
+            case OrderFound() | OrderNotFound() | OrdersSearched() | LookUpFailed():
+                return self._hear_answer(turn, report)
+            case FetchFailed():
+                if report.request == FetchFills.__name__:
+                    self._metrics.fill_audit(report.exchange, "failed")
+            case _:
+                self._hear_exchange(turn, report)
+        return []
+
+    def remind(self, turn: Turn, reminder: Reminded) -> None:
+        """Do what the account wanted to be reminded of."""
+        match reminder:
+            case ResendDue():
+                settlement.on_resend_due(turn, self._desk, reminder.order_id)
+            case CancelAgainDue():
+                settlement.on_cancel_again(turn, self._desk, reminder.order_id)
+            case ExpiryDue():
+                expire(turn, self._desk, reminder.order_id)
+            case HistoryDue() | HeldDue():
+                self._connections.histories.on_due(turn, reminder)
+            case ReconcileDue():
+                self._connections.compare(turn, reminder.exchange)
+            case AuditDue():
+                self._connections.audits.on_due(turn, reminder.exchange)
+            case ParkedDue():
+                booking.on_parked_due(turn, self._desk, reminder)
+            case _:
+                assert_never(reminder)
+
+    def _hear_answer(self, turn: Turn, report: LookUpReport) -> Held:
+        if report.order_id.startswith(PARKED):
+            booking.on_parked_answer(turn, self._desk, report)
+        elif report.order_id:
+            self._hear_of_order(turn, report)
+        elif isinstance(report, OrdersSearched | LookUpFailed):
+            return self._connections.on_history(turn, report)
+        return []
+
+    def _hear_of_order(self, turn: Turn, report: LookUpReport) -> None:
+        watched = turn.memory.watched.get(report.order_id)
+        match report:
+            case OrderFound():
+                outcome = verifying.on_found(turn, self._desk, report)
+            case OrderNotFound():
+                outcome = verifying.on_not_found(turn, self._desk, report)
+            case OrdersSearched():
+                outcome = verifying.on_searched(turn, self._desk, report)
+            case LookUpFailed():
+                outcome = verifying.on_failed(turn, self._desk, report)
+        if watched is not None:
+            took_ms = turn.now_ms - watched.asked_ms
+            self._metrics.verification(watched.phase, outcome, took_ms, success=outcome in ("found", "absent"))
+
+    def _hear_exchange(
+        self,
+        turn: Turn,
+        report: OpenOrdersFetched
+        | FillsFetched
+        | BalancesFetched
+        | InstrumentsFetched
+        | ServerTimeFetched
+        | StreamConnected
+        | StreamLost
+        | StreamGap
+        | BalanceReported
+        | FrameUnreadable,
+    ) -> None:
+        connections, exchange = self._connections, report.exchange
+        match report:
+            case OpenOrdersFetched():
+                connections.on_open_orders(turn, report)
+            case FillsFetched():
+                booking.on_fills_fetched(turn, self._desk, report)
+                connections.audits.on_fills(report)
+                self._metrics.fill_audit(exchange, "incomplete" if report.unreadable else "complete")
+            case BalancesFetched():
+                connections.audits.on_balances(turn, report)
+            case InstrumentsFetched():
+                for instrument in report.instruments:
+                    turn.note(instrument)
+            case ServerTimeFetched():
+                connections.on_server_time(turn, report)
+                self._metrics.clock_skew(exchange, connections.skew_ms(exchange))
+            case StreamConnected():
+                connections.on_connected(turn, report)
+                self._metrics.stream(exchange, self._account_id, connected=True)
+            case StreamLost():
+                connections.on_lost(turn, report)
+                self._metrics.stream(exchange, self._account_id, connected=False)
+            case StreamGap():
+                connections.on_gap(turn, report)
+                self._metrics.stream_gap(exchange)
+            case BalanceReported():
+                # The audit reads balances whole and at a known time; between two of them nothing depends on these.
+                return
+            case FrameUnreadable():
+                connections.on_unreadable(turn, report)
+            case _:
+                assert_never(report)

@@ -1,0 +1,122 @@
+"""The fill-timeout supervisor: when to look at an order again whose executions have stopped.
+
+Keeps one moment per order for all accounts, on the system's one heap of timers, and tells the account when it has come.
+How long an order may wait, whether it has waited too long and what follows is decided by the account; of an account
+that nobody serves, every moment is forgotten. It owns nothing a restart cannot rebuild: newly started, it asks every
+account to want its timers anew.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import ClassVar, TypeAlias, assert_never, get_args
+
+from actors.runtime.base import OmsActor
+from actors.runtime.outcome import CancelTimer, Outcome, Send, SetTimer
+from actors.runtime.seam import System
+from messages.base import Message
+from messages.control import (
+    AccountLeft,
+    FillTimeoutDue,
+    FillTimerDropped,
+    FillTimerWanted,
+    Ping,
+    Pong,
+    ReportFillTimers,
+)
+from messages.inboxes import FillTimeoutInbox
+
+
+@dataclass(slots=True)
+class _Wait:
+    """One order's moment, on the monotonic clock."""
+
+    due_ms: int
+    armed_ms: int
+    """When its timer fires: never later than it is due."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _WaitOver(Message):
+    """The timer of an order fired."""
+
+    account_id: str
+    order_id: str
+
+
+_Inbox: TypeAlias = FillTimeoutInbox | _WaitOver
+
+
+class FillTimeoutSupervisor(OmsActor[_Inbox]):
+    """One per process. See the module."""
+
+    accepts: ClassVar = frozenset((*get_args(FillTimeoutInbox), _WaitOver))
+
+    def __init__(self, system: System, address: str, *, accounts: Iterable[str]) -> None:
+        super().__init__(system, address)
+        self._accounts = tuple(accounts)
+        self._waits: dict[str, dict[str, _Wait]] = {}
+        """By account, then by order."""
+
+    def first_turn(self) -> Outcome:
+        """Ask every account for its timers."""
+        return Outcome(effects=[Send(_address(account), ReportFillTimers()) for account in self._accounts])
+
+    def receive(self, message: _Inbox) -> Outcome:
+        """Handle one message."""
+        match message:
+            case FillTimerWanted():
+                return self._on_wanted(message)
+            case FillTimerDropped():
+                return self._on_dropped(message)
+            case AccountLeft():
+                return self._on_left(message)
+            case _WaitOver():
+                return self._on_wait_over(message)
+            case Ping():
+                return Outcome(effects=[Send(message.reply_to, Pong(address=self.address))])
+            case _:
+                assert_never(message)
+
+    def _on_wanted(self, message: FillTimerWanted) -> Outcome:
+        due_ms = self.system.clock.monotonic_ms() + max(message.due_in_ms, 0)
+        waits = self._waits.setdefault(message.account_id, {})
+        wait = waits.get(message.order_id)
+        if wait is not None and wait.armed_ms <= due_ms:
+            # Every fill of an order puts its moment off. The timer that runs is left to find that out, so that a burst
+            # of fills does not turn the heap over.
+            wait.due_ms = due_ms
+            return Outcome()
+        waits[message.order_id] = _Wait(due_ms=due_ms, armed_ms=due_ms)
+        return Outcome(effects=[_timer(message.account_id, message.order_id, message.due_in_ms)])
+
+    def _on_dropped(self, message: FillTimerDropped) -> Outcome:
+        if self._waits.get(message.account_id, {}).pop(message.order_id, None) is None:
+            return Outcome()
+        return Outcome(effects=[CancelTimer(_key(message.account_id, message.order_id))])
+
+    def _on_left(self, message: AccountLeft) -> Outcome:
+        waits = self._waits.pop(message.account_id, {})
+        return Outcome(effects=[CancelTimer(_key(message.account_id, order_id)) for order_id in waits])
+
+    def _on_wait_over(self, message: _WaitOver) -> Outcome:
+        account_id, order_id = message.account_id, message.order_id
+        waits = self._waits[account_id]
+        wait = waits[order_id]
+        left_ms = wait.due_ms - self.system.clock.monotonic_ms()
+        if left_ms > 0:
+            wait.armed_ms = wait.due_ms
+            return Outcome(effects=[_timer(account_id, order_id, left_ms)])
+        del waits[order_id]
+        return Outcome(effects=[Send(_address(account_id), FillTimeoutDue(account_id=account_id, order_id=order_id))])
+
+
+def _timer(account_id: str, order_id: str, delay_ms: int) -> SetTimer:
+    return SetTimer(_key(account_id, order_id), delay_ms, _WaitOver(account_id=account_id, order_id=order_id))
+
+
+def _key(account_id: str, order_id: str) -> str:
+    return f"{account_id}:{order_id}"
+
+
+def _address(account_id: str) -> str:
+    return f"account/{account_id}"
