@@ -49,7 +49,6 @@ from actors.store.port import Lease
 from actors.turn import Turn
 from actors.verifying import on_due
 from messages.base import Message
-from messages.codec import encode_events
 from messages.commands import (
     CancelOrder,
     ClosePosition,
@@ -77,7 +76,7 @@ from messages.control import (
     VerificationDue,
     WatchStore,
 )
-from messages.events import Alert, Event, Severity
+from messages.events import Alert, Severity
 from messages.inboxes import AccountInbox, HostCommand
 from messages.queries import RefusalCode, Refused
 from messages.reports import VenueReport
@@ -141,10 +140,6 @@ class AccountActor(CommittingActor[_Inbox]):
     def remember(self, record: object) -> None:
         """Take a record into memory."""
         self._memory.remember(record)
-
-    def encode_events(self, events: list[Event]) -> tuple[bytes, ...]:
-        """Events as stored in the account's stream."""
-        return encode_events(events)
 
     def carry_out(self, outcome: Outcome) -> None:
         """Carry out as committing actors do. While the store is away, what promises nothing waits for no commit; in the

@@ -5,6 +5,7 @@ order before it, so that a close can never be for more than there is. Must never
 it is at the commit.
 """
 
+from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal
 from typing import Final
@@ -16,6 +17,7 @@ from actors.domain.arithmetic import plain
 from actors.domain.lifecycle import TERMINAL
 from actors.domain.positions import closable, moved
 from actors.domain.rules import largest_size
+from actors.memory import AccountMemory
 from actors.turn import Turn
 from messages.base import copied
 from messages.commands import CancelOrder, ClosePosition, SubmitOrder
@@ -67,8 +69,13 @@ def place_close(turn: Turn, desk: Desk, message: PlaceClose, now: Circumstances)
         told = CloseBegun if known.state is CloseState.ACTIVE else CloseEnded
         turn.tell_position(command.exchange, command.symbol, told(close=known))
         return
-    size = _size(turn, command)
-    if size is not None:
+    other = next(running(turn.memory, command.exchange, command.symbol), None)
+    size = None if other is not None else _size(turn, command)
+    if other is not None:
+        # Begun by a position actor that is no more, before this one could be told of it.
+        text = f"close {other.close_id} of this position, initiated by {other.initiated_by.value}, is in progress"
+        turn.refuse(command.correlation_id, RefusalCode.CLOSE_IN_PROGRESS, text)
+    elif size is not None:
         order = _submit(turn, desk, message, size, now)
         if order is not None:
             _begin(turn, message, order)
@@ -179,12 +186,19 @@ def follow(turn: Turn) -> None:
         turn.tell_position(order.exchange, order.symbol, CloseEnded(close=ended))
 
 
-def announce(turn: Turn, exchange: str | None = None, symbol: str | None = None) -> None:
-    """Tell position actors that have just started of the closes that run."""
+def running(memory: AccountMemory, exchange: str, symbol: str) -> Iterator[PositionClose]:
+    """The closes of a position whose orders have not ended; one, unless a store was tampered with."""
+    for close_id in memory.closing.values():
+        close = memory.closes[close_id]
+        if (close.exchange, close.symbol) == (exchange, symbol):
+            yield close
+
+
+def announce(turn: Turn) -> None:
+    """After a start, tell the positions whose closes run of them."""
     for close_id in turn.memory.closing.values():
         close = turn.memory.closes[close_id]
-        if exchange in (None, close.exchange) and symbol in (None, close.symbol):
-            turn.tell_position(close.exchange, close.symbol, CloseBegun(close=close))
+        turn.tell_position(close.exchange, close.symbol, CloseBegun(close=close))
 
 
 # ----- comparing with the venue

@@ -1,8 +1,8 @@
 """The exchange actor: talks to one venue on behalf of one account.
 
 Keeps the placements and cancels of one order in order on the wire, lets everything else run side by side, keeps the
-clock, the instruments and the user stream fresh, and passes every report on to its account. It knows nothing of what
-an order has become; that is the account's business.
+clock and the instruments fresh, opens the user stream for its account, and passes every report on to it. It knows
+nothing of what an order has become; that is the account's business.
 """
 
 from collections import deque
@@ -31,23 +31,20 @@ from messages.commands import (
 from messages.control import Ping, Pong
 from messages.inboxes import ExchangeInbox
 from messages.reports import (
-    BalanceReported,
     BalancesFetched,
+    CallReport,
     CancelAmbiguous,
     CancelConfirmed,
     CancelNotProcessed,
     CancelRefused,
     CancelReport,
     FetchFailed,
-    FillReceived,
     FillsFetched,
-    FrameUnreadable,
     InstrumentsFetched,
     LookUpFailed,
     OpenOrdersFetched,
     OrderFound,
     OrderNotFound,
-    OrderReported,
     OrdersSearched,
     PlaceAccepted,
     PlaceAmbiguous,
@@ -55,10 +52,7 @@ from messages.reports import (
     PlaceRejected,
     PlaceReport,
     ServerTimeFetched,
-    StreamConnected,
-    StreamGap,
-    StreamLost,
-    VenueReport,
+    StreamReport,
 )
 
 
@@ -85,7 +79,7 @@ class ExchangeRhythm:
 class ExchangeActor(OmsActor[_Inbox]):
     """Child of an account, one per exchange. See the module."""
 
-    accepts: ClassVar = frozenset(get_args(VenueRequest) + get_args(VenueReport) + (Ping, _FetchDue))
+    accepts: ClassVar = frozenset(get_args(VenueRequest) + get_args(CallReport) + (Ping, _FetchDue))
 
     def __init__(
         self,
@@ -136,8 +130,7 @@ class ExchangeActor(OmsActor[_Inbox]):
                 return self._on_fetch_failed(message)
             case (
                 OrderFound() | OrderNotFound() | OrdersSearched() | LookUpFailed() | OpenOrdersFetched()
-                | FillsFetched() | BalancesFetched() | StreamConnected() | StreamLost() | StreamGap() | OrderReported()
-                | FillReceived() | BalanceReported() | FrameUnreadable()
+                | FillsFetched() | BalancesFetched()
             ):  # fmt: skip
                 self._failures.pop("FetchOpenOrders" if isinstance(message, OpenOrdersFetched) else "", None)
                 return Outcome(effects=[Send(self._account, message)])
@@ -179,7 +172,8 @@ class ExchangeActor(OmsActor[_Inbox]):
         effects: list[Effect] = [Send(self._account, report)]
         if not self._instruments_known:
             self._instruments_known = True
-            effects.append(Act(partial(self._gateway.open_stream, self._deliver)))
+            # Nothing of the stream concerns this actor, so its events save themselves a hop.
+            effects.append(Act(partial(self._gateway.open_stream, self._deliver_to_account)))
         effects.append(SetTimer("FetchInstruments", self._rhythm.instruments_ms, _FetchDue(what="FetchInstruments")))
         return Outcome(effects=effects)
 
@@ -205,9 +199,12 @@ class ExchangeActor(OmsActor[_Inbox]):
     def _call(self, request: VenueRequest) -> None:
         self._gateway.submit(request, self._deliver)
 
-    def _deliver(self, report: VenueReport) -> None:
+    def _deliver(self, report: CallReport) -> None:
         # Called on the rim's threads, and by address: whoever lives here when the answer comes gets it.
         self.system.tell(self.address, report)
+
+    def _deliver_to_account(self, report: StreamReport) -> None:
+        self.system.tell(self._account, report)
 
 
 _KEPT_FRESH: dict[str, type[FetchServerTime | FetchInstruments | FetchOpenOrders]] = {

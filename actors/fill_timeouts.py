@@ -17,6 +17,7 @@ from messages.types import InitiatedBy, Order, OrderState
 
 _QUERY_MS: Final = 1000
 """An order without any fill is read from the venue first, and cancelled so much later."""
+_CANCEL_MS: Final = 5000
 _UNSENT = frozenset({OrderState.DRAFT, OrderState.PENDING})
 
 
@@ -60,7 +61,8 @@ def on_due(turn: Turn, desk: Desk, message: FillTimeoutDue) -> None:
 
 def _strike(turn: Turn, desk: Desk, order: Order) -> None:
     if order.cancel_pending:
-        # Somebody is cancelling it already; whose cancel that is stays as it was.
+        # Somebody is cancelling it already, and it stays his cancel; should it come to nothing, the time is over still.
+        _want(turn, order, _CANCEL_MS)
         return
     struck = evolve(order, timed_out_ms=turn.now_ms, updated_at_ms=turn.now_ms)
     if not desk.policy.fill_timeouts.cancel:

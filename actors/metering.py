@@ -8,12 +8,21 @@ from decimal import Decimal
 
 from actors.domain.lifecycle import TERMINAL
 from actors.domain.positions import booking_order
-from actors.memory import AccountMemory, EntryForgotten, FillRepeated, Held, HeldGone, ParkedGone, PublishedViews, Repeated
+from actors.memory import (
+    AccountMemory,
+    EntryForgotten,
+    FillRepeated,
+    Held,
+    HeldGone,
+    ParkedGone,
+    PublishedViews,
+    Repeated,
+)
 from actors.runtime.metrics import Metrics
 from actors.runtime.outcome import Outcome
 from messages.events import ManualReviewRequired
 from messages.fills import Fill, FillSource, ParkedFill, Position, PositionClose
-from messages.types import ZERO, IdempotencyEntry, IdempotencyStatus, Order, StateTransition, Trigger
+from messages.types import ZERO, CompletionReason, IdempotencyEntry, IdempotencyStatus, Order, StateTransition, Trigger
 
 _ENOUGH = 20
 """Requests below which a share of duplicates says nothing."""
@@ -60,6 +69,9 @@ class Meter:
                     continue
         if standing:
             self._stands(memory)
+        for order in orders.values():
+            if order.timed_out_ms is not None:
+                self._timed_out(order)
         for event in outcome.events:
             if isinstance(event, ManualReviewRequired):
                 self._metrics.manual_review(event.reason)
@@ -96,11 +108,16 @@ class Meter:
             self._ended(step, orders.get(step.order_id) or known)
 
     def _ended(self, step: StateTransition, order: Order | None) -> None:
-        reason = (order.completion if order is not None else None) or "unknown"
-        self._metrics.terminal(step.to_state, reason)
-        if step.trigger is Trigger.PARTIAL_FILL_TIMEOUT and order is not None:
-            self._metrics.fill_timeout(order.symbol, reason)
+        completion = order.completion if order is not None else None
+        self._metrics.terminal(step.to_state, completion or "unknown")
         self._latest.pop(step.order_id, None)
+
+    def _timed_out(self, order: Order) -> None:
+        # Counted when it strikes: the order may keep working by configuration, or prove to be filled after all.
+        known = self._views.orders.get(order.order_id)
+        if known is None or known.timed_out_ms != order.timed_out_ms:
+            reason = CompletionReason.TIMEOUT if order.fill_count else CompletionReason.UNFILLED_TIMEOUT
+            self._metrics.fill_timeout(order.symbol, reason)
 
     def _fill(self, fill: Fill, orders: dict[str, Order], now_ms: int) -> None:
         order = orders.get(fill.order_id) or self._views.orders.get(fill.order_id)

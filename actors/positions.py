@@ -14,7 +14,7 @@ from actors.runtime.seam import System
 from actors.runtime.supervision import POLICIES, ChildKind, Restart, decide
 from actors.turn import Turn
 from messages.base import Message
-from messages.control import ChildFailed
+from messages.control import ChildFailed, CloseBegun
 from messages.events import Severity
 
 
@@ -35,6 +35,8 @@ class Positions:
             if address not in self._alive:
                 self._alive[address] = exchange, symbol
                 turn.effect(Spawn(address, self._build))
+                for close in closing.running(turn.memory, exchange, symbol):
+                    turn.effect(Send(address, CloseBegun(close=close)))
             turn.effect(Send(address, message))
         turn.to_positions.clear()
 
@@ -56,7 +58,8 @@ class Positions:
             "PositionActorFailed", Severity.CRITICAL, message.error, address=message.address, handling=message.handling
         )
         if isinstance(decision, Restart):
-            closing.announce(turn, *place)
+            for close in closing.running(turn.memory, *place):
+                turn.tell_position(*place, CloseBegun(close=close))
         return True
 
     def _build(self, system: System, address: str) -> OmsActor[Message]:

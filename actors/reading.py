@@ -176,7 +176,9 @@ def _known_size(order: Order) -> Decimal | None:
 def _completion(order: Order, lines: tuple[FillView, ...]) -> Decimal | None:
     size = _known_size(order)
     executed = lines[-1].cumulative if lines else ZERO
-    return None if size is None else RATIO.divide(EXACT.multiply(executed, _PERCENT), size)
+    if size is None or not executed:
+        return None if size is None else ZERO
+    return RATIO.divide(EXACT.multiply(executed, _PERCENT), size)
 
 
 def _as_shown(price: Decimal | None, exchange: str, policy: AccountPolicy) -> Decimal | None:

@@ -15,7 +15,7 @@ from actors.memory import AccountMemory, EntryForgotten, ParkedGone, ShownAs, Wa
 from actors.runtime.outcome import Effect, Outcome, Respond, Send
 from actors.store.port import EVERY_FIELD, Table, Write
 from messages.base import Message
-from messages.codec import encode_public, encode_record
+from messages.codec import Encoding, encode_public, encode_record
 from messages.events import (
     Alert,
     Event,
@@ -28,7 +28,7 @@ from messages.events import (
 )
 from messages.fills import Fill, ParkedFill, Position, PositionClose, VenueFill
 from messages.queries import CancelDone, OrderPlaced, OrderUnresolved, RefusalCode, Refused, Reply
-from messages.types import Evidence, IdempotencyEntry, Order, OrderState, OrderView, StateTransition
+from messages.types import Evidence, IdempotencyEntry, Order, OrderState, OrderView, StateTransition, Trigger
 
 _PUBLIC = frozenset(
     {OrderState.PENDING, OrderState.SUBMITTED, OrderState.ACKNOWLEDGED, OrderState.PARTIALLY_FILLED}
@@ -239,11 +239,11 @@ class Turn:
             self._show_all(writes, exchange)
         for step in self._steps:
             records.append(step)
-            writes.append(_write_step(step))
+            writes.append(_write_step(step, outcome.encoding))
         for position in self._book_positions():
             records.append(position)
             key = position_key(position.exchange, position.symbol)
-            writes.append(Write(Table.POSITIONS, key, encode_record(position)))
+            writes.append(Write(Table.POSITIONS, key, outcome.encoding.record(position)))
         for key, entry in self._entries.items():
             records.append(EntryForgotten(key) if entry is None else entry)
             writes.append(Write(Table.IDEMPOTENCY, key, None if entry is None else encode_record(entry)))
@@ -307,7 +307,8 @@ class Turn:
                 outcome.events.append(
                     FillRecorded(account_id=step.account_id, fill=step, view=shown, position=position)
                 )
-            else:
+            elif step.trigger is not Trigger.SUBSEQUENT_FILL:
+                # One more fill of an order is told by the fill's own event.
                 outcome.events.append(
                     OrderStateChanged(
                         account_id=shown.account_id,
@@ -368,9 +369,9 @@ def _never_placed(order: Order) -> bool:
     return order.state is OrderState.CANCELLED and order.venue_order_id is None
 
 
-def _write_step(step: StateTransition | Fill) -> Write:
+def _write_step(step: StateTransition | Fill, encoding: Encoding) -> Write:
     if isinstance(step, Fill):
-        return Write(Table.FILLS, _fill_key(step), encode_record(step))
+        return Write(Table.FILLS, _fill_key(step), encoding.record(step))
     return Write(Table.TRANSITIONS, f"{step.order_id}:{step.version}", encode_record(step))
 
 

@@ -10,7 +10,7 @@ What cannot be read whole is a `CodecError`.
 
 import json
 import types
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import MISSING, dataclass, fields
 from decimal import Decimal, InvalidOperation
 from enum import Enum
@@ -41,26 +41,46 @@ def encode(message: Message) -> bytes:
     return encode_record(message)
 
 
-def encode_events(events: Iterable[Event]) -> tuple[bytes, ...]:
-    """Encode the events of one turn as `encode` does; a view that several of them show is encoded once."""
-    views: dict[int, orjson.Fragment] = {}
-    return tuple([_encode_event(event, views) for event in events])
+class Encoding:
+    """Encodes the records and events of one turn; what several of them show (a fill, a position, a view) only once.
 
+    The objects must outlive it: it knows them by identity.
+    """
 
-def _encode_event(event: Event, views: dict[int, orjson.Fragment]) -> bytes:
-    kind: type = type(event)
-    view = getattr(event, "view", None)
-    if view is None:
-        return encode(event)
-    content = {name: getattr(event, name) for name in _plan(kind).names}
-    try:
-        shown = views.get(id(view))
+    __slots__ = ("_seen",)
+
+    def __init__(self) -> None:
+        self._seen: dict[int, bytes] = {}
+
+    def record(self, record: object) -> bytes:
+        """Encode as `encode_record` does, for a record that events of the turn show too."""
+        cls: type = type(record)
+        return b"%b%b}" % (_prefix(cls), self._content(record))
+
+    def event(self, event: Event) -> bytes:
+        """Encode as `encode` does."""
+        cls: type = type(event)
+        shown = _SHOWN.get(cls)
         if shown is None:
-            shown = views[id(view)] = orjson.Fragment(orjson.dumps(view, _exact_form))
-        content["view"] = shown
-        return _prefix(kind) + orjson.dumps(content, _exact_form) + b"}"
+            return encode(event)
+        content: dict[str, object] = {}
+        for name in _plan(cls).names:
+            value = getattr(event, name)
+            content[name] = orjson.Fragment(self._content(value)) if name in shown else value
+        return b"%b%b}" % (_prefix(cls), _dumped(event, content))
+
+    def _content(self, value: object) -> bytes:
+        content = self._seen.get(id(value))
+        if content is None:
+            content = self._seen[id(value)] = _dumped(value, value)
+        return content
+
+
+def _dumped(owner: object, content: object) -> bytes:
+    try:
+        return orjson.dumps(content, _exact_form)
     except orjson.JSONEncodeError as error:
-        raise CodecError(f"{kind.__name__} cannot be encoded: {error.__cause__ or error}") from error
+        raise CodecError(f"{type(owner).__name__} cannot be encoded: {error.__cause__ or error}") from error
 
 
 def decode(data: bytes) -> Message:
@@ -75,10 +95,7 @@ def decode(data: bytes) -> Message:
 def encode_record(record: object) -> bytes:
     """Encode a stored record (`Order`, `Fill`, …) or a message. Raises `CodecError` for what has no exact form."""
     cls: type = type(record)
-    try:
-        return _prefix(cls) + orjson.dumps(record, _exact_form) + b"}"
-    except orjson.JSONEncodeError as error:
-        raise CodecError(f"{cls.__name__} cannot be encoded: {error.__cause__ or error}") from error
+    return b"%b%b}" % (_prefix(cls), _dumped(record, record))
 
 
 def decode_record(cls: type[T], data: bytes) -> T:
@@ -94,10 +111,7 @@ def encode_public(order: NormalizedOrder) -> bytes:
     """Encode a normalized order as other programs read it: absent optionals left out, plain decimal notation."""
     named = zip(_PUBLIC_NAMES, _public_values(order), strict=True)
     out = {name: _number(value) if type(value) is Decimal else value for name, value in named if value is not None}
-    try:
-        return orjson.dumps(out)
-    except orjson.JSONEncodeError as error:
-        raise CodecError(f"a public order cannot be encoded: {error.__cause__ or error}") from error
+    return _dumped(order, out)
 
 
 def decode_public(data: bytes) -> NormalizedOrder:
@@ -143,6 +157,12 @@ def _dataclasses() -> dict[str, type]:
     }
 
 
+_SHOWN: dict[type, frozenset[str]] = {
+    events.OrderStateChanged: frozenset({"view"}),
+    events.OrderUpdated: frozenset({"view"}),
+    events.FillRecorded: frozenset({"view", "fill", "position"}),
+}
+"""What events of one turn show in common, by field."""
 _CLASSES = _dataclasses()
 _MESSAGES: dict[str, type] = {name: cls for name, cls in _CLASSES.items() if issubclass(cls, Message)}
 

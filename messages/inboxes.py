@@ -36,7 +36,7 @@ from messages.control import (
     VerificationEnded,
     VerificationRequested,
 )
-from messages.reports import CallReport, StreamReport, VenueReport
+from messages.reports import CallReport, VenueReport
 
 HostCommand: TypeAlias = (
     SubmitOrder | CreateDraft | SubmitDraft | DiscardDraft | CancelOrder | ClosePosition | ResolveReview
@@ -58,7 +58,7 @@ AccountInbox: TypeAlias = (
     | ChildFailed
     | Ping
 )
-ExchangeInbox: TypeAlias = VenueRequest | CallReport | StreamReport | Ping
+ExchangeInbox: TypeAlias = VenueRequest | CallReport | Ping
 VerificationInbox: TypeAlias = VerificationRequested | VerificationEnded | AccountLeft | Ping
 FillTimeoutInbox: TypeAlias = FillTimerWanted | FillTimerDropped | AccountLeft | Ping
 PositionInbox: TypeAlias = CloseAsked | CloseBegun | CloseNotBegun | CloseEnded | HoldingReported | Ping

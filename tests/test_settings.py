@@ -102,7 +102,8 @@ def test_settings_values_arrive_under_names_that_say_their_unit() -> None:
 
     assert management.verification.search_timeout_ms == 1500
     assert management.verification.quantity_tolerance == Decimal("0.001")
-    assert management.lifecycle.monitoring.stuck_order_threshold_by_state_s == ((OrderState.ACKNOWLEDGED, 9),)
+    ((state, seconds),) = management.lifecycle.monitoring.stuck_order_threshold_by_state_s
+    assert (type(state), state, seconds) == (OrderState, OrderState.ACKNOWLEDGED, 9)
     assert management.sync.reconcile_interval_s == 60
 
 

@@ -1,85 +1,42 @@
 """The auditor: compares what the order manager believes with what the paper venue did, order by order, fill by fill.
 
 Pure: records in, verdict out. It keeps no state, repairs nothing, and takes nothing from the order manager but its
-published records; what happened is the venue's own record.
+published records; what happened is the venue's own record, and what that adds up to is worked out by `reckoning`.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
-from typing import Any, Final
 
-from actors.domain.arithmetic import EXACT, RATIO
+from actors.app.audit_positions import check_closes, check_positions
+from actors.app.reckoning import average_errors
+from actors.app.verdict import Asked, Row, VenueRecord, Verdict, grouped
 from actors.domain.fills import average_price
 from actors.domain.lifecycle import TERMINAL
 from actors.memory import PublishedViews
-from messages.fills import Fill
-from messages.queries import OrderPlaced, Reply
-from messages.types import ZERO, Order, OrderState, StateTransition
+from messages.fills import Fill, PositionClose
+from messages.queries import OrderPlaced
+from messages.types import ZERO, CompletionReason, Order, OrderState, StateTransition
 
-VIOLATIONS_SHOWN: Final = 200
-"""So many are told in full; the rest is counted."""
 _MOVING = frozenset({OrderState.PENDING, OrderState.SUBMITTED})
 _WITHOUT_VENUE_ORDER = frozenset({OrderState.REJECTED, OrderState.FAILED, OrderState.CANCELLED})
 
-Row = dict[str, Any]
-Asked = Mapping[tuple[str, str], Reply | None]
-"""By account and request id: the last reply to an intent, None when none came."""
 
 
-@dataclass(frozen=True, slots=True)
-class VenueRecord:
-    """What a venue's control port says happened."""
+def audit(
+    asked: Asked, books: Mapping[str, PublishedViews], venue: VenueRecord, closes: Sequence[PositionClose] = ()
+) -> Verdict:
+    """Compare everything. Call it when the system is quiet: what is on its way shows as a violation.
 
-    orders: tuple[Row, ...]
-    executions: tuple[Row, ...]
-
-
-@dataclass(slots=True, kw_only=True)
-class Verdict:
-    """The outcome of an audit."""
-
-    intents: int = 0
-    venue_orders: int = 0
-    fills: int = 0
-    duplicates: int = 0
-    """Venue orders beyond the first of an intent."""
-    lost: int = 0
-    """Intents without a record, and venue orders that no record of ours is about."""
-    phantom_fills: int = 0
-    """Fills we booked that the venue never made."""
-    missing_fills: int = 0
-    """Fills the venue made that we did not book."""
-    false_matches: int = 0
-    """Orders of ours that follow a venue order which is not theirs."""
-    manual_reviews: int = 0
-    """Orders that wait for a decision by a person."""
-    refused_here: int = 0
-    """Intents that ended before anything was sent."""
-    refused_by_venue: int = 0
-    """Intents that the venue refused."""
-    proven_absent: int = 0
-    """Intents that were sent and are proven not to be at the venue."""
-    violations: list[str] = field(default_factory=list)
-
-    @property
-    def not_placed(self) -> int:
-        """Intents that made no venue order, whatever the reason."""
-        return self.refused_here + self.refused_by_venue + self.proven_absent
-
-    def note(self, text: str) -> None:
-        """Record a violation."""
-        self.violations.append(text)
-
-
-def audit(asked: Asked, books: Mapping[str, PublishedViews], venue: VenueRecord) -> Verdict:
-    """Compare everything. Call it when the system is quiet: what is on its way shows as a violation."""
+    `closes` are those that placed an order; each is wanted once, like an intent.
+    """
     verdict = Verdict(intents=len(asked), venue_orders=len(venue.orders), fills=len(venue.executions))
     ours = {(account, order.order_id): order for account, book in books.items() for order in list(book.orders.values())}
-    at_venue = _grouped(venue.orders, "account", "firstClientOrderId")
-    executed = _grouped(venue.executions, "account", "orderId")
+    at_venue = grouped(venue.orders, "account", "firstClientOrderId")
+    executed = grouped(venue.executions, "account", "orderId")
     _check_intents(verdict, asked, ours.values(), at_venue)
+    check_closes(verdict, closes, ours.values(), at_venue)
     for (account, _), order in ours.items():
         rows = at_venue.get((account, order.client_order_id), [])
         _check_order(verdict, order, rows)
@@ -91,6 +48,7 @@ def audit(asked: Asked, books: Mapping[str, PublishedViews], venue: VenueRecord)
         if key not in known:
             verdict.lost += 1
             verdict.note(f"venue order with client id {key[1]} of account {key[0]} is unknown to us")
+    check_positions(verdict, books, venue)
     return verdict
 
 
@@ -112,7 +70,8 @@ def only(
 ) -> tuple[dict[str, PublishedViews], VenueRecord]:
     """Narrow books and record to the intents with these accounts and request ids.
 
-    Venue orders that no record of ours is about stay, since those are what an audit has to find.
+    Venue orders that no record of ours is about stay, since those are what an audit has to find. A position that orders
+    which are left out have moved is left out too: nothing here says what it has to be.
     """
     ours: dict[str, PublishedViews] = {}
     left_out = set()
@@ -124,14 +83,12 @@ def only(
     rows = tuple(row for row in venue.orders if (row["account"], row["firstClientOrderId"]) not in left_out)
     numbers = {(row["account"], row["orderId"]) for row in rows}
     executions = tuple(each for each in venue.executions if (each["account"], each["orderId"]) in numbers)
-    return ours, VenueRecord(rows, executions)
-
-
-def _grouped(rows: Iterable[Row], *names: str) -> dict[tuple[str, ...], list[Row]]:
-    found: dict[tuple[str, ...], list[Row]] = defaultdict(list)
-    for row in rows:
-        found[tuple(str(row[name]) for name in names)].append(row)
-    return found
+    left = (each for each in venue.executions if (each["account"], each["orderId"]) not in numbers)
+    partial = {(row["account"], row["symbol"]) for row in left}
+    for account, book in books.items():
+        left_out_fills = (fills for key, fills in list(book.fills.items()) if key not in ours[account].orders)
+        partial |= {(account, fill.symbol) for fills in left_out_fills for fill in fills}
+    return ours, VenueRecord(rows, executions, frozenset(partial))
 
 
 def _check_intents(
@@ -152,18 +109,9 @@ def _check_intents(
             verdict.duplicates += count - 1
             verdict.note(f"intent {request_id} of account {account} has {count} venue orders")
         elif count == 0:
-            _count_unplaced(verdict, orders[0])
+            verdict.count_unplaced(orders[0])
             if isinstance(reply, OrderPlaced):
                 verdict.note(f"intent {request_id} of account {account} was called placed, and there is no venue order")
-
-
-def _count_unplaced(verdict: Verdict, order: Order) -> None:
-    if not order.attempts:
-        verdict.refused_here += 1
-    elif order.state is OrderState.REJECTED:
-        verdict.refused_by_venue += 1
-    else:
-        verdict.proven_absent += 1
 
 
 def _check_order(verdict: Verdict, order: Order, rows: list[Row]) -> None:
@@ -178,9 +126,13 @@ def _check_order(verdict: Verdict, order: Order, rows: list[Row]) -> None:
     if order.venue_order_id is not None and order.venue_order_id not in {str(each["orderId"]) for each in rows}:
         verdict.false_matches += 1
         verdict.note(f"{_name(order)} follows venue order {order.venue_order_id}, its own is {row['orderId']}")
-    expected = expected_state(row)
-    if order.state is not expected:
-        verdict.note(f"{_name(order)} is {order.state}, the venue's order is {row['status']} ({expected})")
+    expected = expected_states(row, order)
+    if order.state not in expected:
+        wanted = " or ".join(expected)
+        verdict.note(f"{_name(order)} is {order.state}, the venue's order is {row['status']} ({wanted})")
+    if order.fill_timeout_ms and expected == (OrderState.PARTIALLY_FILLED,):
+        verdict.note(f"{_name(order)} still works, although its executions stopped and it has a timeout")
+    verdict.timed_out += order.completion in (CompletionReason.TIMEOUT, CompletionReason.UNFILLED_TIMEOUT)
     if order.filled_size != Decimal(row["filledSize"]) or order.filled_value != Decimal(row["filledValue"]):
         verdict.note(
             f"{_name(order)} executed {order.filled_size} for {order.filled_value}, at the venue "
@@ -188,11 +140,18 @@ def _check_order(verdict: Verdict, order: Order, rows: list[Row]) -> None:
         )
 
 
-def expected_state(row: Row) -> OrderState:
-    """The state that an order has to be in when its venue order looks like this."""
+def expected_states(row: Row, order: Order) -> tuple[OrderState, ...]:
+    """The states that an order may be in when its venue order looks like this."""
+    filled = Decimal(row["filledSize"]) > ZERO
     if row["status"] == "OPEN":
-        return OrderState.PARTIALLY_FILLED if Decimal(row["filledSize"]) > ZERO else OrderState.ACKNOWLEDGED
-    return OrderState(row["status"])
+        return (OrderState.PARTIALLY_FILLED if filled else OrderState.ACKNOWLEDGED,)
+    if row["status"] != "CANCELLED" or not filled:
+        return (OrderState(row["status"]),)
+    if order.fill_timeout_ms and row["endReason"] == "user":
+        # Nobody of ours but the timeout cancels an order that has one of its own.
+        return (OrderState.PARTIAL_FILL_TIMEOUT,)
+    timed_out = (OrderState.PARTIAL_FILL_TIMEOUT,) if order.timed_out_ms is not None else ()
+    return (OrderState.CANCELLED, *timed_out)
 
 
 def _check_proof(verdict: Verdict, order: Order, book: PublishedViews) -> None:
@@ -225,10 +184,8 @@ def _check_fills(
     for trade_id in true.keys() - seen:
         verdict.missing_fills += 1
         verdict.note(f"{_name(order)} lacks fill {trade_id}")
-    size = sum((fill.size for fill in booked), ZERO)
-    value = sum((EXACT.multiply(fill.price, fill.size) for fill in booked), ZERO)
-    if size and average_price(order) != RATIO.divide(value, size):
-        verdict.note(f"{_name(order)}: the average price {average_price(order)} is not that of its fills")
+    for error in average_errors(order, average_price(order), list(true.values())):
+        verdict.note(f"{_name(order)} {error}")
 
 
 def _same(fill: Fill, row: Row) -> bool:
@@ -236,6 +193,7 @@ def _same(fill: Fill, row: Row) -> bool:
         fill.price == Decimal(row["price"])
         and fill.size == Decimal(row["size"])
         and fill.fee == Decimal(row["fee"])
+        and (not fill.fee or fill.fee_currency == row["feeCurrency"])
         and fill.side == row["side"]
     )
 

@@ -16,11 +16,13 @@ from typing import Final
 from prometheus_client import start_http_server
 from rich.live import Live
 
-from actors.app.audit import Verdict, audit, is_settled, only
+from actors.app.audit import audit, is_settled, only
 from actors.app.host import Host
+from actors.app.ledger import Ledger
 from actors.app.live import picture, plain_line
 from actors.app.schedule import NAMES, STORE_KILLED, Saboteur, draw_stages
-from actors.app.trader import Ledger, Trader
+from actors.app.trader import Trader
+from actors.app.verdict import Verdict
 from actors.app.watch import Parity, Scene, Watch
 from actors.app.workload import intents
 from actors.app.world import read_record

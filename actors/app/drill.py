@@ -15,10 +15,12 @@ from random import Random
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
-from actors.app.audit import Verdict, audit, is_quiet
+from actors.app.audit import audit, is_quiet
+from actors.app.ledger import Ledger
 from actors.app.openhash import check_open_hashes
 from actors.app.schedule import STAGES, Saboteur, draw_stages
-from actors.app.trader import Ledger, Trader
+from actors.app.trader import Trader
+from actors.app.verdict import Verdict
 from actors.app.workload import Intent, intents
 from actors.app.world import PaperWorld
 from actors.memory import PublishedViews

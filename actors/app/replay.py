@@ -17,9 +17,10 @@ from queue import Empty, SimpleQueue
 from tempfile import TemporaryDirectory
 from typing import Any, Final, TypeAlias
 
-from actors.app.audit import Verdict, audit, is_quiet
+from actors.app.audit import audit, is_quiet
 from actors.app.recording import Action, Ending, Expected, Outlook, Row, foresee, read_rows
 from actors.app.trader import PASSING
+from actors.app.verdict import Verdict
 from actors.app.world import PaperWorld
 from actors.oms import Oms
 from messages.commands import CancelOrder, SubmitOrder

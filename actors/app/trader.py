@@ -7,20 +7,20 @@ unresolved is never asked for twice by us; its reply comes when it is known. Run
 import heapq
 import threading
 import time
-from collections import Counter
 from collections.abc import Iterable
 from concurrent.futures import CancelledError, Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import count
 from queue import Empty, SimpleQueue
 from typing import Final, TypeAlias
 
 from requests import RequestException
 
+from actors.app.ledger import Ledger
 from actors.app.workload import Fate, Intent
 from actors.oms import Oms
-from exchanges.paper.client import ControlClient, ControlError
-from messages.commands import CancelOrder
+from exchanges.paper.client import ControlClient, ControlError, Fills
+from messages.commands import CancelOrder, ClosePosition
 from messages.queries import OrderPlaced, OrderUnresolved, RefusalCode, Refused, Reply
 from messages.types import OrderState, OrderView
 
@@ -39,66 +39,6 @@ _OPEN: Final = frozenset({OrderState.ACKNOWLEDGED, OrderState.PARTIALLY_FILLED})
 _LATER_S: Final = 0.4
 _LAST_ANSWERS_S: Final = 4.0
 """How long one who is stopped waits for answers to what is under way."""
-_WHOLE: Final = 100
-
-
-@dataclass(slots=True)
-class Ledger:
-    """What the traders were told; every field is written by many threads under `lock`."""
-
-    lock: threading.Lock = field(default_factory=threading.Lock)
-    replies: dict[tuple[str, str], Reply | None] = field(default_factory=dict)
-    """By account and request id: the reply to an intent, None while it is awaited."""
-    refusals: Counter[str] = field(default_factory=Counter)
-    """Refusals for a passing reason, by code."""
-    put_off: set[tuple[str, str]] = field(default_factory=set)
-    """Of the awaited: those whose last answer was a refusal for now; nothing of theirs is under way."""
-    awaited: set[str] = field(default_factory=set)
-    """Cancels without a reply, by our order id."""
-
-    def asked(self, intent: Intent) -> None:
-        """An intent was offered for the first time, or again."""
-        key = (intent.command.account_id, intent.command.request_id or "")
-        with self.lock:
-            self.replies.setdefault(key, None)
-            self.put_off.discard(key)
-
-    def answered(self, intent: Intent, reply: Reply) -> None:
-        """An intent got its reply."""
-        with self.lock:
-            self.replies[intent.command.account_id, intent.command.request_id or ""] = reply
-
-    def refused(self, code: str, intent: Intent | None = None) -> None:
-        """A request was refused for a passing reason; `intent` is what it was to place."""
-        with self.lock:
-            self.refusals[code] += 1
-            if intent is not None:
-                self.put_off.add((intent.command.account_id, intent.command.request_id or ""))
-
-    def asked_count(self) -> int:
-        """How many intents were asked."""
-        with self.lock:
-            return len(self.replies)
-
-    def placed_count(self) -> int:
-        """How many intents were told to be placed."""
-        with self.lock:
-            return sum(isinstance(reply, OrderPlaced) for reply in self.replies.values())
-
-    def refusal_count(self) -> int:
-        """How many requests were refused for a passing reason."""
-        with self.lock:
-            return self.refusals.total()
-
-    def done(self) -> int:
-        """How many intents have their reply."""
-        with self.lock:
-            return sum(reply is not None for reply in self.replies.values())
-
-    def snapshot(self) -> dict[tuple[str, str], Reply | None]:
-        """All intents asked so far with their replies."""
-        with self.lock:
-            return dict(self.replies)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,13 +53,22 @@ class _Cancel:
 
 @dataclass(frozen=True, slots=True)
 class _Take:
-    """The market takes a part of an order, in percent of its size."""
+    """The market takes an order in pieces; without any, whole and at once."""
 
     view: OrderView
-    percent: int
+    pieces: Fills = ()
 
 
-_Act: TypeAlias = _Place | _Cancel | _Take
+@dataclass(frozen=True, slots=True)
+class _Close:
+    """The owner closes the position that an order is part of."""
+
+    view: OrderView
+    number: int
+    """Of those asked for at once: only the first is asked for again when it is refused for now."""
+
+
+_Act: TypeAlias = _Place | _Cancel | _Take | _Close
 
 
 class Trader:
@@ -215,22 +164,28 @@ class Trader:
                 with self._ledger.lock:
                     self._ledger.awaited.add(view.local_id)
                 self._send(act, self._oms.submit(CancelOrder(account_id=view.account_id, order_id=view.local_id)))
-            case _Take(view, percent):
-                self._take(view, percent)
+            case _Take(view, pieces):
+                self._take(view, pieces)
+            case _Close(view, number):
+                with self._ledger.lock:
+                    self._ledger.awaited.add(_close_key(view, number))
+                order = view.order
+                command = ClosePosition(account_id=view.account_id, exchange=order.exchange, symbol=order.symbol)
+                self._send(act, self._oms.submit(command))
 
     def _send(self, act: _Act, future: "Future[Reply]") -> None:
         self._under_way += 1
         future.add_done_callback(lambda done: self._answers.put((act, done)))
 
     def _understand(self, act: _Act, reply: Reply) -> None:
-        if isinstance(reply, Refused) and reply.code in PASSING:
+        if isinstance(reply, Refused) and reply.code in PASSING and not _is_second(act):
             self._ledger.refused(reply.code.value, act.intent if isinstance(act, _Place) else None)
             self._at(_LATER_S, act)
             return
         match act, reply:
             case _Place(intent), OrderPlaced():
                 self._ledger.answered(intent, reply)
-                self._begin_fate(intent.fate, reply.view)
+                self._begin_fate(intent, reply.view)
             case _Place(intent), _:
                 self._ledger.answered(intent, reply)
             case _Cancel(view), OrderUnresolved():
@@ -238,33 +193,48 @@ class Trader:
             case _Cancel(view), _:
                 with self._ledger.lock:
                     self._ledger.awaited.discard(view.local_id)
+            case _Close(view, number), _:
+                self._ledger.close_answered(_close_key(view, number), reply)
             case _Take(), _:
                 raise TypeError("the market's doings have no reply")
 
-    def _begin_fate(self, fate: Fate, view: OrderView) -> None:
+    def _begin_fate(self, intent: Intent, view: OrderView) -> None:
         if view.state not in _OPEN:
             return
-        match fate:
+        match intent.fate:
             case Fate.REST:
                 return
             case Fate.CANCEL:
                 self._at(_LATER_S, _Cancel(view))
-            case Fate.FILL:
-                self._at(_LATER_S, _Take(view, _WHOLE))
-            case Fate.FILL_IN_TWO:
-                self._at(_LATER_S, _Take(view, 40))
-                self._at(3 * _LATER_S, _Take(view, _WHOLE))
+            case Fate.FILL | Fate.FILL_IN_MANY | Fate.TIME_OUT:
+                self._at(_LATER_S, _Take(view, intent.pieces))
             case Fate.FILL_AND_CANCEL:
-                self._at(_LATER_S, _Take(view, 40))
+                self._at(_LATER_S, _Take(view, intent.pieces))
                 self._at(2 * _LATER_S, _Cancel(view))
+            case Fate.CLOSE:
+                self._at(_LATER_S, _Take(view, intent.pieces))
+                for number in (1, 2):
+                    self._at(3 * _LATER_S, _Close(view, number))
 
-    def _take(self, view: OrderView, percent: int) -> None:
-        part = None if percent == _WHOLE else (view.order.size * percent / 100).quantize(view.order.size)
+    def _take(self, view: OrderView, pieces: Fills) -> None:
+        order_id = int(view.order.order_id)
         try:
-            self._control.execute(int(view.order.order_id), size=part)
+            if pieces:
+                # What cannot be had any more was taken, or the order has ended: so it goes in a market.
+                self._control.execute_many({order_id: pieces}, skip_impossible=True)
+            else:
+                self._control.execute(order_id)
         except (ControlError, RequestException):
             # The order has ended meanwhile, by a fault or by its owner: there is nothing left to take.
             return
 
     def _at(self, delay_s: float, act: _Act) -> None:
         heapq.heappush(self._later, (time.monotonic() + delay_s, next(self._numbers), act))
+
+
+def _close_key(view: OrderView, number: int) -> str:
+    return f"close {number} at {view.local_id}"
+
+
+def _is_second(act: _Act) -> bool:
+    return isinstance(act, _Close) and act.number > 1

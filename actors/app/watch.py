@@ -12,7 +12,7 @@ from typing import Final
 
 from requests import RequestException
 
-from actors.app.trader import Ledger
+from actors.app.ledger import Ledger
 from actors.memory import PublishedViews
 from actors.oms import Oms
 from exchanges.paper.client import ControlClient, ControlError

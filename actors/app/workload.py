@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
+from itertools import pairwise
 from random import Random
 from typing import Final
 
@@ -17,6 +18,9 @@ SYMBOL: Final = "BTC-USDT"
 _REFERENCE: Final = Decimal(60_000)
 _LOT: Final = Decimal("0.00001")
 _TICK: Final = Decimal("0.01")
+FILLS_MAX: Final = 5
+"""Pieces that an order is filled in at most, unless asked for more."""
+_TIMEOUT_MS: Final = (1_000, 3_000)
 
 
 class Fate(StrEnum):
@@ -27,11 +31,28 @@ class Fate(StrEnum):
     CANCEL = "cancel"
     """Its owner cancels it."""
     FILL = "fill"
-    """The market takes it whole."""
-    FILL_IN_TWO = "fill_in_two"
-    """The market takes a part, and later the rest."""
+    """The market takes it whole, at once."""
+    FILL_IN_MANY = "fill_in_many"
+    """The market takes it in many pieces, all of it."""
     FILL_AND_CANCEL = "fill_and_cancel"
-    """The market takes a part, its owner cancels the rest."""
+    """The market takes a part in pieces, its owner cancels the rest."""
+    TIME_OUT = "time_out"
+    """The market takes a part in pieces and no more; the order has a short timeout of its own."""
+    CLOSE = "close"
+    """The market takes it whole in pieces; then its owner closes the position, and asks for it twice at once."""
+
+
+_WEIGHTS: Final = {
+    Fate.REST: 2,
+    Fate.CANCEL: 2,
+    Fate.FILL: 1,
+    Fate.FILL_IN_MANY: 5,
+    Fate.FILL_AND_CANCEL: 2,
+    Fate.TIME_OUT: 1,
+    Fate.CLOSE: 1,
+}
+_IN_PART: Final = frozenset({Fate.FILL_AND_CANCEL, Fate.TIME_OUT})
+_IN_PIECES: Final = _IN_PART | {Fate.FILL_IN_MANY, Fate.CLOSE}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,14 +62,18 @@ class Intent:
     number: int
     command: SubmitOrder
     fate: Fate
+    pieces: tuple[tuple[Decimal, Decimal], ...] = ()
+    """Prices and sizes that the market takes of it."""
 
 
-def intents(exchange: str, accounts: Sequence[str], random: Random, prefix: str = "i") -> Iterator[Intent]:
-    """Draw intents without end; the accounts take turns."""
+def intents(
+    exchange: str, accounts: Sequence[str], random: Random, prefix: str = "i", *, fills_max: int = FILLS_MAX
+) -> Iterator[Intent]:
+    """Draw intents without end; the accounts take turns. `fills_max`: pieces that one order is filled in at most."""
     number = 0
     while True:
         number += 1
-        fate = random.choices(list(Fate), weights=(3, 3, 3, 2, 2))[0]
+        fate = random.choices(list(_WEIGHTS), weights=list(_WEIGHTS.values()))[0]
         kind = random.random()
         size = _LOT * random.randint(20, 2_000)
         side = random.choice(list(Side))
@@ -58,7 +83,26 @@ def intents(exchange: str, accounts: Sequence[str], random: Random, prefix: str 
         elif kind < 0.25:  # noqa: PLR2004
             yield Intent(number=number, command=draft.crossing(random), fate=Fate.REST)
         else:
-            yield Intent(number=number, command=draft.resting(random), fate=fate)
+            timeout_ms = random.randint(*_TIMEOUT_MS) if fate is Fate.TIME_OUT else None
+            command = draft.resting(random, timeout_ms)
+            pieces = _pieces(command, fate, random, fills_max)
+            yield Intent(number=number, command=command, fate=fate, pieces=pieces)
+
+
+def _pieces(
+    command: SubmitOrder, fate: Fate, random: Random, fills_max: int
+) -> tuple[tuple[Decimal, Decimal], ...]:
+    """Cut an order into pieces, each at its limit or a little better."""
+    size, limit = command.size, command.price
+    if fate not in _IN_PIECES or size is None or limit is None:
+        return ()
+    lots = int(size / _LOT) * (random.randint(20, 80) if fate in _IN_PART else 100) // 100
+    count = random.randint(1, min(fills_max, lots))
+    cuts = [0, *sorted(random.sample(range(1, lots), count - 1)), lots]
+    better = -_TICK if command.side is Side.BUY else _TICK
+    return tuple(
+        (limit + better * random.randint(0, 200), _LOT * (end - begin)) for begin, end in pairwise(cuts)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +125,18 @@ class _Draft:
         wanted = random.choice((TimeInForce.IOC, TimeInForce.FOK, TimeInForce.GTC))
         return self._order(OrderType.LIMIT, size=self.size, price=price.quantize(_TICK), time_in_force=wanted)
 
-    def resting(self, random: Random) -> SubmitOrder:
+    def resting(self, random: Random, fill_timeout_ms: int | None) -> SubmitOrder:
         """A limit order far from the market: it waits for its fate."""
         worse = Decimal(random.randint(50, 250)) / 1_000
         price = _REFERENCE * (1 - worse if self.side is Side.BUY else 1 + worse)
         post_only = random.random() < 0.2  # noqa: PLR2004
-        return self._order(OrderType.LIMIT, size=self.size, price=price.quantize(_TICK), post_only=post_only)
+        return self._order(
+            OrderType.LIMIT,
+            size=self.size,
+            price=price.quantize(_TICK),
+            post_only=post_only,
+            fill_timeout_ms=fill_timeout_ms,
+        )
 
     def _order(self, kind: OrderType, **terms: object) -> SubmitOrder:
         return SubmitOrder(

@@ -10,7 +10,7 @@ from decimal import Decimal
 from types import TracebackType
 from typing import Any, Final, Self
 
-from actors.app.audit import VenueRecord
+from actors.app.verdict import VenueRecord
 from actors.settings import Settings
 from exchanges.paper.client import ControlClient, PaperProcess
 

@@ -17,7 +17,6 @@ from actors.runtime.seam import System
 from actors.store.port import Section
 from messages.base import Message, fast_init
 from messages.control import Committed, Verdict
-from messages.events import Event
 
 
 @fast_init
@@ -47,10 +46,6 @@ class CommittingActor(OmsActor[InboxT]):
         """Put one new record into memory."""
 
     @abstractmethod
-    def encode_events(self, events: list[Event]) -> tuple[bytes, ...]:
-        """The events of one section as they are stored in the account's stream."""
-
-    @abstractmethod
     def on_fenced(self, verdict: Verdict) -> Outcome:
         """The store refused a section: throw the memory away. What is unreleased is still there to look at, and is
         dropped afterwards.
@@ -75,7 +70,7 @@ class CommittingActor(OmsActor[InboxT]):
                 self.epoch,
                 self.seq,
                 tuple(outcome.writes),
-                self.encode_events(outcome.events),
+                tuple([outcome.encoding.event(event) for event in outcome.events]),
             )
             self._unreleased.append((self.seq, self._handling, outcome))
             self.system.tell(self.committer, Stage(section=section, reply_to=self.address))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from actors.store.port import Write
 from messages.base import Message, fast_init
+from messages.codec import Encoding
 from messages.events import Event
 from messages.queries import Reply
 
@@ -90,6 +91,8 @@ class Outcome:
     """The same records for the store. Empty: nothing to commit, effects are released at once."""
     events: list[Event] = field(default_factory=list)
     """Committed with the writes, published after the commit."""
+    encoding: Encoding = field(default_factory=Encoding)
+    """What of the records has been encoded, and is shown by events too."""
     effects: list[Effect] = field(default_factory=list)
     """Carried out after the commit, in order."""
     at_once: list[Effect] = field(default_factory=list)

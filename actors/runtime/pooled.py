@@ -1,8 +1,14 @@
 """The production system: any number of actors, a few worker threads, one timer thread, one watchdog.
 
 A cell with mail stands in the ready queue once; a worker takes it, runs a bounded turn and queues it again when mail is
-left, so that no actor starves another. Must never: run two turns of one actor at a time, or touch pykka actors that are
-not its own.
+left, so that no actor starves another.
+
+One worker serves, because two that run Python only take the interpreter's lock from each other. The others are spares:
+one of them watches, the rest sleep. When the serving worker stays inside one message for some milliseconds, the
+watching spare takes its post and the next spare watches; who was relieved finishes its turn and becomes a spare. When
+the serving worker has nothing to do, the watching spare sleeps too, until it is rung up.
+
+Must never: run two turns of one actor at a time, or touch pykka actors that are not its own.
 """
 
 import queue
@@ -25,6 +31,13 @@ from messages.base import Message
 
 TURN_MAX = 64
 """Messages an actor handles before others get their turn."""
+_SAMPLE_S = 0.005
+"""How often the watching spare looks at the serving worker."""
+_STUCK_SAMPLES = 2
+"""A worker seen so often again where it stood already is stuck: after 10 to 15 ms. Samples are counted instead of time,
+so that a pause of the whole process makes nobody look stuck."""
+_IDLE_SAMPLES = 20
+"""A serving worker seen idle so often is watched no more until it has something to do."""
 
 
 class _Worker:
@@ -33,14 +46,22 @@ class _Worker:
     def __init__(self, system: "PooledSystem", number: int, name: str) -> None:
         self.number = number
         self.cell: Cell | None = None
+        self.waiting = False
+        """For a cell that is ready; it keeps nobody waiting."""
         self.turns = 0
         self.handled = 0
         self.thread = threading.Thread(target=system.work, args=(self,), name=name, daemon=True)
+
+    def mark(self) -> tuple[bool, int, int]:
+        """Differs between any two messages that this worker handles, and between handling and waiting."""
+        cell = self.cell
+        return self.waiting, self.turns, 0 if cell is None else cell.left
 
 
 class PooledSystem(ActorSystem):
     """Implements the seam; runs from construction to `shutdown`.
 
+    `workers` is how many turns may run at a time at most: all actors wait when so many handlers are stuck at once.
     `overdue_ms` is how long one message may take before `on_overdue` (see `watchdog`) hears of it.
     `switch_interval_s` shortens the interpreter's thread switch interval meanwhile; None leaves it to the host.
     """
@@ -51,7 +72,7 @@ class PooledSystem(ActorSystem):
         *,
         clock: Clock | None = None,
         random: Random | None = None,
-        workers: int = 2,
+        workers: int = 4,
         overdue_ms: int = 1000,
         switch_interval_s: float | None = None,
         name: str = "oms",
@@ -67,6 +88,12 @@ class PooledSystem(ActorSystem):
         """Called in the watchdog's thread, once per message that takes too long; must not raise."""
         self._name = name
         self._workers = [_Worker(self, number, f"{name}-worker-{number}") for number in range(workers)]
+        self._serving = self._workers[0]
+        self._watching = threading.Lock()
+        """Held by the spare that watches."""
+        self._asleep = False
+        """The watching spare sleeps: whoever has something to do must ring."""
+        self._bell = threading.Event()
         self._timer_thread: TimerThread[Timed] = TimerThread(self.clock, self._fire, f"{name}-timers")
         self._watchdog = Watchdog(
             self._sample, self._overdue, clock=self.clock, threshold_ms=overdue_ms, name=f"{name}-watchdog"
@@ -125,10 +152,25 @@ class PooledSystem(ActorSystem):
     # ----- turns
 
     def work(self, worker: _Worker) -> None:
-        """The life of one worker thread."""
-        while (cell := self._ready.get()) is not None and not self._closed:
+        """The life of one worker thread: serving or spare, until the system closes."""
+        while not self._closed:
+            if self._serving is worker:
+                self._serve(worker)
+            else:
+                with self._watching:
+                    self._stand_by(worker)
+
+    def _serve(self, worker: _Worker) -> None:
+        while self._serving is worker:
+            worker.waiting = True
+            cell = self._ready.get()
+            worker.waiting = False
+            if cell is None or self._closed:
+                return
             worker.turns += 1
             worker.cell = cell
+            if self._asleep:
+                self._bell.set()
             try:
                 worker.handled += cell.run(TURN_MAX)
             except BaseException as error:  # noqa: BLE001 - a worker serves every actor and must outlive each of them
@@ -136,6 +178,34 @@ class PooledSystem(ActorSystem):
                 cell.fail(error)
             worker.cell = None
             self.rest(cell)
+
+    def _stand_by(self, spare: _Worker) -> None:
+        # Watches the serving worker until it is stuck, and takes its post. A worker that comes back at this very moment
+        # may take one more cell beside the new one: that costs nothing but the turn's share of the interpreter.
+        serving, again = self._serving, 0
+        seen: tuple[bool, int, int] | None = None
+        while not self._closed:
+            mark = serving.mark()
+            waiting = mark[0]
+            again = again + 1 if mark == seen else 0
+            seen = mark
+            if again < (_IDLE_SAMPLES if waiting else _STUCK_SAMPLES):
+                self._bell.wait(_SAMPLE_S)
+                self._bell.clear()
+            elif waiting:
+                self._sleep(serving)
+                again = 0
+            else:
+                self._serving = spare
+                return
+
+    def _sleep(self, serving: _Worker) -> None:
+        self._asleep = True
+        # Whoever began before it could see that it must ring is seen here instead, and so is the end.
+        if serving.waiting and not self._closed:
+            self._bell.wait()
+            self._bell.clear()
+        self._asleep = False
 
     # ----- stopping
 
@@ -146,6 +216,7 @@ class PooledSystem(ActorSystem):
             if busy is not None:
                 busy.request_stop()
             self._ready.put(None)
+        self._bell.set()
         for worker in self._workers:
             worker.thread.join(_left(deadline))
         return [worker.cell for worker in self._workers if worker.thread.is_alive() and worker.cell is not None]

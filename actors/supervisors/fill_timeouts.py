@@ -26,15 +26,6 @@ from messages.control import (
 from messages.inboxes import FillTimeoutInbox
 
 
-@dataclass(slots=True)
-class _Wait:
-    """One order's moment, on the monotonic clock."""
-
-    due_ms: int
-    armed_ms: int
-    """When its timer fires: never later than it is due."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _WaitOver(Message):
     """The timer of an order fired."""
@@ -54,8 +45,8 @@ class FillTimeoutSupervisor(OmsActor[_Inbox]):
     def __init__(self, system: System, address: str, *, accounts: Iterable[str]) -> None:
         super().__init__(system, address)
         self._accounts = tuple(accounts)
-        self._waits: dict[str, dict[str, _Wait]] = {}
-        """By account, then by order."""
+        self._waiting: dict[str, dict[str, None]] = {}
+        """Orders whose timer runs, by account."""
 
     def first_turn(self) -> Outcome:
         """Ask every account for its timers."""
@@ -78,40 +69,23 @@ class FillTimeoutSupervisor(OmsActor[_Inbox]):
                 assert_never(message)
 
     def _on_wanted(self, message: FillTimerWanted) -> Outcome:
-        due_ms = self.system.clock.monotonic_ms() + max(message.due_in_ms, 0)
-        waits = self._waits.setdefault(message.account_id, {})
-        wait = waits.get(message.order_id)
-        if wait is not None and wait.armed_ms <= due_ms:
-            # Every fill of an order puts its moment off. The timer that runs is left to find that out, so that a burst
-            # of fills does not turn the heap over.
-            wait.due_ms = due_ms
-            return Outcome()
-        waits[message.order_id] = _Wait(due_ms=due_ms, armed_ms=due_ms)
-        return Outcome(effects=[_timer(message.account_id, message.order_id, message.due_in_ms)])
+        account_id, order_id = message.account_id, message.order_id
+        self._waiting.setdefault(account_id, {})[order_id] = None
+        over = _WaitOver(account_id=account_id, order_id=order_id)
+        return Outcome(effects=[SetTimer(_key(account_id, order_id), message.due_in_ms, over)])
 
     def _on_dropped(self, message: FillTimerDropped) -> Outcome:
-        if self._waits.get(message.account_id, {}).pop(message.order_id, None) is None:
-            return Outcome()
+        self._waiting.get(message.account_id, {}).pop(message.order_id, None)
         return Outcome(effects=[CancelTimer(_key(message.account_id, message.order_id))])
 
     def _on_left(self, message: AccountLeft) -> Outcome:
-        waits = self._waits.pop(message.account_id, {})
-        return Outcome(effects=[CancelTimer(_key(message.account_id, order_id)) for order_id in waits])
+        orders = self._waiting.pop(message.account_id, {})
+        return Outcome(effects=[CancelTimer(_key(message.account_id, order_id)) for order_id in orders])
 
     def _on_wait_over(self, message: _WaitOver) -> Outcome:
         account_id, order_id = message.account_id, message.order_id
-        waits = self._waits[account_id]
-        wait = waits[order_id]
-        left_ms = wait.due_ms - self.system.clock.monotonic_ms()
-        if left_ms > 0:
-            wait.armed_ms = wait.due_ms
-            return Outcome(effects=[_timer(account_id, order_id, left_ms)])
-        del waits[order_id]
+        self._waiting[account_id].pop(order_id)
         return Outcome(effects=[Send(_address(account_id), FillTimeoutDue(account_id=account_id, order_id=order_id))])
-
-
-def _timer(account_id: str, order_id: str, delay_ms: int) -> SetTimer:
-    return SetTimer(_key(account_id, order_id), delay_ms, _WaitOver(account_id=account_id, order_id=order_id))
 
 
 def _key(account_id: str, order_id: str) -> str:

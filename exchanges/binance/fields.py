@@ -6,6 +6,7 @@ A missing, renamed, null or wrongly typed field raises; nothing is ever filled i
 import re
 from collections.abc import Mapping
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 Record: TypeAlias = Mapping[str, Any]
@@ -80,9 +81,16 @@ def flag(record: Record, name: str) -> bool:
 def signed_amount(record: Record, name: str) -> Decimal:
     """Require an amount written as a string, of either sign."""
     value = record.get(name)
-    if not isinstance(value, str) or _AMOUNT.fullmatch(value) is None:
+    found = _decimal(value) if isinstance(value, str) else None
+    if found is None:
         raise UnreadableError(f"{name} is not an amount")
-    return Decimal(value)
+    return found
+
+
+@lru_cache(maxsize=4096)
+def _decimal(digits: str) -> Decimal | None:
+    # Most amounts in a stream of events were in the one before: zeros, the order's price, its size.
+    return Decimal(digits) if _AMOUNT.fullmatch(digits) is not None else None
 
 
 def amount(record: Record, name: str) -> Decimal:

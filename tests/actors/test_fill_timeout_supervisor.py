@@ -110,16 +110,6 @@ def test_moment_that_is_put_off_again_and_again_comes_when_it_was_wanted_last() 
     assert desk.due() == [(1_600 + 1_000, "o1")]
 
 
-def test_moment_that_is_put_off_does_not_turn_the_heap_over() -> None:
-    desk = Desk("a")
-    desk.want("o1", 1_000)
-    timers = []
-    desk.system.after = lambda *arguments: timers.append(arguments) or 0  # type: ignore[method-assign,func-returns-value]
-    for _ in range(100):
-        desk.want("o1", 1_000)
-    assert timers == []
-
-
 def test_moment_that_is_brought_forward_comes_earlier_and_only_once() -> None:
     desk = Desk("a")
     desk.want("o1", 1_000)

@@ -1,12 +1,13 @@
 """What an account counts of its turns: by records as they are released, and as the metrics show it."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 from prometheus_client import CollectorRegistry
 
 from actors.domain.positions import flat
-from actors.memory import AccountMemory, Held, ParkedGone, PublishedViews
+from actors.memory import AccountMemory, FillRepeated, Held, ParkedGone, PublishedViews
 from actors.metering import Meter
 from actors.runtime.metrics import Metrics
 from actors.runtime.outcome import Outcome
@@ -138,37 +139,53 @@ def test_fill_after_the_orders_end_is_compared_with_its_history(counted: Counted
     assert counted.late == 1
 
 
+def test_fill_that_is_told_again_is_counted_by_who_told_it_first_and_who_again(counted: Counted) -> None:
+    counted.meter.released(Outcome(apply=[FillRepeated(FillSource.REST, FillSource.STREAM)]), counted.memory, NOW_MS)
+
+    assert counted.value("order_fill_deduplication_hits_total", first_source="rest", source="stream") == 1
+
+
 def test_fill_that_only_a_comparison_found_is_a_missed_one(counted: Counted) -> None:
-    for number, source in enumerate((FillSource.STREAM, FillSource.REST, FillSource.RECONCILE), start=1):
+    heard, found = (FillSource.STREAM, FillSource.REST), (FillSource.RECONCILE, FillSource.RECONCILE)
+    for number, source in enumerate((*heard, *found, *found), start=1):
         counted.release(order(), fill(number, source=source))
 
-    assert counted.value("missed_fills_total", exchange="binance") == 1
+    assert counted.value("missed_fills_total", exchange="binance") == 4
 
 
 # ----- ends
 
 
-@pytest.mark.parametrize(
-    ("to_state", "completion"),
-    [
-        (OrderState.PARTIAL_FILL_TIMEOUT, CompletionReason.TIMEOUT),
-        (OrderState.CANCELLED, CompletionReason.UNFILLED_TIMEOUT),
-    ],
-)
-def test_order_that_timed_out_is_counted_with_its_reason(
-    counted: Counted, to_state: OrderState, completion: CompletionReason
-) -> None:
-    counted.release(*ended(to_state, Trigger.PARTIAL_FILL_TIMEOUT, completion))
+@pytest.mark.parametrize(("fill_count", "reason"), [(2, "timeout"), (0, "unfilled_timeout")])
+def test_fill_timeout_is_counted_once_each_time_it_strikes(counted: Counted, fill_count: int, reason: str) -> None:
+    def strikes() -> float:
+        return counted.value("order_partial_fill_timeout_total", **SYMBOL, timeout_reason=reason)
 
-    assert counted.value("order_partial_fill_timeout_total", **SYMBOL, timeout_reason=completion) == 1
-    assert counted.value("order_completion_by_reason_total", reason=completion) == 1
+    counted.release(order(fill_count=fill_count))
+    assert strikes() == 0
+    struck = order(fill_count=fill_count, timed_out_ms=NOW_MS)
+    counted.release(struck)
+    counted.release(replace(struck, cancel_pending=True))
+    assert strikes() == 1
+    counted.release(replace(struck, timed_out_ms=NOW_MS + 1))
+    assert strikes() == 2
 
 
-def test_order_that_ended_otherwise_is_no_timeout(counted: Counted) -> None:
-    counted.release(*ended(OrderState.FILLED, Trigger.ORDER_COMPLETE, CompletionReason.FULLY_FILLED))
+def test_fill_timeout_that_struck_before_a_restart_is_not_counted_again(counted: Counted) -> None:
+    struck = order(fill_count=2, timed_out_ms=NOW_MS)
+    counted.views.publish(struck)
+    counted.meter.take_stock(counted.memory)
 
-    assert counted.value("order_completion_by_reason_total", reason="fully_filled") == 1
-    assert not counted.value("order_partial_fill_timeout_total", **SYMBOL, timeout_reason="fully_filled")
+    counted.release(struck)
+
+    assert not counted.value("order_partial_fill_timeout_total", **SYMBOL, timeout_reason="timeout")
+
+
+def test_order_that_ended_is_counted_by_its_one_reason(counted: Counted) -> None:
+    counted.release(*ended(OrderState.PARTIAL_FILL_TIMEOUT, Trigger.PARTIAL_FILL_TIMEOUT, CompletionReason.TIMEOUT))
+
+    assert counted.value("order_completion_by_reason_total", reason="timeout") == 1
+    assert counted.value("order_terminal_state_reached_total", terminal_state="PARTIAL_FILL_TIMEOUT") == 1
 
 
 # ----- what rises and falls

@@ -257,6 +257,15 @@ def test_close_that_ended_in_time_is_not_cancelled() -> None:
     assert desk.cancelled() == []
 
 
+def test_close_that_is_being_cancelled_before_its_time_is_over_needs_no_deadline() -> None:
+    desk = Desk()
+    desk.ask("c1")
+    close = desk.begun("c1")
+    desk.tell(CloseBegun(close=replace(close, cancelling=True)))
+    desk.system.run_until_idle()
+    assert desk.cancelled() == []
+
+
 def test_deadline_of_a_close_counts_from_its_start_however_often_it_is_told() -> None:
     desk = Desk()
     desk.ask("c1")

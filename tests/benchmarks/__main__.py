@@ -14,7 +14,7 @@ import time
 import timeit
 from collections.abc import Callable, Mapping, Sequence
 
-from tests.benchmarks import commits, over_http, parts, scale, throughput
+from tests.benchmarks import commits, fills, over_http, parts, scale, throughput
 from tests.benchmarks.figures import Figure
 from tests.benchmarks.rig import YOUNG_OBJECTS_MAX
 
@@ -22,6 +22,7 @@ BENCHMARKS: Mapping[str, tuple[str, Callable[[], list[Figure]]]] = {
     # First, because memory that an earlier benchmark has given back would not be seen to grow.
     "accounts": ("start time and memory of 10,000 idle accounts", scale.accounts),
     "orders": ("orders acknowledged per second, against the raw limits of store and runtime", throughput.run),
+    "fills": ("fills per second from stream frame to event, and how long one takes", fills.run),
     "http": ("orders acknowledged per second over HTTP, against a bare loop of requests", over_http.run),
     "commit": ("how long a command waits to be durable, and commits against the raw rate", commits.run),
     "recovery": ("time to start again with 10,000 open orders", scale.recovery),

@@ -43,6 +43,7 @@ SWITCH_INTERVAL_S = 0.0005
 YOUNG_OBJECTS_MAX = 20_000
 """As in `run.py`: how many new objects the interpreter lets come before it looks for garbage."""
 
+_GATEWAYS: "dict[int, dict[str, ReadyGateway]]" = {}
 Books = dict[str, dict[str, VenueOrder]]
 """What rests at the instant venue: by account, then by the venue's id."""
 
@@ -59,6 +60,7 @@ class ReadyGateway(InstantGateway):
         self._resting = resting
 
     def open_stream(self, deliver: Callable[[StreamReport], object]) -> None:
+        self.deliver = deliver
         deliver(
             StreamConnected(account_id=self._account_id, exchange="binance", connection=1, received_ms=self._now_ms())
         )
@@ -93,10 +95,19 @@ def prepared_oms(chosen: Settings, folder: Path, books: Books | None = None) -> 
     """An order manager that is not started yet, whose venue answers within the call."""
     resting: Books = {} if books is None else books
     oms = Oms(chosen, switch_interval_s=SWITCH_INTERVAL_S, data_folder=folder)
-    oms.runtime._gateway_of = lambda account_id, _: ReadyGateway(
-        oms.runtime.now_ms, account_id, resting.setdefault(account_id, {})
-    )
+    made = _GATEWAYS[id(oms)] = {}
+
+    def gateway_of(account_id: str, _: str) -> ReadyGateway:
+        made[account_id] = ReadyGateway(oms.runtime.now_ms, account_id, resting.setdefault(account_id, {}))
+        return made[account_id]
+
+    oms.runtime._gateway_of = gateway_of
     return oms
+
+
+def gateways(oms: Oms) -> dict[str, ReadyGateway]:
+    """The instant venues of an order manager, by account."""
+    return _GATEWAYS[id(oms)]
 
 
 @contextmanager

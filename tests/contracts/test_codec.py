@@ -36,6 +36,7 @@ from messages import (
     commands,
     control,
     events,
+    fills,
     inboxes,
     queries,
     reports,
@@ -51,7 +52,8 @@ from messages.codec import (
     encode_record,
 )
 
-MODULES = (base, commands, control, events, queries, reports, records)
+MODULES = (base, commands, control, events, fills, queries, reports, records)
+RECORD_MODULES = (fills, records)
 
 
 def defined(module: python_types.ModuleType) -> list[type]:
@@ -135,7 +137,7 @@ def test_record_of_any_class_made_by_its_factory_round_trips(cls: type) -> None:
     assert same_digits(decode_record(cls, encode_record(record)), record)
 
 
-@pytest.mark.parametrize("cls", [c for c in CLASSES if c.__module__ == records.__name__], ids=lambda c: c.__name__)
+@pytest.mark.parametrize("cls", [c for m in RECORD_MODULES for c in defined(m) if is_dataclass(c)], ids=lambda c: c.__name__)
 def test_record_of_any_class_round_trips(cls: type) -> None:
     @hypothesis_settings(max_examples=25)
     @given(record=anything(cls))

@@ -6,7 +6,9 @@ import pytest
 
 from messages import NormalizedOrder, Order, OrderState, OrderStateChanged, OrderView, SubmitOrder
 from messages.base import copied, fast_init
-from messages.codec import encode, encode_events
+from messages.codec import Encoding, encode, encode_record
+from messages.events import FillRecorded
+from messages.fills import Fill, Position
 from tests.factories import make
 
 QUICK = (NormalizedOrder, Order, OrderView, SubmitOrder)
@@ -67,8 +69,12 @@ def test_copied_with_an_unknown_name_is_refused() -> None:
         copied(make(SubmitOrder), colour="red")
 
 
-def test_encode_events_of_one_view_and_of_others_equals_encoding_each() -> None:
+def test_encoding_of_one_turn_equals_encoding_each_record_and_event() -> None:
     shown, other = make(OrderView), make(OrderView, state=OrderState.FILLED)
+    fill, position = make(Fill), make(Position)
     views = zip("123", (shown, shown, other), strict=True)
     events = [make(OrderStateChanged, view=view, event_id=name) for name, view in views]
-    assert encode_events(events) == tuple(encode(event) for event in events)
+    events.append(make(FillRecorded, fill=fill, position=position, view=shown))
+    encoding = Encoding()
+    assert [encoding.record(record) for record in (fill, position)] == [encode_record(fill), encode_record(position)]
+    assert [encoding.event(event) for event in events] == [encode(event) for event in events]

@@ -34,6 +34,8 @@ def test_commit_next_section_is_loaded_back_whole(store: StateStore, section: Ma
         Write(Table.FILLS, "binance|BTC-USD|7|f1", b"fill"),
         Write(Table.IDEMPOTENCY, "ключ", "значение".encode()),
         Write(Table.POSITIONS, "binance|BTC-USD", b""),
+        Write(Table.PARKED, "binance|BTC-USD|8|f2", b"parked"),
+        Write(Table.CLOSES, "close-1", b"close"),
         Write(Table.OPEN, "v7", b"public", "3"),
         Write(Table.LAST_SYNC, "", b"1700000000000", "3"),
     )
@@ -44,6 +46,8 @@ def test_commit_next_section_is_loaded_back_whole(store: StateStore, section: Ma
         Table.FILLS: {"binance|BTC-USD|7|f1": b"fill"},
         Table.IDEMPOTENCY: {"ключ": "значение".encode()},
         Table.POSITIONS: {"binance|BTC-USD": b""},
+        Table.PARKED: {"binance|BTC-USD|8|f2": b"parked"},
+        Table.CLOSES: {"close-1": b"close"},
     }
     assert store.open_orders("a1", 3) == {"v7": b"public"}
     assert store.open_orders("a1", 4) == {}
@@ -92,6 +96,42 @@ def test_commit_known_fill_keeps_the_first_record(store: StateStore, section: Ma
     assert store.commit([section("a1", lease.epoch, 1, first)]) == [Verdict.OK]
     assert store.commit([section("a1", lease.epoch, 2, second)]) == [Verdict.OK]
     assert store.load("a1")[Table.FILLS] == {"kraken|BTC-USD|7|f1": b"first"}
+
+
+@pytest.mark.parametrize("table", [Table.PARKED, Table.POSITIONS, Table.CLOSES])
+def test_commit_known_parked_fill_position_or_close_is_replaced_whole(
+    store: StateStore, section: Make, table: Table
+) -> None:
+    lease = store.acquire("a1", "me")
+    store.commit([section("a1", lease.epoch, 1, Write(table, "x1", b"a longer first"), Write(table, "x2", b"beside"))])
+    assert store.commit([section("a1", lease.epoch, 2, Write(table, "x1", b"second"))]) == [Verdict.OK]
+    assert store.load("a1") == {each: {} for each in store.load("nobody")} | {table: {"x1": b"second", "x2": b"beside"}}
+
+
+def test_commit_that_books_a_parked_fill_moves_it_in_one_step(store: StateStore, section: Make) -> None:
+    key = "binance|BTC-USD|7|f1"
+    lease = store.acquire("a1", "me")
+    store.commit([section("a1", lease.epoch, 1, Write(Table.PARKED, key, b"parked"), events=(b"e",))])
+    booking = section("a1", lease.epoch, 2, Write(Table.PARKED, key, None), Write(Table.FILLS, key, b"fill"))
+    assert store.commit([booking]) == [Verdict.OK]
+    records = store.load("a1")
+    assert (records[Table.PARKED], records[Table.FILLS]) == ({}, {key: b"fill"})
+    assert store.commit([booking]) == [Verdict.ALREADY]
+    assert store.load("a1") == records
+
+
+def test_commit_of_a_stale_owner_leaves_parked_fills_positions_and_closes_alone(
+    store: StateStore, section: Make
+) -> None:
+    """A process that lost the account may neither unpark what the new owner has to book, nor end its close."""
+    old = store.acquire("a1", "old")
+    tables = (Table.PARKED, Table.POSITIONS, Table.CLOSES)
+    store.commit([section("a1", old.epoch, 1, *(Write(table, "x1", b"there") for table in tables))])
+    store.acquire("a1", "new")
+    gone = section("a1", old.epoch, 2, *(Write(table, "x1", None) for table in tables))
+    assert store.commit([gone]) == [Verdict.STALE]
+    records = store.load("a1")
+    assert [records[table] for table in tables] == [{"x1": b"there"}] * 3
 
 
 def test_commit_repeated_batch_is_already_and_writes_nothing_twice(store: StateStore, section: Make) -> None:

@@ -41,12 +41,17 @@ def test_public_keys_are_spelled_as_other_programs_read_them(
 def test_own_keys_bear_deployment_and_partition_tag(real_store: RedisStore, plain: redis.Redis, section: Make) -> None:
     real_store.keep_alive("me", 60_000)
     epoch = real_store.acquire("1", "me").epoch
-    real_store.commit([section("1", epoch, 1, ORDER, events=(b"e",))])
+    tables = (Table.PARKED, Table.POSITIONS, Table.CLOSES)
+    writes = (ORDER, *(Write(table, "x1", b"x") for table in tables))
+    real_store.commit([section("1", epoch, 1, *writes, events=(b"e",))])
     assert set(plain.keys()) == {
         b"livermore:stamp",
         b"livermore:test:{p00}:owner:me",
         b"livermore:test:{p00}:account:1:meta",
         b"livermore:test:{p00}:account:1:orders",
+        b"livermore:test:{p00}:account:1:parked",
+        b"livermore:test:{p00}:account:1:positions",
+        b"livermore:test:{p00}:account:1:closes",
         b"livermore:test:{p00}:account:1:events",
     }
 

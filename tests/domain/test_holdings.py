@@ -110,6 +110,12 @@ def test_difference_within_the_tolerance_is_none(total: str) -> None:
     assert comparison.read(total, "1") is None
 
 
+def test_drift_that_shrinks_to_within_the_tolerance_is_exactly_none() -> None:
+    comparison = Comparison("2")
+    found = [comparison.read(total, "1") for total in ("4", "4", "3.000000005", "3.000000005")]
+    assert [finding and finding.drift for finding in found] == [None, D(1), None, D(0)]
+
+
 def test_difference_beyond_the_tolerance_is_a_drift() -> None:
     comparison = Comparison("2")
     comparison.read("3.00000002", "1")

@@ -222,7 +222,7 @@ def test_booking_order_follows_venue_time_then_the_number_of_the_trade() -> None
         make(Fill, venue_time_ms=2, fill_id="100", venue_order_id="2"),
         make(Fill, venue_time_ms=2, fill_id="101", sequence=0, received_ms=0),
     )
-    assert sorted([e, c, d, a, b], key=booking_order) == [a, b, c, d, e]
+    assert sorted([e, d, c, a, b], key=booking_order) == [a, b, c, d, e]
 
 
 # ----- assets

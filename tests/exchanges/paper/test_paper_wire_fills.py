@@ -289,10 +289,14 @@ def test_fills_go_on_while_one_client_does_not_read(user, stream, control, order
     deaf.socket.shutdown()
 
 
-def test_frame_longer_than_a_short_header_can_say_is_read_whole(user, stream):
-    identifier = "x" * 70_000
-    stream.socket.send(f'{{"id":"{identifier}","method":"ping"}}')
-    assert stream.message()["id"] == identifier
+def test_frames_of_every_form_of_header_and_their_limits_are_read_whole(stream):
+    stream.socket.send('{"id":"","method":"ping"}')
+    around = len(stream.socket.recv())
+    assert around > 126
+    for length in (around, *range(65_530, 65_541), 200_000):
+        identifier = "x" * (length - around)
+        stream.socket.send(f'{{"id":"{identifier}","method":"ping"}}')
+        assert stream.message()["id"] == identifier
 
 
 def test_ping_amid_many_frames_is_answered_without_breaking_any(user, stream, control, orders, executed):

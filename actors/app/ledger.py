@@ -1,0 +1,90 @@
+"""What traders asked for and what they were told: the hosts' side of a drill or a demo.
+
+Must never: look at the order manager's records; whether what was told is true is for the auditor to say.
+"""
+
+import threading
+from collections import Counter
+from dataclasses import dataclass, field
+
+from actors.app.workload import Intent
+from messages.fills import PositionClose
+from messages.queries import CloseDone, OrderPlaced, Refused, Reply
+
+
+@dataclass(slots=True)
+class Ledger:
+    """What the traders were told; every field is written by many threads under `lock`."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    replies: dict[tuple[str, str], Reply | None] = field(default_factory=dict)
+    """By account and request id: the reply to an intent, None while it is awaited."""
+    refusals: Counter[str] = field(default_factory=Counter)
+    """Refusals for a passing reason, by code."""
+    put_off: set[tuple[str, str]] = field(default_factory=set)
+    """Of the awaited: those whose last answer was a refusal for now; nothing of theirs is under way."""
+    awaited: set[str] = field(default_factory=set)
+    """Cancels and closes without a reply, by our order id or by the number of the close."""
+    closes: list[PositionClose] = field(default_factory=list)
+    """Closes of positions that were told to have ended."""
+    close_refusals: Counter[str] = field(default_factory=Counter)
+    """Closes that were not begun, by the code of the refusal."""
+
+    def asked(self, intent: Intent) -> None:
+        """An intent was offered for the first time, or again."""
+        key = (intent.command.account_id, intent.command.request_id or "")
+        with self.lock:
+            self.replies.setdefault(key, None)
+            self.put_off.discard(key)
+
+    def answered(self, intent: Intent, reply: Reply) -> None:
+        """An intent got its reply."""
+        with self.lock:
+            self.replies[intent.command.account_id, intent.command.request_id or ""] = reply
+
+    def refused(self, code: str, intent: Intent | None = None) -> None:
+        """A request was refused for a passing reason; `intent` is what it was to place."""
+        with self.lock:
+            self.refusals[code] += 1
+            if intent is not None:
+                self.put_off.add((intent.command.account_id, intent.command.request_id or ""))
+
+    def close_answered(self, key: str, reply: Reply) -> None:
+        """A close got its reply."""
+        with self.lock:
+            self.awaited.discard(key)
+            if isinstance(reply, CloseDone):
+                self.closes.append(reply.close)
+            else:
+                code = reply.code.value if isinstance(reply, Refused) else "unresolved"
+                self.close_refusals[code] += 1
+
+    def closes_told(self) -> tuple[PositionClose, ...]:
+        """Closes of positions that were told to have ended."""
+        with self.lock:
+            return tuple(self.closes)
+
+    def asked_count(self) -> int:
+        """How many intents were asked."""
+        with self.lock:
+            return len(self.replies)
+
+    def placed_count(self) -> int:
+        """How many intents were told to be placed."""
+        with self.lock:
+            return sum(isinstance(reply, OrderPlaced) for reply in self.replies.values())
+
+    def refusal_count(self) -> int:
+        """How many requests were refused for a passing reason."""
+        with self.lock:
+            return self.refusals.total()
+
+    def done(self) -> int:
+        """How many intents have their reply."""
+        with self.lock:
+            return sum(reply is not None for reply in self.replies.values())
+
+    def snapshot(self) -> dict[tuple[str, str], Reply | None]:
+        """All intents asked so far with their replies."""
+        with self.lock:
+            return dict(self.replies)

@@ -1,0 +1,85 @@
+"""What an audit compares and what it finds: the venue's record, the replies of hosts, and the verdict."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from messages.queries import Reply
+from messages.types import Order, OrderState
+
+Row = dict[str, Any]
+Asked = Mapping[tuple[str, str], Reply | None]
+"""By account and request id: the last reply to an intent, None when none came."""
+
+
+@dataclass(frozen=True, slots=True)
+class VenueRecord:
+    """What a venue's control port says happened."""
+
+    orders: tuple[Row, ...]
+    executions: tuple[Row, ...]
+    partial: frozenset[tuple[str, ...]] = frozenset()
+    """Account and symbol where not every execution is in here, so that no position can be compared."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Verdict:
+    """The outcome of an audit."""
+
+    intents: int = 0
+    venue_orders: int = 0
+    fills: int = 0
+    duplicates: int = 0
+    """Venue orders beyond the first of an intent."""
+    lost: int = 0
+    """Intents without a record, and venue orders that no record of ours is about."""
+    phantom_fills: int = 0
+    """Fills we booked that the venue never made."""
+    missing_fills: int = 0
+    """Fills the venue made that we did not book."""
+    false_matches: int = 0
+    """Orders of ours that follow a venue order which is not theirs."""
+    positions: int = 0
+    """Positions that were compared with the sum of the venue's executions."""
+    false_positions: int = 0
+    """Positions that are not that sum, or are missing."""
+    closes: int = 0
+    """Closes of positions that placed an order; their orders are wanted like intents."""
+    timed_out: int = 0
+    """Orders that ended because their executions stopped."""
+    manual_reviews: int = 0
+    """Orders that wait for a decision by a person."""
+    refused_here: int = 0
+    """Intents that ended before anything was sent."""
+    refused_by_venue: int = 0
+    """Intents that the venue refused."""
+    proven_absent: int = 0
+    """Intents that were sent and are proven not to be at the venue."""
+    violations: list[str] = field(default_factory=list)
+
+    @property
+    def not_placed(self) -> int:
+        """Intents that made no venue order, whatever the reason."""
+        return self.refused_here + self.refused_by_venue + self.proven_absent
+
+    def note(self, text: str) -> None:
+        """Record a violation."""
+        self.violations.append(text)
+
+    def count_unplaced(self, order: Order) -> None:
+        """Count an order that was wanted and made no venue order."""
+        if not order.attempts:
+            self.refused_here += 1
+        elif order.state is OrderState.REJECTED:
+            self.refused_by_venue += 1
+        else:
+            self.proven_absent += 1
+
+
+def grouped(rows: Iterable[Row], *names: str) -> dict[tuple[str, ...], list[Row]]:
+    """Sort rows into groups that are alike in these fields."""
+    found: dict[tuple[str, ...], list[Row]] = defaultdict(list)
+    for row in rows:
+        found[tuple(str(row[name]) for name in names)].append(row)
+    return found
