@@ -220,26 +220,8 @@ class AccountActor(CommittingActor[_Inbox]):
                 | ResolveReview()
             ):  # fmt: skip
                 return self._on_command(message)
-            case VerificationDue():
-                turn = self._turn()
-                on_due(turn, self._desk, message)
-                return self._finish(turn)
-            case ReportUnresolved():
-                turn = self._turn()
-                recovery.announce(turn, self._desk)
-                return self._finish(turn)
-            case ReportCommand():
-                turn = self._turn()
-                report_command(turn, message)
-                return self._finish(turn)
-            case FillTimeoutDue():
-                turn = self._turn()
-                fill_timeouts.on_due(turn, self._desk, message)
-                return self._finish(turn)
-            case ReportFillTimers():
-                turn = self._turn()
-                fill_timeouts.announce(turn, self._desk)
-                return self._finish(turn)
+            case VerificationDue() | ReportUnresolved() | ReportCommand() | FillTimeoutDue() | ReportFillTimers():
+                return self._on_asked(message)
             case PlaceClose() | CancelClose() | HoldingCompared():
                 return self._on_position(message)
             case (
@@ -250,12 +232,7 @@ class AccountActor(CommittingActor[_Inbox]):
                 self._hearing.remind(turn, message)
                 return self._finish(turn)
             case SweepDue():
-                turn = self._turn()
-                for order in sweep(turn, self._desk):
-                    self.system.metrics.stuck(order.state)
-                self._watch_duplicates(turn)
-                turn.effect(SetTimer("sweep", self._sweep_ms(), SweepDue()))
-                return self._finish(turn)
+                return self._on_sweep()
             case RespawnDue():
                 turn = self._turn()
                 turn.effect(Spawn(self._addresses[message.exchange], self._build_exchange(message.exchange)))
@@ -365,6 +342,31 @@ class AccountActor(CommittingActor[_Inbox]):
             return Outcome()
         text = "the store is away: orders are protected by memory alone until it is back"
         return Outcome(at_once=[Publish(self._alert("DegradedMode", Severity.CRITICAL, text))])
+
+    def _on_asked(
+        self, message: VerificationDue | ReportUnresolved | ReportCommand | FillTimeoutDue | ReportFillTimers
+    ) -> Outcome:
+        turn = self._turn()
+        match message:
+            case VerificationDue():
+                on_due(turn, self._desk, message)
+            case ReportUnresolved():
+                recovery.announce(turn, self._desk)
+            case ReportCommand():
+                report_command(turn, message)
+            case FillTimeoutDue():
+                fill_timeouts.on_due(turn, self._desk, message)
+            case ReportFillTimers():
+                fill_timeouts.announce(turn, self._desk)
+        return self._finish(turn)
+
+    def _on_sweep(self) -> Outcome:
+        turn = self._turn()
+        for order in sweep(turn, self._desk):
+            self.system.metrics.stuck(order.state)
+        self._watch_duplicates(turn)
+        turn.effect(SetTimer("sweep", self._sweep_ms(), SweepDue()))
+        return self._finish(turn)
 
     def _on_position(self, message: PlaceClose | CancelClose | HoldingCompared) -> Outcome:
         turn = self._turn()

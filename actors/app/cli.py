@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from actors.app.checking import run_check
 from actors.app.demo import DemoOptions, run_demo
 from actors.app.drill import DrillOptions, DrillResult, run_drill
 from actors.app.host import Host
@@ -17,7 +18,8 @@ from actors.app.progress import drill_progress, replay_progress
 from actors.app.recording import RecordingError
 from actors.app.replay import ReplayOptions, run_replay
 from actors.app.schedule import NAMES, UnknownFault, chosen_faults
-from actors.app.tables import drill_table, replay_table
+from actors.app.tables import check_table, drill_table, replay_table
+from actors.app.workload import FILLS_MAX
 from actors.app.world import VENUES
 from actors.settings import LoggingSettings, Settings
 from exchanges.paper import process as paper_process
@@ -51,6 +53,7 @@ def program(host: Host) -> typer.Typer:
     _add_main(app, host)
     _add_drill(app, host)
     _add_replay(app, host)
+    _add_check(app, host)
     _add_paper(app)
     return app
 
@@ -79,6 +82,9 @@ def _add_drill(app: typer.Typer, host: Host) -> None:
         intents: Annotated[int, typer.Option(min=1, help="How many orders are wanted.")] = 1_000,
         seed: Seed = 1,
         faults: Faults = "all",
+        fills: Annotated[
+            int, typer.Option(min=1, max=1_000, help="Executions that one order is filled in at most.")
+        ] = FILLS_MAX,
         as_json: Json = False,  # noqa: FBT002
     ) -> None:
         """Run a workload under a fault schedule, then compare with the venue's own record. Exit 0: nothing broken."""
@@ -91,7 +97,7 @@ def _add_drill(app: typer.Typer, host: Host) -> None:
         except UnknownFault as error:
             raise typer.BadParameter(str(error), param_hint="--faults") from error
         host.log_to(LoggingSettings(level="CRITICAL"))
-        options = DrillOptions(venue=venue, intents=intents, seed=seed, faults=chosen)
+        options = DrillOptions(venue=venue, intents=intents, seed=seed, faults=chosen, fills_max=fills)
         with drill_progress(host) as report:
             result = run_drill(options, report, host.stop)
         _show_drill(host, result, as_json=as_json)
@@ -111,7 +117,7 @@ def _show_drill(host: Host, result: DrillResult, *, as_json: bool) -> None:
             host.out.print(table)
     again = f"--venue {result.options.venue} --intents {result.options.intents} --seed {result.options.seed}"
     chosen = "all" if result.options.faults == NAMES else ",".join(result.options.faults) or "none"
-    command = f"run.py drill {again} --faults {chosen}"
+    command = f"run.py drill {again} --fills {result.options.fills_max} --faults {chosen}"
     # It is there to be copied: a terminal may fold it, a line break of ours would cut it.
     host.progress.print(f"To draw the same again: {command}", highlight=False, soft_wrap=True)
 
@@ -142,6 +148,26 @@ def _add_replay(app: typer.Typer, host: Host) -> None:
         else:
             host.out.print(replay_table(result))
         raise typer.Exit(EXIT_BROKEN if result.verdict.violations else 0)
+
+
+def _add_check(app: typer.Typer, host: Host) -> None:
+    @app.command()
+    def check(
+        config: Config = None,
+        folder: Annotated[
+            Path | None, typer.Option(help="Data folder of an embedded server; default: where the configuration leads.")
+        ] = None,
+        as_json: Json = False,  # noqa: FBT002
+    ) -> None:
+        """Add all fills up anew and compare with the stored orders and positions. Reads only. Exit 0: all agree."""
+        host.log_to(LoggingSettings(level="CRITICAL"))
+        result = run_check(Settings.load(config), folder)
+        if as_json:
+            host.print_json(result.as_json())
+        else:
+            for part in check_table(result):
+                host.out.print(part, highlight=False, soft_wrap=isinstance(part, str))
+        raise typer.Exit(EXIT_BROKEN if result.differences else 0)
 
 
 def _add_paper(app: typer.Typer) -> None:

@@ -16,16 +16,19 @@ from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from actors.app.audit import audit, is_quiet
+from actors.app.bookings import Bookings, Spread
 from actors.app.ledger import Ledger
 from actors.app.openhash import check_open_hashes
 from actors.app.schedule import STAGES, Saboteur, draw_stages
+from actors.app.stored import check_stored
 from actors.app.trader import Trader
 from actors.app.verdict import Verdict
-from actors.app.workload import Intent, intents
+from actors.app.workload import FILLS_MAX, Intent, intents
 from actors.app.world import PaperWorld
 from actors.memory import PublishedViews
 from actors.oms import Oms
-from messages.events import Alert, Event, ManualReviewRequired
+from messages.events import Alert, Event, FillRecorded, ManualReviewRequired
+from messages.fills import FillSource
 
 ACCOUNTS: Final = 4
 SETTLE_S: Final = 120.0
@@ -38,8 +41,9 @@ _POLL_S: Final = 0.25
 _STALL_S: Final = 300.0
 """A workload that makes no progress for so long has failed."""
 _MANAGEMENT: Final = {
-    # The regular comparison is what finds a fill whose stream frame was swallowed; here it may not take minutes.
+    # The regular comparisons are what finds a fill whose stream frame was swallowed; here it may not take minutes.
     "sync": {"reconcileIntervalSeconds": 5, "lookbackMinutes": 30},
+    "partialFillTracking": {"audit": {"intervalMs": 2_000}},
     "verification": {"slowRetryInterval": 10_000},
 }
 
@@ -52,6 +56,8 @@ class DrillOptions:
     intents: int
     seed: int
     faults: tuple[str, ...]
+    fills_max: int = FILLS_MAX
+    """Executions that the market makes of one order at most."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -64,6 +70,10 @@ class DrillResult:
     """How often each fault really happened."""
     refusals: Counter[str] = field(default_factory=Counter)
     alerts: Counter[str] = field(default_factory=Counter)
+    close_refusals: Counter[str] = field(default_factory=Counter)
+    """Closes of positions that were not begun, by the code of the refusal."""
+    booking: dict[FillSource, Spread] = field(default_factory=dict)
+    """How long executions took to be booked, by where they were learned from."""
     reviews_raised: int = 0
     """Orders that were in manual review at some time."""
     settle_seconds: float = 0.0
@@ -93,6 +103,12 @@ class DrillResult:
             "phantomFills": verdict.phantom_fills,
             "missingFills": verdict.missing_fills,
             "falseMatches": verdict.false_matches,
+            "positions": verdict.positions,
+            "falsePositions": verdict.false_positions,
+            "closes": verdict.closes,
+            "closeRefusals": dict(self.close_refusals),
+            "timedOut": verdict.timed_out,
+            "bookingMs": {source.value: spread.as_json() for source, spread in self.booking.items()},
             "manualReviews": verdict.manual_reviews,
             "manualReviewsRaised": self.reviews_raised,
             "refusals": dict(self.refusals),
@@ -149,11 +165,13 @@ class _Drill:
         self._ledger = Ledger()
         self._alerts: Counter[str] = Counter()
         self._reviewed: set[str] = set()
+        self._bookings = Bookings()
         server = oms.runtime.server
         self._saboteur = Saboteur(world.control, options.seed, None if server is None else server.kill)
 
     def run(self) -> DrillResult:
         self._oms.subscribe(self._on_event, Alert, ManualReviewRequired)
+        self._oms.subscribe(self._bookings.listen, FillRecorded)
         self._work()
         if not self._stop.is_set():
             self._saboteur.end()
@@ -166,6 +184,8 @@ class _Drill:
             interrupted=verdict is None,
             faults=self._saboteur.counts(),
             refusals=Counter(self._ledger.refusals),
+            close_refusals=Counter(self._ledger.close_refusals),
+            booking=self._bookings.spreads(self._world.record().executions),
             alerts=Counter(self._alerts),
             reviews_raised=len(self._reviewed),
             settle_seconds=time.monotonic() - healed,
@@ -204,7 +224,12 @@ class _Drill:
 
     def _shares(self) -> list[list[Intent]]:
         drawn = islice(
-            intents(self._options.venue, self._world.accounts, Random(f"{self._options.seed}/intents")),
+            intents(
+                self._options.venue,
+                self._world.accounts,
+                Random(f"{self._options.seed}/intents"),
+                fills_max=self._options.fills_max,
+            ),
             self._options.intents,
         )
         shares: dict[str, list[Intent]] = {account: [] for account in self._world.accounts}
@@ -231,11 +256,15 @@ class _Drill:
 
     def _audit(self, books: dict[str, PublishedViews]) -> Verdict:
         asked = self._ledger.snapshot()
-        verdict = audit(asked, books, self._world.record())
+        wrong, closes = check_stored(self._oms, books)
+        verdict = audit(asked, books, self._world.record(), closes)
+        verdict.violations += wrong
+        untrue = [close for close in self._ledger.closes_told() if close not in closes]
+        verdict.violations += [f"close {close.close_id} is recorded otherwise than it was told" for close in untrue]
         if len(asked) < self._options.intents:
             verdict.note(f"only {len(asked)} of {self._options.intents} intents were asked: the workload stalled")
         if self._ledger.awaited:
-            verdict.note(f"{len(self._ledger.awaited)} cancels never got their reply")
+            verdict.note(f"{len(self._ledger.awaited)} cancels and closes never got their reply")
         repeated = self._world.control.summary()["duplicates"]
         verdict.violations += [f"the venue accepted {each['clientOrderId']} more than once" for each in repeated]
         verdict.violations += check_open_hashes(self._oms, books)

@@ -1,4 +1,4 @@
-"""Results as tables: of a drill, of a replay."""
+"""Results as tables: of a drill, of a replay, of a check."""
 
 from typing import Final
 
@@ -6,14 +6,17 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from actors.app.checking import CheckResult
 from actors.app.drill import DrillResult
 from actors.app.recording import Ending
 from actors.app.replay import ReplayResult
 from actors.domain.arithmetic import plain
+from actors.domain.fills import rounded
 from messages.types import ZERO
 
 _VIOLATIONS_SHOWN: Final = 20
 _FAULT_COLUMNS: Final = 3
+_PLACES: Final = 8
 
 
 def drill_table(result: DrillResult) -> tuple[RenderableType, ...]:
@@ -28,18 +31,58 @@ def drill_table(result: DrillResult) -> tuple[RenderableType, ...]:
     _must_be_zero(table, "phantom fills: booked, but never made by the venue", verdict.phantom_fills)
     _must_be_zero(table, "missing fills: made by the venue, but not booked", verdict.missing_fills)
     _must_be_zero(table, "false matches: an order that follows another's venue order", verdict.false_matches)
+    _must_be_zero(table, "false positions: not what the venue's executions add up to", verdict.false_positions)
     _must_be_zero(table, "manual reviews left when everything was quiet", verdict.manual_reviews)
-    _must_be_zero(table, "violations in all: states, averages, evidence, replies, public hash", len(verdict.violations))
+    in_all = "violations in all: states, averages, closes, evidence, replies, records, public hash"
+    _must_be_zero(table, in_all, len(verdict.violations))
     table.add_section()
     table.add_row("intents", str(verdict.intents))
     table.add_row("venue orders", str(verdict.venue_orders))
     table.add_row("proven not placed", str(verdict.not_placed))
     table.add_row("fills", str(verdict.fills))
+    for source, spread in result.booking.items():
+        told = f"learned by {source.value}: {spread.count}; ms from execution to booking, p50 / p95 / max"
+        table.add_row(told, f"{spread.p50} / {spread.p95} / {spread.max}")
+    table.add_row("positions compared", str(verdict.positions))
+    table.add_row("closes of positions; refused", f"{verdict.closes}; {result.close_refusals.total()}")
+    table.add_row("orders timed out after their last fill", str(verdict.timed_out))
     table.add_row("manual reviews on the way", str(result.reviews_raised))
     table.add_row("refused for now, and asked again", str(result.refusals.total()))
     table.add_row("seconds from the last fault until all was right", f"{result.settle_seconds:.1f}")
     table.add_row("seconds in all", f"{result.wall_seconds:.1f}")
     return (_fault_table(result), table, *_violations(verdict.violations))
+
+
+def check_table(result: CheckResult) -> tuple[RenderableType, ...]:
+    """Every position as its fills say, and whether what is recorded says the same."""
+    table = Table(title=f"Records in {result.where}", title_justify="left")
+    for name in ("account", "position"):
+        table.add_column(name, overflow="fold")
+    for name in ("fills", "size", "average entry", "realised", "fees"):
+        table.add_column(name, justify="right", overflow="fold")
+    table.add_column("")
+    for account in result.accounts:
+        for position in account.positions:
+            fees = ", ".join(f"{plain(fee)} {currency or '?'}" for currency, fee in position.fees)
+            table.add_row(
+                account.account_id,
+                f"{position.exchange} {position.symbol}",
+                str(position.fills),
+                plain(position.size),
+                "-" if position.average_entry is None else plain(rounded(position.average_entry, _PLACES)),
+                plain(rounded(position.realised, _PLACES)),
+                fees or "-",
+                _mark(bad=bool(position.problems)),
+            )
+    orders = sum(account.orders for account in result.accounts)
+    fills = sum(account.fills for account in result.accounts)
+    counts = f"{len(result.accounts)} accounts, {orders} orders, {fills} fills: {len(result.differences)} differences"
+    unfinished = [
+        f"account {each.account_id}: {each.active_closes} closes under way, {each.parked} executions wait for their order"
+        for each in result.accounts
+        if each.active_closes or each.parked
+    ]
+    return (table, counts, *unfinished, *_violations(result.differences))
 
 
 def replay_table(result: ReplayResult) -> RenderableType:
@@ -83,13 +126,15 @@ def _fault_table(result: DrillResult) -> RenderableType:
 
 
 def _must_be_zero(table: Table, what: str, found: int, *, blank: bool = False) -> None:
-    mark = Text("ok", style="green") if not found else Text("BROKEN", style="bold red")
-    table.add_row(what, *([""] if blank else []), str(found), mark)
+    table.add_row(what, *([""] if blank else []), str(found), _mark(bad=found > 0))
 
 
 def _compared(table: Table, what: str, recorded: object, here: object) -> None:
-    mark = Text("ok", style="green") if recorded == here else Text("BROKEN", style="bold red")
-    table.add_row(what, str(recorded), str(here), mark)
+    table.add_row(what, str(recorded), str(here), _mark(bad=recorded != here))
+
+
+def _mark(*, bad: bool) -> Text:
+    return Text("BROKEN", style="bold red") if bad else Text("ok", style="green")
 
 
 def _violations(violations: list[str]) -> tuple[RenderableType, ...]:

@@ -52,7 +52,7 @@ def book(order: Order, fill: Fill, *, tolerance: Decimal = QUANTITY_TOLERANCE) -
         order,
         filled_size=filled,
         filled_value=EXACT.add(order.filled_value, EXACT.multiply(fill.price, fill.size)),
-        fees=_with_fee(order.fees, fill),
+        fees=with_fee(order.fees, fill),
         fill_count=order.fill_count + 1,
         first_fill_ms=fill.received_ms if first is None else min(first, fill.received_ms),
         last_fill_ms=fill.received_ms if last is None else max(last, fill.received_ms),
@@ -62,11 +62,14 @@ def book(order: Order, fill: Fill, *, tolerance: Decimal = QUANTITY_TOLERANCE) -
     return BookedFill(order=booked, overfilled=overfilled, complete=complete)
 
 
-def _with_fee(fees: tuple[tuple[str, Decimal], ...], fill: Fill) -> tuple[tuple[str, Decimal], ...]:
+def with_fee(fees: tuple[tuple[str, Decimal], ...], fill: Fill) -> tuple[tuple[str, Decimal], ...]:
+    """Add an execution's fee to the totals per currency, sorted by currency."""
     if not fill.fee:
         return fees
-    totals = dict(fees)
     currency = fill.fee_currency or ""
+    if len(fees) == 1 and fees[0][0] == currency:
+        return ((currency, EXACT.add(fees[0][1], fill.fee)),)
+    totals = dict(fees)
     totals[currency] = EXACT.add(totals.get(currency, ZERO), fill.fee)
     return tuple(sorted(totals.items()))
 
@@ -99,11 +102,6 @@ def price_deviation_percent(side: Side, price: Decimal, reference: Decimal) -> D
         return None
     worse_by = EXACT.subtract(price, reference) if side is Side.BUY else EXACT.subtract(reference, price)
     return RATIO.divide(EXACT.multiply(worse_by, _PERCENT), reference)
-
-
-def sort_key(fill: Fill) -> tuple[int, int, str]:
-    """Order an order's history: by the venue's time, then arrival, then id."""
-    return fill.venue_time_ms, fill.sequence, fill.fill_id
 
 
 def missing_quantity(order: Order, venue_cumulative: Decimal, tolerance: Decimal = QUANTITY_TOLERANCE) -> Decimal:

@@ -15,6 +15,7 @@ from decimal import Decimal
 from typing import TypeAlias
 
 from actors.domain.arithmetic import EXACT, QUANTITY_TOLERANCE, RATIO
+from actors.domain.fills import with_fee
 from actors.errors import InvariantViolated
 from messages.base import copied
 from messages.control import HoldingCompared, HoldingReported
@@ -70,7 +71,7 @@ def fold(position: Position, fill: Fill) -> Position:
         size=size,
         entry_value=entry_value,
         cash=cash,
-        fees=_with_fee(position.fees, fill) if fill.fee else position.fees,
+        fees=with_fee(position.fees, fill),
         fill_count=position.fill_count + 1,
         opened_ms=opened_ms,
         updated_ms=max(position.updated_ms, fill.received_ms),
@@ -93,15 +94,6 @@ def _entry(position: Position, fill: Fill, *, size: Decimal, value: Decimal) -> 
     if (size > ZERO) is (before > ZERO):
         return RATIO.divide(EXACT.multiply(position.entry_value, size), before), position.opened_ms
     return EXACT.multiply(size, fill.price), fill.received_ms
-
-
-def _with_fee(fees: tuple[tuple[str, Decimal], ...], fill: Fill) -> tuple[tuple[str, Decimal], ...]:
-    currency = fill.fee_currency or ""
-    if len(fees) == 1 and fees[0][0] == currency:
-        return ((currency, EXACT.add(fees[0][1], fill.fee)),)
-    totals = dict(fees)
-    totals[currency] = EXACT.add(totals.get(currency, ZERO), fill.fee)
-    return tuple(sorted(totals.items()))
 
 
 def _folded(position: Position, fills: Iterable[Fill]) -> Position:

@@ -58,6 +58,14 @@ class Keys:
         """Name the hash with owner, epoch and seq of an account."""
         return self._of_account(account_id, "meta")
 
+    def every_meta(self) -> str:
+        """Pattern that matches what `meta` names for every account."""
+        return f"{self._root}:{{p*}}:account:*:meta"
+
+    def account_of(self, meta: str) -> str:
+        """Tell whose hash `meta` names."""
+        return meta.partition(":account:")[2].removesuffix(":meta")
+
     def events(self, account_id: str) -> str:
         """Name the stream of an account's events."""
         return self._of_account(account_id, "events")

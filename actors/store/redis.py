@@ -88,6 +88,22 @@ class RedisStore:
             check_known(self._stamped_schema())
         return facts
 
+    def accounts(self) -> tuple[str, ...]:
+        """Every account that was ever taken here. Changes nothing and needs no `open`.
+
+        Raises:
+            StoreUnavailable: nobody answers.
+            StoreUnfit: the database has nothing of ours, is another deployment's, or has a schema this code does not
+                know.
+        """
+        with self._answering():
+            stamp = self._run("HGETALL", STAMP)
+            if not stamp:
+                raise StoreUnfit("the database has no records of livermore-orders")
+            check_known(self._schema_of(stamp))
+            metas = self._client.scan_iter(match=self._keys.every_meta(), count=1_000)
+            return tuple(sorted({self._keys.account_of(meta.decode()) for meta in metas}))
+
     def keep_alive(self, owner: str, ttl_ms: int) -> None:
         """See `StateStore`."""
         names = [self._keys.owner(partition, owner) for partition in range(self._keys.partitions)]
@@ -244,7 +260,12 @@ class RedisStore:
         ours = {"deployment": self._deployment, "partitions": str(self._keys.partitions), "schema": str(newest())}
         commands: list[tuple[Any, ...]] = [("HSETNX", STAMP, name, value) for name, value in ours.items()]
         *_, stored = _raise_first(self._run_all([*commands, ("HGETALL", STAMP)], transaction=True))
-        found = {name: value.decode() for name, value in _by_name(stored).items()}
+        return self._schema_of(stored)
+
+    def _schema_of(self, stamp: dict[bytes, bytes]) -> int:
+        """Read the schema version in a stamp that must be this deployment's."""
+        ours = {"deployment": self._deployment, "partitions": str(self._keys.partitions)}
+        found = {name: value.decode() for name, value in _by_name(stamp).items()}
         for name, setting in (("deployment", "deployment.name"), ("partitions", "redis.partitions")):
             if found[name] != ours[name]:
                 raise StoreUnfit(

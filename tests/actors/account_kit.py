@@ -12,22 +12,37 @@ from actors.memory import PublishedViews
 from actors.policy import AccountPolicy, ExchangePolicy
 from actors.runtime.committing import Stage
 from actors.runtime.outcome import Outcome
-from actors.runtime.simulated import SimulatedSystem
+from actors.runtime.simulated import START_MS, SimulatedSystem
 from actors.runtime.store_rim import AccountLoaded
 from actors.store.port import Lease, Section, Table, Write
 from messages.base import Message
 from messages.commands import PlaceOrder, SubmitOrder
-from messages.control import Committed, Verdict
-from messages.events import Event
-from messages.fills import VenueFill
+from messages.control import Committed, FillTimerDropped, FillTimerWanted, Verdict
+from messages.events import Alert, Event
+from messages.fills import Fill, Position, VenueFill
 from messages.queries import Reply
-from messages.reports import InstrumentsFetched, OpenOrdersFetched, OrdersSearched, ServerTimeFetched, StreamConnected
+from messages.reports import (
+    CancelConfirmed,
+    FillReceived,
+    FillsFetched,
+    InstrumentsFetched,
+    OpenOrdersFetched,
+    OrderFound,
+    OrderReported,
+    OrdersSearched,
+    PlaceAccepted,
+    ServerTimeFetched,
+    StreamConnected,
+)
 from messages.types import Evidence, Instrument, Order, OrderType, Side, VenueOrder
 from tests.factories import make
 from tests.simulation.gateway import CAPABILITIES
 
 TAG = "0badc0de"
 EXCHANGE_ADDRESS = "account/1/exchange/binance"
+POSITION_ADDRESS = "account/1/position/binance/BTC-USDT"
+PLACE = ("binance", "BTC-USDT")
+HEAD = {"account_id": "1", "exchange": "binance", "order_id": ""}
 
 
 class _Loader:
@@ -41,8 +56,18 @@ class _Loader:
 class Account:
     """An account actor under test; `sent`, `replies` and `events` are what the outside has seen so far."""
 
-    def __init__(self, *, open_gate: bool = True, **policy: Any) -> None:
-        self.system = SimulatedSystem(1)
+    def __init__(
+        self,
+        *,
+        open_gate: bool = True,
+        stored: dict[Table, dict[str, bytes]] | None = None,
+        start_ms: int = START_MS,
+        **policy: Any,
+    ) -> None:
+        self.system = SimulatedSystem(1, start_ms=start_ms)
+        self.policy = policy
+        self.stored: dict[Table, dict[str, bytes]] = {table: dict(kept) for table, kept in (stored or {}).items()}
+        """What the store holds: every section that was committed, written out by hand."""
         self.sent: list[tuple[str, Message]] = []
         self.replies: list[Reply] = []
         self.events: list[Event] = []
@@ -65,7 +90,7 @@ class Account:
             views=self.views,
             build_exchange=lambda _: lambda *_: None,  # type: ignore[arg-type, return-value]
         )
-        self.load({})
+        self.load(self.stored)
         if open_gate:
             self.connect()
 
@@ -81,6 +106,8 @@ class Account:
         """The store answers for everything staged so far."""
         if self.staged:
             last = self.staged[-1]
+            for section in self.staged if verdict is Verdict.OK else ():
+                self._keep(section)
             self.staged.clear()
             self.take(Committed(account_id="1", epoch=last.epoch, seq=last.seq, verdict=verdict))
 
@@ -94,6 +121,74 @@ class Account:
         lease = Lease(account_id="1", owner="process", epoch=epoch, seq=self.actor.seq)
         self.do(AccountLoaded(lease=lease, records=records))
 
+    def pass_ms(self, ms: int) -> None:
+        """Let time pass: every reminder that falls due meanwhile is handled at its time."""
+        end_ms = self.system.clock.monotonic_ms() + ms
+        heap = self.system._timer_heap
+        while (due_ms := heap.next_due_ms()) is not None and due_ms <= end_ms:
+            self.system._virtual.advance(due_ms - self.system.clock.monotonic_ms())
+            for timer in heap.due(due_ms):
+                timed = heap.claim(timer)
+                if timed is not None:
+                    self.actor.timer_fired(timer)
+                    self.do(timed.message)
+        self.system._virtual.advance(end_ms - self.system.clock.monotonic_ms())
+
+    def restarted(self, *, open_gate: bool = True) -> "Account":
+        """The account in the next process: from nothing but what the store holds, at the same moment."""
+        return Account(open_gate=open_gate, stored=self.stored, start_ms=self.now_ms, **self.policy)
+
+    @property
+    def now_ms(self) -> int:
+        """Our wall clock."""
+        return self.system.clock.now_ms()
+
+    # ----- what the venue says
+
+    def evidence(self) -> Evidence:
+        """Of something that was asked and answered at this moment."""
+        return make(Evidence, sent_ms=self.now_ms, received_ms=self.now_ms)
+
+    def placed(self, **terms: Any) -> PlaceOrder:
+        """An order that has left and is not answered yet."""
+        self.do(submit(**terms))
+        place: PlaceOrder = self.to_venue(PlaceOrder)[-1]
+        return place
+
+    def working(self, venue_order_id: str = "28", **terms: Any) -> PlaceOrder:
+        """An order that the venue has accepted."""
+        place = self.placed(**terms)
+        self.accept(place, shown(place, venue_order_id=venue_order_id))
+        return place
+
+    def accept(self, place: PlaceOrder, claim: VenueOrder | None, *fills: VenueFill, venue_order_id: str = "28") -> None:
+        """The answer to a placement; without a claim a bare acknowledgement."""
+        named = HEAD | {"order_id": place.order_id, "venue_order_id": venue_order_id, "fills": fills}
+        self.do(make(PlaceAccepted, **named, order=claim, evidence=self.evidence()))
+
+    def hear(self, claim: VenueOrder, fill: VenueFill | None = None) -> None:
+        """The stream describes an order, perhaps with an execution."""
+        self.do(make(OrderReported, **HEAD, order=claim, fill=fill, evidence=self.evidence()))
+
+    def hear_fill(self, fill: VenueFill) -> None:
+        """The stream tells an execution by itself."""
+        self.do(make(FillReceived, **HEAD, fill=fill, evidence=self.evidence()))
+
+    def list_fills(self, *fills: VenueFill, **changes: Any) -> None:
+        """The venue lists executions of a symbol."""
+        fetched = {"symbol": "BTC-USDT", "asked_venue_ms": self.now_ms, **changes}
+        self.do(make(FillsFetched, **HEAD, fills=fills, **fetched))
+
+    def find(self, order_id: str, claim: VenueOrder, *fills: VenueFill) -> None:
+        """The answer to a direct look-up."""
+        named = HEAD | {"order_id": order_id}
+        self.do(make(OrderFound, **named, order=claim, fills=fills, evidence=self.evidence()))
+
+    def confirm_cancel(self, place: PlaceOrder, claim: VenueOrder) -> None:
+        """The answer to a cancel: the order works no longer."""
+        named = HEAD | {"order_id": place.order_id}
+        self.do(make(CancelConfirmed, **named, order=claim, evidence=self.evidence()))
+
     # ----- looking
 
     def to_venue(self, kind: type[Message]) -> list[Any]:
@@ -104,6 +199,40 @@ class Account:
         """The one order that readers see."""
         (order,) = self.views.orders.values()
         return order
+
+    def order(self, place: PlaceOrder) -> Order:
+        """The order of a placement, as readers see it."""
+        return self.views.orders[place.order_id]
+
+    def fills(self, place: PlaceOrder) -> list[Fill]:
+        """The executions of a placement that readers see."""
+        return list(self.views.fills.get(place.order_id, ()))
+
+    def position(self) -> Position:
+        """The one position that readers see."""
+        (position,) = self.views.positions.values()
+        return position
+
+    def told(self, kind: type[Message]) -> list[Any]:
+        """Messages of a kind that left for anybody."""
+        return [message for _, message in self.sent if type(message) is kind]
+
+    def happened(self, kind: type[Event]) -> list[Any]:
+        """Events of a kind that hosts have seen."""
+        return [event for event in self.events if type(event) is kind]
+
+    def alerts(self) -> list[str]:
+        """Names of the alerts so far."""
+        return [event.name for event in self.events if isinstance(event, Alert)]
+
+    def alert(self, name: str) -> Alert:
+        """The one alert of a name."""
+        (found,) = (event for event in self.events if isinstance(event, Alert) and event.name == name)
+        return found
+
+    def fill_timers(self) -> list[FillTimerWanted | FillTimerDropped]:
+        """What the fill-timeout supervisor was told."""
+        return [*self.told(FillTimerWanted), *self.told(FillTimerDropped)]
 
     def connect(self) -> None:
         """The stream is up, the rules are known and a list was fetched: the gate is open."""
@@ -122,6 +251,18 @@ class Account:
         evidence = make(Evidence, sent_ms=self.system.clock.now_ms())
         head = {"account_id": "1", "exchange": "binance", "order_id": ""}
         self.do(make(OrdersSearched, **head, symbol=symbol, orders=orders, fills=(), evidence=evidence))
+
+    def _keep(self, section: Section) -> None:
+        for write in section.writes:
+            if write.table in (Table.OPEN, Table.LAST_SYNC):
+                continue
+            kept = self.stored.setdefault(write.table, {})
+            if write.value is None:
+                kept.pop(write.field, None)
+            elif write.table is Table.FILLS:
+                kept.setdefault(write.field, write.value)
+            else:
+                kept[write.field] = write.value
 
     def _on_tell(self, address: str, message: Message) -> bool:
         if isinstance(message, Stage):
@@ -162,17 +303,18 @@ def shown(place: PlaceOrder, **changes: Any) -> VenueOrder:
     return replace(claim, **changes)
 
 
-def executed(place: PlaceOrder, size: str, fill_id: str = "56") -> VenueFill:
+def executed(place: PlaceOrder, size: str, fill_id: str = "56", **changes: Any) -> VenueFill:
     """An execution of a placement."""
-    return make(
+    fill = make(
         VenueFill,
         symbol=place.symbol,
         fill_id=fill_id,
         client_order_id=place.client_order_id,
         side=place.side,
         size=Decimal(size),
-        price=place.price,
+        price=place.price or Decimal(42500),
     )
+    return replace(fill, **changes)
 
 
 def written(section: Section, table: Table) -> list[Write]:

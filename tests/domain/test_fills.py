@@ -18,7 +18,6 @@ from actors.domain.fills import (
     missing_quantity,
     price_deviation_percent,
     rounded,
-    sort_key,
     weighted_average,
 )
 from actors.errors import InvariantViolated
@@ -185,16 +184,6 @@ def test_price_deviation_is_positive_when_worse(side: Side, price: str, percent:
 
 def test_price_deviation_without_a_positive_reference_is_none() -> None:
     assert price_deviation_percent(Side.BUY, D(1), D(0)) is None
-
-
-def test_history_is_sorted_by_venue_time_then_arrival_then_id() -> None:
-    wanted = [
-        make(Fill, venue_time_ms=1, sequence=9, fill_id="z"),
-        make(Fill, venue_time_ms=2, sequence=1, fill_id="z"),
-        make(Fill, venue_time_ms=2, sequence=2, fill_id="a"),
-        make(Fill, venue_time_ms=2, sequence=2, fill_id="b"),
-    ]
-    assert sorted([*wanted[2:], *wanted[:2]], key=sort_key) == wanted
 
 
 @pytest.mark.parametrize(

@@ -6,12 +6,16 @@ from random import Random
 
 from fill_world import PRICE, Desk, FillVenue, differences, until, venue_id
 
-from exchanges.paper.faults import Fault, FaultRule
+from exchanges.paper.faults import Fault, FaultRule, RequestKind
 from messages import Side
 from messages.types import Order, OrderState
 
 ORDERS = 40
 FILLS_MAX = 30
+RATE_PER_S = 300
+"""So that audits fall between the executions."""
+COMPARISONS = 2
+"""A difference counts when two of them find it."""
 STEP = Decimal("0.00001")
 TICK = Decimal("0.01")
 ACCOUNTS = ("storm-1", "storm-2")
@@ -28,14 +32,16 @@ def test_executions_shuffled_repeated_and_dropped_add_up_to_the_venues(fill_venu
             FaultRule(fault=Fault.FRAME_DUPLICATE, probability=0.3),
             FaultRule(fault=Fault.FRAME_DROP, probability=0.15),
         )
-        desk.control.execute_many(alternating(fills, random))
+        desk.control.execute_many(alternating(fills, random), rate_per_s=RATE_PER_S)
 
         until(lambda: all(as_at_the_venue(desk, account) for account in ACCOUNTS), "every execution to be booked")
 
         hits = desk.control.summary()["faults"]
         assert {"frame_shuffle", "frame_duplicate", "frame_drop"} <= set(hits)
         assert [differences(desk, account) for account in ACCOUNTS] == [[], []]
-        until(lambda: all(compared(desk, account) for account in ACCOUNTS), "the comparison with the balances")
+        read = balances_read(desk)
+        until(lambda: balances_read(desk) >= read + COMPARISONS * len(ACCOUNTS), "comparisons with the balances")
+        until(lambda: all(compared(desk, account) for account in ACCOUNTS), "the first comparison to be recorded")
         assert [desk.alerts(account, "PositionDrift") for account in ACCOUNTS] == [[], []]
         assert [desk.alerts(account, "Overfill") for account in ACCOUNTS] == [[], []]
 
@@ -79,6 +85,11 @@ def _same(order: Order, rows: dict[str, dict[str, str]]) -> bool:
     row = rows[order.venue_order_id or ""]
     ended = (row["status"] == "FILLED") is (order.state is OrderState.FILLED)
     return order.filled_size == Decimal(row["filledSize"]) and ended
+
+
+def balances_read(desk: Desk) -> int:
+    """How often the venue was asked for balances."""
+    return int(desk.control.summary()["requests"].get(RequestKind.BALANCES, 0))
 
 
 def compared(desk: Desk, account: str) -> bool:
