@@ -144,6 +144,8 @@ class AccountMemory:
     """By our order id: the close that runs by this order."""
     held: dict[str, Held] = field(default_factory=dict)
     transitions: dict[str, tuple[StateTransition, ...]] = field(default_factory=dict)
+    evidence: dict[str, Evidence] = field(default_factory=dict)
+    """The latest proof per order."""
     entries: dict[str, IdempotencyEntry] = field(default_factory=dict)
     by_client_id: dict[tuple[str, str], str] = field(default_factory=dict)
     by_venue_id: dict[tuple[str, str, str], str] = field(default_factory=dict)
@@ -170,6 +172,8 @@ class AccountMemory:
                 self._remember_order(record)
             case StateTransition():
                 self.transitions[record.order_id] = (*self.transitions.get(record.order_id, ()), record)
+                if record.evidence is not None:
+                    self.evidence[record.order_id] = record.evidence
             case Fill():
                 key = fill_key(record.exchange, record.symbol, record.venue_order_id, record.fill_id)
                 self.fills.setdefault(record.order_id, {})[key] = record

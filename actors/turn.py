@@ -211,12 +211,7 @@ class Turn:
 
     def view_of(self, order: Order) -> OrderView:
         """The order as hosts see it."""
-        proof = self._proof.get(order.order_id)
-        if proof is None:
-            for step in reversed(self.memory.transitions.get(order.order_id, ())):
-                if step.evidence is not None:
-                    proof = step.evidence
-                    break
+        proof = self._proof.get(order.order_id) or self.memory.evidence.get(order.order_id)
         # Events, replies and the public record of one turn all show the same order.
         shown = self._shown.get(order.order_id)
         if shown is None or shown[0] is not order or shown[1].evidence is not proof:

@@ -109,9 +109,15 @@ def decode_record(cls: type[T], data: bytes) -> T:
 
 def encode_public(order: NormalizedOrder) -> bytes:
     """Encode a normalized order as other programs read it: absent optionals left out, plain decimal notation."""
-    named = zip(_PUBLIC_NAMES, _public_values(order), strict=True)
-    out = {name: _number(value) if type(value) is Decimal else value for name, value in named if value is not None}
-    return _dumped(order, out)
+    words = {name: value for name, value in zip(_PUBLIC_WORDS, _public_words(order), strict=True) if value is not None}
+    numbers = "".join(
+        [
+            f',"{name}":{_digits(value)}'
+            for name, value in zip(_PUBLIC_NUMBERS, _public_numbers(order), strict=True)
+            if value is not None
+        ]
+    )
+    return _dumped(order, words)[:-1] + numbers.encode() + b"}"
 
 
 def decode_public(data: bytes) -> NormalizedOrder:
@@ -334,10 +340,10 @@ def _no_constant(name: str) -> object:
     raise CodecError(f"{name} is not a number")
 
 
-def _number(value: Decimal) -> orjson.Fragment:
+def _digits(value: Decimal) -> str:
     if not value.is_finite():
         raise CodecError("not a finite decimal")
-    return orjson.Fragment(format(value, "f").encode())
+    return format(value, "f")
 
 
 def _camel(name: str) -> str:
@@ -349,4 +355,7 @@ _PUBLIC_DECIMALS = frozenset(
     name for name, hint in get_type_hints(NormalizedOrder).items() if Decimal in {hint, *get_args(hint)}
 )
 _PUBLIC_NAMES = {_camel(field.name): field.name for field in fields(NormalizedOrder)}
-_public_values = attrgetter(*_PUBLIC_NAMES.values())
+_PUBLIC_NUMBERS = tuple(name for name, field_name in _PUBLIC_NAMES.items() if field_name in _PUBLIC_DECIMALS)
+_PUBLIC_WORDS = tuple(name for name in _PUBLIC_NAMES if name not in _PUBLIC_NUMBERS)
+_public_numbers = attrgetter(*(_PUBLIC_NAMES[name] for name in _PUBLIC_NUMBERS))
+_public_words = attrgetter(*(_PUBLIC_NAMES[name] for name in _PUBLIC_WORDS))

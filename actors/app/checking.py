@@ -1,7 +1,7 @@
 """The check: reads what is stored of every account and sees whether the fills add up to the orders and the positions.
 
-It takes no account, raises no epoch and writes nothing, so it may read a server that others are working on: each account
-is read in one transaction. A data folder belongs to one process at a time, and the check needs it for itself.
+It takes no account, raises no epoch and writes nothing, so it may read a server that others are working on: each
+account is read in one transaction. A data folder belongs to one process at a time, and the check needs it for itself.
 """
 
 from collections.abc import Iterator

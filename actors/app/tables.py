@@ -9,6 +9,7 @@ from rich.text import Text
 from actors.app.checking import CheckResult
 from actors.app.drill import DrillResult
 from actors.app.recording import Ending
+from actors.app.records import PositionFinding
 from actors.app.replay import ReplayResult
 from actors.domain.arithmetic import plain
 from actors.domain.fills import rounded
@@ -63,26 +64,29 @@ def check_table(result: CheckResult) -> tuple[RenderableType, ...]:
     table.add_column("")
     for account in result.accounts:
         for position in account.positions:
-            fees = ", ".join(f"{plain(fee)} {currency or '?'}" for currency, fee in position.fees)
-            table.add_row(
-                account.account_id,
-                f"{position.exchange} {position.symbol}",
-                str(position.fills),
-                plain(position.size),
-                "-" if position.average_entry is None else plain(rounded(position.average_entry, _PLACES)),
-                plain(rounded(position.realised, _PLACES)),
-                fees or "-",
-                _mark(bad=bool(position.problems)),
-            )
+            table.add_row(account.account_id, *_position_row(position))
     orders = sum(account.orders for account in result.accounts)
     fills = sum(account.fills for account in result.accounts)
     counts = f"{len(result.accounts)} accounts, {orders} orders, {fills} fills: {len(result.differences)} differences"
     unfinished = [
-        f"account {each.account_id}: {each.active_closes} closes under way, {each.parked} executions wait for their order"
+        f"account {each.account_id}: {each.active_closes} closes under way, {each.parked} executions without an order"
         for each in result.accounts
         if each.active_closes or each.parked
     ]
     return (table, counts, *unfinished, *_violations(result.differences))
+
+
+def _position_row(position: PositionFinding) -> tuple[RenderableType, ...]:
+    average = position.average_entry
+    return (
+        f"{position.exchange} {position.symbol}",
+        str(position.fills),
+        plain(position.size),
+        "-" if average is None else plain(rounded(average, _PLACES)),
+        plain(rounded(position.realised, _PLACES)),
+        ", ".join(f"{plain(fee)} {currency or '?'}" for currency, fee in position.fees) or "-",
+        _mark(bad=bool(position.problems)),
+    )
 
 
 def replay_table(result: ReplayResult) -> RenderableType:

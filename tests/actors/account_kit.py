@@ -16,8 +16,8 @@ from actors.runtime.simulated import START_MS, SimulatedSystem
 from actors.runtime.store_rim import AccountLoaded
 from actors.store.port import Lease, Section, Table, Write
 from messages.base import Message
-from messages.commands import PlaceOrder, SubmitOrder
-from messages.control import Committed, FillTimerDropped, FillTimerWanted, Verdict
+from messages.commands import CancelOrder, PlaceOrder, SubmitOrder
+from messages.control import Committed, FillTimerDropped, FillTimerWanted, Verdict, VerificationDue
 from messages.events import Alert, Event
 from messages.fills import Fill, Position, VenueFill
 from messages.queries import Reply
@@ -34,7 +34,7 @@ from messages.reports import (
     ServerTimeFetched,
     StreamConnected,
 )
-from messages.types import Evidence, Instrument, Order, OrderType, Side, VenueOrder
+from messages.types import Evidence, Instrument, Order, OrderType, Side, VenueOrder, VerificationPhase
 from tests.factories import make
 from tests.simulation.gateway import CAPABILITIES
 
@@ -143,6 +143,22 @@ class Account:
         """Our wall clock."""
         return self.system.clock.now_ms()
 
+    # ----- what hosts and reminders want
+
+    def cancel(self, place: PlaceOrder) -> None:
+        """A host cancels an order."""
+        self.do(CancelOrder(account_id="1", correlation_id="x1", order_id=place.order_id))
+
+    def try_to_place(self, **terms: Any) -> list[PlaceOrder]:
+        """A host asks for an order; what leaves for the venue."""
+        self.do(submit(correlation_id="again", **terms))
+        return self.to_venue(PlaceOrder)
+
+    def look_up(self, order_id: str) -> None:
+        """The verification supervisor says that it is time for the direct look-up of an order."""
+        due = VerificationDue(account_id="1", order_id=order_id, phase=VerificationPhase.DIRECT_LOOKUP)
+        self.do(due)
+
     # ----- what the venue says
 
     def evidence(self) -> Evidence:
@@ -172,7 +188,11 @@ class Account:
 
     def hear_fill(self, fill: VenueFill) -> None:
         """The stream tells an execution by itself."""
-        self.do(make(FillReceived, **HEAD, fill=fill, evidence=self.evidence()))
+        self.do(self.of_fill(fill))
+
+    def of_fill(self, fill: VenueFill) -> FillReceived:
+        """The stream's message about an execution alone."""
+        return make(FillReceived, **HEAD, fill=fill, evidence=self.evidence())
 
     def list_fills(self, *fills: VenueFill, **changes: Any) -> None:
         """The venue lists executions of a symbol."""
@@ -246,11 +266,13 @@ class Account:
         self.sent.clear()
         self.events.clear()
 
-    def merge_history(self, *orders: VenueOrder, symbol: str = "BTC-USDT") -> None:
+    def merge_history(
+        self, *orders: VenueOrder, symbol: str = "BTC-USDT", fills: tuple[VenueFill, ...] = ()
+    ) -> None:
         """The venue lists a symbol's recent history."""
         evidence = make(Evidence, sent_ms=self.system.clock.now_ms())
         head = {"account_id": "1", "exchange": "binance", "order_id": ""}
-        self.do(make(OrdersSearched, **head, symbol=symbol, orders=orders, fills=(), evidence=evidence))
+        self.do(make(OrdersSearched, **head, symbol=symbol, orders=orders, fills=fills, evidence=evidence))
 
     def _keep(self, section: Section) -> None:
         for write in section.writes:

@@ -302,11 +302,11 @@ FULL = NormalizedOrder(
 def test_public_order_with_every_field_is_this_text() -> None:
     assert encode_public(FULL) == (
         b'{"exchange":"binance","orderId":"28","clientOrderId":"0badc0de0123456789abcdef01234567",'
-        b'"symbol":"BTC-USDT","side":"SELL","type":"STOP_LIMIT","status":"OPEN","size":0.10000000,'
-        b'"filledSize":0.00000001,"remainingSize":0.09999999,"price":12345678901234567890.12345678901234567890,'
-        b'"stopPrice":1000,"averageFilledPrice":42500.5,"quoteSize":0,"filledValue":0.000425005,'
-        b'"createdAt":1795255200000,"updatedAt":1795255200001,"expiresAt":1795255300000,"timeInForce":"GTT",'
-        b'"postOnly":true,"reduceOnly":false}'
+        b'"symbol":"BTC-USDT","side":"SELL","type":"STOP_LIMIT","status":"OPEN","createdAt":1795255200000,'
+        b'"updatedAt":1795255200001,"expiresAt":1795255300000,"timeInForce":"GTT","postOnly":true,"reduceOnly":false,'
+        b'"size":0.10000000,"filledSize":0.00000001,"remainingSize":0.09999999,'
+        b'"price":12345678901234567890.12345678901234567890,"stopPrice":1000,"averageFilledPrice":42500.5,'
+        b'"quoteSize":0,"filledValue":0.000425005}'
     )
 
 
@@ -315,7 +315,7 @@ def test_public_order_without_optionals_leaves_them_out() -> None:
 
     assert encode_public(order) == (
         b'{"exchange":"binance","orderId":"28","symbol":"BTC-USDT","side":"BUY","type":"LIMIT","status":"OPEN",'
-        b'"size":0.01000000,"filledSize":0,"remainingSize":0.01000000,"createdAt":1795255200000,"timeInForce":"GTC"}'
+        b'"createdAt":1795255200000,"timeInForce":"GTC","size":0.01000000,"filledSize":0,"remainingSize":0.01000000}'
     )
 
 

@@ -1,6 +1,7 @@
 """An order manager that dies by SIGKILL at a named step of one placement: its ports are wrapped from outside.
 
-Used by `crash_child.py`, which dies, and `test_kill_at_each_step.py`, which starts it and looks at what is left.
+Used by `crash_child.py`, which dies, and `test_kill_at_each_step.py`, which starts it and looks at what is left. The
+steps of booking a fill are in `fill_crash_steps.py`, with the same ports.
 """
 
 import os
@@ -56,7 +57,7 @@ def die() -> None:
 class DyingStore:
     """A `StateStore` that dies before or after it commits the section that `matters` recognises."""
 
-    def __init__(self, inner: Any, matters: Callable[[Order], bool], *, after: bool) -> None:
+    def __init__(self, inner: Any, matters: Callable[[Section], bool], *, after: bool) -> None:
         self._inner = inner
         self._matters = matters
         self._after = after
@@ -65,7 +66,7 @@ class DyingStore:
         return getattr(self._inner, name)
 
     def commit(self, sections: list[Section]) -> Any:
-        now = any(self._matters(order) for section in sections for order in _orders(section))
+        now = any(self._matters(section) for section in sections)
         if now and not self._after:
             die()
         verdicts = self._inner.commit(sections)
@@ -74,28 +75,32 @@ class DyingStore:
         return verdicts
 
 
-def _orders(section: Section) -> list[Order]:
-    return [
-        decode_record(Order, write.value)
-        for write in section.writes
-        if write.table is Table.ORDERS and write.value is not None
-    ]
+def with_order(matters: Callable[[Order], bool]) -> Callable[[Section], bool]:
+    """Recognise sections that hold an order which `matters` recognises."""
+
+    def holds(section: Section) -> bool:
+        orders = (write for write in section.writes if write.table is Table.ORDERS and write.value is not None)
+        return any(matters(decode_record(Order, write.value or b"")) for write in orders)
+
+    return holds
 
 
 class DyingClient:
-    """A `VenueClient` that dies before the given attempt is sent, while its answer is awaited, or after it was read."""
+    """A `VenueClient` that dies before a request is sent, while its answer is awaited, or after it was read."""
 
-    def __init__(self, inner: Any, when: str, attempt: int, venue_has_it: Callable[[str], bool]) -> None:
+    def __init__(
+        self, inner: Any, when: str, concerns: Callable[[Any], bool], venue_has_it: Callable[[str], bool]
+    ) -> None:
         self._inner = inner
         self._when = when
-        self._attempt = attempt
+        self._concerns = concerns
         self._venue_has_it = venue_has_it
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)
 
     def execute(self, request: Any) -> Any:
-        now = isinstance(request, PlaceOrder) and request.attempt == self._attempt
+        now = self._concerns(request)
         if now and self._when == "before":
             die()
         if now and self._when == "during":
@@ -111,7 +116,9 @@ class DyingClient:
         die()
 
 
-def _on_store(matters: Callable[[Order], bool], *, after: bool) -> Callable[[Oms, ControlClient], None]:
+def on_store(matters: Callable[[Section], bool], *, after: bool) -> Callable[[Oms, ControlClient], None]:
+    """Die before or after a section is written."""
+
     def arm(oms: Oms, _: ControlClient) -> None:
         opened = oms.runtime._open_store
         oms.runtime._open_store = lambda: DyingStore(opened(), matters, after=after)  # type: ignore[method-assign]
@@ -119,14 +126,16 @@ def _on_store(matters: Callable[[Order], bool], *, after: bool) -> Callable[[Oms
     return arm
 
 
-def _on_call(when: str, attempt: int = 1) -> Callable[[Oms, ControlClient], None]:
+def on_call(when: str, concerns: Callable[[Any], bool]) -> Callable[[Oms, ControlClient], None]:
+    """Die before a request is sent, while its answer is awaited, or after it was read and before it is delivered."""
+
     def arm(oms: Oms, control: ControlClient) -> None:
         found = oms.runtime.venues.gateway_of
 
         def wrapped(account_id: str, exchange: str) -> Any:
             gateway: Any = found(account_id, exchange)
             has = lambda client_id: bool(control.orders(clientOrderId=client_id))  # noqa: E731
-            gateway._client = DyingClient(gateway._client, when, attempt, has)
+            gateway._client = DyingClient(gateway._client, when, concerns, has)
             return gateway
 
         oms.runtime.venues.gateway_of = wrapped  # type: ignore[method-assign]
@@ -153,7 +162,7 @@ def _before_offering(oms: Oms, _: ControlClient) -> None:
 class WatchedStore:
     """A `StateStore` that remembers having written the section that `matters` recognises."""
 
-    def __init__(self, inner: Any, matters: Callable[[Order], bool], written: threading.Event) -> None:
+    def __init__(self, inner: Any, matters: Callable[[Section], bool], written: threading.Event) -> None:
         self._inner = inner
         self._matters = matters
         self._written = written
@@ -163,24 +172,34 @@ class WatchedStore:
 
     def commit(self, sections: list[Section]) -> Any:
         verdicts = self._inner.commit(sections)
-        if any(self._matters(order) for section in sections for order in _orders(section)):
+        if any(self._matters(section) for section in sections):
             self._written.set()
         return verdicts
 
 
-def _before_release(oms: Oms, _: ControlClient) -> None:
-    system, tell = oms.runtime.system, oms.runtime.system.tell
-    opened, written = oms.runtime._open_store, threading.Event()
+def before_release(matters: Callable[[Section], bool]) -> Callable[[Oms, ControlClient], None]:
+    """Die when the answer to a section that was written is on its way to its account."""
 
-    def dying_tell(address: str, message: Any) -> bool:
-        # An account commits other things too; this is the answer to the section with the intent.
-        if isinstance(message, Committed) and address == f"account/{ACCOUNT}" and written.is_set():
-            die()
-        return tell(address, message)
+    def arm(oms: Oms, _: ControlClient) -> None:
+        tell, written = oms.runtime.system.tell, threading.Event()
 
-    watched = lambda: WatchedStore(opened(), _first_sending, written)  # noqa: E731
+        def dying_tell(address: str, message: Any) -> bool:
+            # An account commits other things too; this is the answer to the section that matters.
+            if isinstance(message, Committed) and address.startswith("account/") and written.is_set():
+                die()
+            return tell(address, message)
+
+        watch(oms, matters, written)
+        oms.runtime.system.tell = dying_tell  # type: ignore[method-assign]
+
+    return arm
+
+
+def watch(oms: Oms, matters: Callable[[Section], bool], written: threading.Event) -> None:
+    """Have it noted when a section that `matters` recognises was written."""
+    opened = oms.runtime._open_store
+    watched = lambda: WatchedStore(opened(), matters, written)  # noqa: E731
     oms.runtime._open_store = watched  # type: ignore[assignment, method-assign]
-    system.tell = dying_tell  # type: ignore[method-assign]
 
 
 def _before_reply(oms: Oms, _: ControlClient) -> None:
@@ -203,28 +222,32 @@ def _acknowledged(order: Order) -> bool:
     return order.state is OrderState.ACKNOWLEDGED
 
 
+def _placement(attempt: int) -> Callable[[Any], bool]:
+    return lambda request: isinstance(request, PlaceOrder) and request.attempt == attempt
+
+
 def _last(order: Order) -> AttemptOutcome:
     return order.attempts[-1].outcome
 
 
 STEPS: dict[str, Callable[[Oms, ControlClient], None]] = {
     "command_not_taken": _before_offering,
-    "intent_staged_not_written": _on_store(_first_sending, after=False),
-    "intent_written_answer_not_seen": _on_store(_first_sending, after=True),
-    "intent_committed_effects_not_released": _before_release,
+    "intent_staged_not_written": on_store(with_order(_first_sending), after=False),
+    "intent_written_answer_not_seen": on_store(with_order(_first_sending), after=True),
+    "intent_committed_effects_not_released": before_release(with_order(_first_sending)),
     "call_not_queued": _on_queueing,
-    "request_not_sent": _on_call("before"),
-    "venue_processed_answer_not_read": _on_call("during"),
-    "answer_read_not_delivered": _on_call("after"),
-    "acknowledgement_not_committed": _on_store(_acknowledged, after=False),
-    "acknowledgement_written_answer_not_seen": _on_store(_acknowledged, after=True),
+    "request_not_sent": on_call("before", _placement(1)),
+    "venue_processed_answer_not_read": on_call("during", _placement(1)),
+    "answer_read_not_delivered": on_call("after", _placement(1)),
+    "acknowledgement_not_committed": on_store(with_order(_acknowledged), after=False),
+    "acknowledgement_written_answer_not_seen": on_store(with_order(_acknowledged), after=True),
     "reply_not_given": _before_reply,
-    "resend_not_recorded": _on_store(_second_sending, after=False),
-    "resend_recorded_not_sent": _on_store(_second_sending, after=True),
-    "resend_processed_answer_not_delivered": _on_call("after", attempt=2),
-    "unknown_outcome_not_recorded": _on_store(_known_unknown, after=False),
-    "unknown_outcome_recorded_not_looked_up": _on_store(_known_unknown, after=True),
-    "found_again_not_committed": _on_store(_acknowledged, after=False),
+    "resend_not_recorded": on_store(with_order(_second_sending), after=False),
+    "resend_recorded_not_sent": on_store(with_order(_second_sending), after=True),
+    "resend_processed_answer_not_delivered": on_call("after", _placement(2)),
+    "unknown_outcome_not_recorded": on_store(with_order(_known_unknown), after=False),
+    "unknown_outcome_recorded_not_looked_up": on_store(with_order(_known_unknown), after=True),
+    "found_again_not_committed": on_store(with_order(_acknowledged), after=False),
 }
 """By name: how to prepare an order manager, not started yet, so that it dies there."""
 

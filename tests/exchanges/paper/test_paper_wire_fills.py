@@ -5,14 +5,27 @@ from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 
 import pytest
+import websocket
 
 from exchanges.paper.client import ControlError
 from exchanges.paper.faults import Fault, FaultRule
+from exchanges.paper.listener import Connection
 
 LOT = Decimal("0.0001")
 PRICE = Decimal(50_000)
+DEADLINE_S = 10
 MANY = 2_500
 """More than two pages of the trade list."""
+
+
+class WholeWrites:
+    """A transport over a blocking socket."""
+
+    def __init__(self, sock):
+        self.write = sock.sendall
+
+    def is_closing(self):
+        return False
 
 
 def lots(count, size=LOT):
@@ -90,6 +103,16 @@ def test_fills_at_once_share_one_millisecond_and_one_report_of_the_balances(user
     assert [event["e"] for event in events] == ["executionReport"] * 200 + ["outboundAccountPosition"]
     assert len({event["T"] for event in events[:-1]}) == 1
     assert {one["a"]: one["f"] for one in events[-1]["B"]}["BTC"] == "1000.01998000"
+
+
+def test_preloaded_fills_have_all_happened_when_the_first_is_told(user, stream, control, orders):
+    (order_id,) = orders(1)
+    with ThreadPoolExecutor(1) as pool:
+        telling = pool.submit(control.execute_many, {order_id: lots(200)}, preload=True, rate_per_s=400)
+        stream.reports_until(lambda one: one["x"] == "TRADE")
+        assert len(trades(user, orderId=order_id)) == 200
+        telling.result()
+    assert stream.reports_until(lambda one: one["z"] == "0.02000000")
 
 
 def test_fills_at_a_rate_leave_room_for_a_cancel_that_ends_them(user, stream, control, orders, executed):
@@ -255,14 +278,15 @@ def test_frames_that_are_not_held_overtake_those_that_are(user, stream, control,
     assert sorted(heard[40:]) == happened[:20]
 
 
-def test_held_frames_are_lost_when_the_stream_falls_silent(user, stream, control, orders, eventually):
+def test_held_frames_are_lost_when_the_stream_falls_silent(user, stream, control, orders, executed):
     (order_id,) = orders(1)
-    control.set_faults(shuffled(60_000))
+    control.set_faults(shuffled(300, count_max=22))
     control.execute_many({order_id: lots(20)}, at_once=True)
     assert control.silence_streams(0, user.credentials["account"]) == 1
-    control.set_faults()
-    control.execute_many({order_id: lots(1)})
-    assert heard_trades(stream, 1) == [control.executions(orderId=order_id)[-1]["tradeId"]]
+    control.execute_many({order_id: lots(1)}, at_once=True)
+    assert heard_trades(stream, 1) == executed()[-1:]
+    control.execute_many({order_id: lots(1)}, at_once=True)
+    assert heard_trades(stream, 1) == executed()[-1:]
 
 
 # ----- frames by the thousand
@@ -279,14 +303,34 @@ def test_fills_by_the_thousand_reach_every_stream_in_order(user, stream, control
     slow.close()
 
 
-def test_fills_go_on_while_one_client_does_not_read(user, stream, control, orders, executed):
-    deaf = user.subscribe()
-    deaf.socket.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+def test_fills_go_on_while_one_stream_is_held_up(user, stream, control, orders, executed):
     (order_id,) = orders(1)
-    control.execute_many({order_id: lots(9_000)}, preload=True)
-    assert heard_trades(stream, 9_000) == executed()
-    assert deaf.event()["i"] == order_id
-    deaf.socket.shutdown()
+    held_up = user.subscribe()
+    # The second frame to be offered is the second stream's first.
+    control.set_faults(FaultRule(fault=Fault.FRAME_DELAY, skip=1, count_max=1, amount_ms=600_000))
+    control.execute_many({order_id: lots(6_000)}, preload=True)
+    assert heard_trades(stream, 6_000) == executed()
+    held_up.socket.shutdown()
+
+
+def test_delayed_frame_amid_many_holds_back_those_behind_it(user, stream, control, orders, executed):
+    (order_id,) = orders(1)
+    control.set_faults(FaultRule(fault=Fault.FRAME_DELAY, skip=30, count_max=1, amount_ms=50))
+    control.execute_many({order_id: lots(60)}, at_once=True)
+    assert heard_trades(stream, 60) == executed()
+
+
+@pytest.mark.parametrize("length", [0, 125, 126, 65_535, 65_536])
+def test_message_written_by_itself_has_the_head_of_its_length(length):
+    ours, theirs = socket.socketpair()
+    reader = websocket.WebSocket()
+    reader.sock, reader.connected = theirs, True
+    with ThreadPoolExecutor(1) as pool:
+        read = pool.submit(lambda: [reader.recv_data(), reader.recv_data()])
+        Connection(WholeWrites(ours)).write_messages([b"x" * length, b"next"])
+        assert read.result(DEADLINE_S) == [(1, b"x" * length), (1, b"next")]
+    ours.close()
+    theirs.close()
 
 
 def test_frames_of_every_form_of_header_and_their_limits_are_read_whole(stream):

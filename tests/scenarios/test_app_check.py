@@ -1,0 +1,257 @@
+"""`run.py check` on a real server's data: sound records agree, and each damaged one is reported, whatever it is."""
+
+import json
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from redis import Redis
+from tidy_rules import ROOT
+
+from actors import Oms
+from actors.app.checking import CheckResult, NothingStored, run_check
+from actors.app.ledger import Ledger
+from actors.app.trader import Trader
+from actors.app.workload import Fate, Intent
+from actors.app.world import PaperWorld
+from actors.errors import DataFolderInUse, StoreUnfit
+from actors.settings import Settings
+from actors.store.embedded import EmbeddedServer
+from actors.store.keys import Keys
+from actors.store.port import Table
+from messages import OrderType, Side, SubmitOrder
+from messages.codec import decode_record, encode_record
+from messages.fills import Fill, Position
+from messages.types import Order
+
+ACCOUNTS = ("ann", "bob")
+DEPLOYMENT = "checked"
+DEADLINE_S = 30.0
+PIECES = ((Decimal("42499.99"), Decimal("0.003")), (Decimal("42499.50"), Decimal("0.007")))
+
+
+def settings(deployment: str = DEPLOYMENT) -> Settings:
+    return Settings.load({"deployment": {"name": deployment}, "redis": {"durability": "everysec"}})
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder in which each account has bought in two pieces and sold a part again."""
+    folder = tmp_path_factory.mktemp("sound") / "data"
+    with (
+        PaperWorld("binance", ACCOUNTS, seed=5) as world,
+        Oms(world.settings(DEPLOYMENT, {}, durability="everysec"), data_folder=folder) as oms,
+    ):
+        for account in ACCOUNTS:
+            trade(oms, world, account)
+    return folder
+
+
+def trade(oms: Oms, world: PaperWorld, account: str) -> None:
+    buy = order(account, Side.BUY, "0.01", "42500.00")
+    sell = order(account, Side.SELL, "0.004", "77000.00")
+    for intent in (
+        Intent(number=1, command=buy, fate=Fate.FILL_IN_MANY, pieces=PIECES),
+        Intent(number=2, command=sell, fate=Fate.FILL),
+    ):
+        trader = Trader(oms, world.another_control(), [intent], Ledger(), stop=threading.Event())
+        trader.start()
+        assert trader.join(DEADLINE_S)
+    deadline = time.monotonic() + DEADLINE_S
+    while sum(map(len, oms.views(account).fills.values())) < len(PIECES) + 1:
+        assert time.monotonic() < deadline, "the executions were not booked in time"
+        time.sleep(0.01)
+
+
+def order(account: str, side: Side, size: str, price: str) -> SubmitOrder:
+    return SubmitOrder(
+        account_id=account, exchange="binance", symbol="BTC-USDT", side=side, type=OrderType.LIMIT,
+        size=Decimal(size), price=Decimal(price), request_id=f"{side}",
+    )  # fmt: skip
+
+
+class Data:
+    """A copy of the sound folder that can be damaged."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.keys = Keys(DEPLOYMENT, 1)
+
+    def change(self, table: Table, how: Callable[[dict[str, bytes]], dict[str, bytes | None]]) -> None:
+        """Change records of the first account; None removes one."""
+        key = self.keys.records(ACCOUNTS[0], table)
+        with EmbeddedServer(self.folder) as server, Redis(unix_socket_path=str(server.socket_path)) as redis:
+            stored = {field.decode(): value for field, value in redis.hgetall(key).items()}
+            for field, value in how(stored).items():
+                if value is None:
+                    redis.hdel(key, field)
+                else:
+                    redis.hset(key, field, value)
+
+    def check(self) -> CheckResult:
+        return run_check(settings(), self.folder)
+
+
+@pytest.fixture
+def data(sound: Path, tmp_path: Path) -> Data:
+    return Data(Path(shutil.copytree(sound, tmp_path / "data", ignore=shutil.ignore_patterns("*.sock"))))
+
+
+def first(kind: type[Any], **changes: Any) -> Callable[[dict[str, bytes]], dict[str, bytes | None]]:
+    """Change the first record of a table."""
+
+    def how(stored: dict[str, bytes]) -> dict[str, bytes | None]:
+        field, raw = next(iter(stored.items()))
+        return {field: encode_record(replace(decode_record(kind, raw), **changes))}
+
+    return how
+
+
+def removed(stored: dict[str, bytes]) -> dict[str, bytes | None]:
+    return {next(iter(stored)): None}
+
+
+def garbled(stored: dict[str, bytes]) -> dict[str, bytes | None]:
+    return {next(iter(stored)): b'{"size": "many"'}
+
+
+def under_another_key(stored: dict[str, bytes]) -> dict[str, bytes | None]:
+    field, raw = next(iter(stored.items()))
+    return {field: None, field + "0": raw}
+
+
+def of_nothing(stored: dict[str, bytes]) -> dict[str, bytes | None]:
+    ghost = Position(account_id=ACCOUNTS[0], exchange="binance", symbol="ETH-USDT", size=Decimal(1), fill_count=1)
+    return {"binance|ETH-USDT": encode_record(ghost)}
+
+
+DAMAGE = [
+    ("position of another size", Table.POSITIONS, first(Position, size=Decimal(7)), ["size is recorded as 7"]),
+    ("position of another entry", Table.POSITIONS, first(Position, entry_value=Decimal(7)), ["entry_value is"]),
+    ("position of other cash", Table.POSITIONS, first(Position, cash=Decimal(7)), ["position", "cash"]),
+    ("position of other fees", Table.POSITIONS, first(Position, fees=()), ["position", "fees is recorded as none"]),
+    ("position removed", Table.POSITIONS, removed, ["position", "there is no record of it"]),
+    ("position garbled", Table.POSITIONS, garbled, ["cannot be read", "there is no record of it"]),
+    ("position of no fills", Table.POSITIONS, of_nothing, ["ETH-USDT", "size is recorded as 1, the fills say 0"]),
+    ("order of another total", Table.ORDERS, first(Order, filled_size=Decimal(7)), ["filled_size is"]),
+    ("order of another value", Table.ORDERS, first(Order, filled_value=Decimal(7)), ["order", "filled_value"]),
+    ("order of another count", Table.ORDERS, first(Order, fill_count=7), ["order", "fill_count is recorded as 7"]),
+    ("order removed", Table.ORDERS, removed, ["which is not recorded"]),
+    ("fill of another price", Table.FILLS, first(Fill, price=Decimal(7)), ["filled_value", "cash", "position"]),
+    ("fill of another size", Table.FILLS, first(Fill, size=Decimal(7)), ["filled_size is", ": size is"]),
+    ("fill of another fee", Table.FILLS, first(Fill, fee=Decimal(7)), ["order", "position", "fees"]),
+    ("fill removed", Table.FILLS, removed, ["fill_count", "position"]),
+    ("fill garbled", Table.FILLS, garbled, ["cannot be read", "fill_count"]),
+    ("fill under another key", Table.FILLS, under_another_key, ["under another key than its own"]),
+]  # fmt: skip
+
+
+def test_check_of_sound_records_agrees_and_shows_every_position(data: Data) -> None:
+    result = data.check()
+
+    assert result.differences == []
+    assert [account.account_id for account in result.accounts] == list(ACCOUNTS)
+    (position,) = result.accounts[0].positions
+    assert (position.fills, position.size) == (3, Decimal("0.006"))
+    assert position.average_entry == Decimal("42499.647")
+    assert position.realised == Decimal("0.004") * (Decimal("77000.00") - Decimal("42499.647"))
+
+
+@pytest.mark.parametrize(
+    ("table", "how", "says"), [case[1:] for case in DAMAGE], ids=[case[0].replace(" ", "-") for case in DAMAGE]
+)
+def test_check_of_one_damaged_record_reports_it_and_its_account(
+    data: Data, table: Table, how: Callable[[dict[str, bytes]], dict[str, bytes | None]], says: list[str]
+) -> None:
+    data.change(table, how)
+
+    found = data.check().differences
+
+    assert all(text.startswith(f"account {ACCOUNTS[0]}: ") for text in found)
+    for words in says:
+        assert any(words in text for text in found), found
+
+
+def test_check_writes_nothing(data: Data) -> None:
+    def written() -> dict[str, bytes]:
+        files = (data.folder / "appendonlydir").iterdir()
+        return {file.name: file.read_bytes() for file in files}
+
+    # Whatever a server is told to change, it appends here.
+    before = written()
+    data.check()
+
+    assert written() == before
+    assert any(before.values())
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    path = tmp_path / "oms.yaml"
+    path.write_text(f"deployment: {{name: {DEPLOYMENT}}}\n", encoding="utf-8")
+    return path
+
+
+def run_program(*arguments: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "run.py", "check", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_check_program_prints_the_positions_and_exits_with_one_when_they_differ(data: Data, config: Path) -> None:
+    arguments = ("--config", str(config), "--folder", str(data.folder))
+
+    sound = run_program(*arguments, "--json")
+    data.change(Table.POSITIONS, first(Position, size=Decimal(7)))
+    damaged = run_program(*arguments)
+
+    assert sound.returncode == 0, sound.stderr
+    shown = json.loads(sound.stdout)
+    assert shown["differences"] == []
+    assert shown["accounts"][0]["positions"][0]["averageEntry"] == "42499.647"
+    assert damaged.returncode == 1, damaged.stderr
+    assert "BROKEN" in damaged.stdout
+    assert "size is recorded as 7, the fills say 0.006" in " ".join(damaged.stdout.split())
+
+
+def test_check_of_a_server_that_is_in_use_reads_beside_its_owner(data: Data) -> None:
+    with EmbeddedServer(data.folder) as server:
+        source = {"deployment": {"name": DEPLOYMENT}, "redis": {"url": server.url, "durability": "everysec"}}
+
+        result = run_check(Settings.load(source), None)
+
+    assert result.differences == []
+    assert len(result.accounts) == len(ACCOUNTS)
+
+
+def test_check_of_a_folder_in_use_refuses(data: Data) -> None:
+    with EmbeddedServer(data.folder), pytest.raises(DataFolderInUse, match="is in use by process"):
+        data.check()
+
+
+def test_check_of_another_deployments_records_refuses(data: Data) -> None:
+    with pytest.raises(StoreUnfit, match=f"made with deployment.name {DEPLOYMENT}"):
+        run_check(settings("other"), data.folder)
+
+
+def test_check_without_a_store_that_stays_says_where_to_look(tmp_path: Path) -> None:
+    with pytest.raises(NothingStored, match="name a configuration"):
+        run_check(settings(), None)
+    with pytest.raises(NothingStored, match="is no data folder"):
+        run_check(settings(), tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_check_program_without_a_store_exits_with_two() -> None:
+    ended = run_program()
+
+    assert ended.returncode == 2
+    assert ended.stderr.startswith("error: ")
+    assert "Traceback" not in ended.stderr
