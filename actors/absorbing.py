@@ -64,7 +64,7 @@ def absorb_claim(
     if merged.reopened and after.cancel_pending:
         turn.send(desk.exchange_address[after.exchange], cancel_request(after))
     if after.state in TERMINAL and order.state not in TERMINAL:
-        _ended(turn, after)
+        _ended(turn, after, complete=merged.missing <= ZERO)
     elif merged.corrections:
         _request_corrected(turn, after)
     elif order.state is OrderState.SUBMITTED and after.state is not OrderState.SUBMITTED:
@@ -151,6 +151,12 @@ def _release(turn: Turn, desk: Desk, merged: Absorbed) -> None:
             known_again(turn, merged.order, "superseded")
 
 
+def holds_back(turn: Turn, desk: Desk, order: Order) -> bool:
+    """Whether a claim about an order is held back, as things stand in this turn, for an execution not booked yet."""
+    held = turn.memory.held.get(order.order_id)
+    return held is not None and missing_quantity(order, held.claim.filled_size, desk.policy.fill_tolerance) > ZERO
+
+
 def _look_again(
     turn: Turn, desk: Desk, before: Order, claim: VenueOrder | None, merged: Absorbed, evidence: Evidence
 ) -> None:
@@ -162,6 +168,9 @@ def _look_again(
         # The missing execution may be a moment behind; what has not come by then is read from the venue.
         reread(turn, desk, after, delay_ms=desk.policy.buffer_window_ms, for_fills=True)
     elif merged.twin or (merged.unknown_status and _may_work(after)):
+        reread(turn, desk, after, delay_ms=desk.policy.buffer_window_ms)
+    elif claim is None and merged.fills and _held_for_dead(before) and after.state is not OrderState.FILLED:
+        # An execution came without a word on its order, which may well work on.
         reread(turn, desk, after, delay_ms=desk.policy.buffer_window_ms)
     elif before.verification is not None and after.verification is None:
         known_again(turn, after, "found")
@@ -178,6 +187,11 @@ def _may_work(order: Order) -> bool:
     return order.state not in TERMINAL or order.state in (OrderState.REJECTED, OrderState.FAILED)
 
 
+def _held_for_dead(order: Order) -> bool:
+    # Ended without the venue ever having had it, as far as we knew.
+    return order.state in TERMINAL and (order.venue_order_id is None or _may_work(order))
+
+
 # ----- what follows
 
 
@@ -192,10 +206,11 @@ def after_acknowledgement(turn: Turn, order: Order) -> None:
         turn.note(copied(entry, status=IdempotencyStatus.COMPLETED))
 
 
-def _ended(turn: Turn, order: Order) -> None:
+def _ended(turn: Turn, order: Order, *, complete: bool) -> None:
     for timer in ("expiry", "cancel", "resend"):
         turn.effect(CancelTimer(f"{timer}:{order.order_id}"))
-    if order.order_id in turn.memory.watched or (order.attempts[-1:] and order.verification is not None):
+    # Filled as ordered, and executed beyond that: what is missing is still asked for.
+    if complete and (order.order_id in turn.memory.watched or order.verification is not None):
         known_again(turn, order, "found")
     if order.state in (OrderState.REJECTED, OrderState.FAILED) and order.filled_size == ZERO:
         request_failed(turn, order, order.reason)
@@ -225,6 +240,8 @@ def _tell_operators(turn: Turn, before: Order, merged: Absorbed, claim: VenueOrd
         turn.alert("EvidenceContradicted", Severity.CRITICAL, merged.contradiction, **name)
     elif merged.corrections:
         turn.alert("TerminalCorrection", Severity.WARNING, "an execution arrived after the order had ended", **name)
+    if merged.order.state is OrderState.REJECTED and before.state not in TERMINAL and merged.order.filled_size:
+        turn.alert("RejectedAfterFill", Severity.WARNING, "an order was refused after a part of it had executed", **name)
     if merged.twin and claim is not None:
         turn.alert(
             "SecondVenueOrder", Severity.CRITICAL, "the venue has two orders under one client order id",

@@ -174,11 +174,12 @@ def follow(turn: Turn) -> None:
         if close_id is None or order.state not in TERMINAL:
             continue
         close = turn.memory.closes[close_id]
-        late = close.cancelling and order.filled_size < close.size
+        short = order.filled_size < close.size
         ended = replace(
             close,
-            state=CloseState.TIMED_OUT if late else CloseState.DONE,
+            state=CloseState.TIMED_OUT if short and close.cancelling else CloseState.DONE,
             closed_size=order.filled_size,
+            reason=(order.reason_text or order.reason) if short else "",
             ended_ms=turn.now_ms,
         )
         turn.save_close(ended)

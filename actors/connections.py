@@ -93,12 +93,14 @@ class Connections:
             self.compare(turn, report.exchange)
 
     def compare(self, turn: Turn, exchange: str) -> None:
-        """Fetch open orders and recent history."""
+        """Fetch open orders and recent history, now and again after the interval."""
         self._comparing_soon.discard(exchange)
         recovery.ask_for_everything(turn, self._desk, self.histories, exchange)
+        interval = self._policy.reconcile_ms if exchange in self._up_since_ms else self._policy.reconcile_down_ms
+        turn.effect(_compare_timer(exchange, interval))
 
     def on_open_orders(self, turn: Turn, report: OpenOrdersFetched) -> None:
-        """Merge a list. One of all symbols opens the gate if it allows it, and the next comparison is planned."""
+        """Merge a list. One of all symbols opens the gate if it allows it."""
         recovery.merge_open_orders(turn, self._desk, report)
         if report.symbol is not None:
             return
@@ -110,8 +112,6 @@ class Connections:
             turn.alert("SyncIncomplete", Severity.WARNING, text, exchange=report.exchange)
         elif up_since_ms is not None and asked_ms is not None and asked_ms >= up_since_ms:
             self._set_gate(turn, report.exchange, "")
-        interval = self._policy.reconcile_down_ms if up_since_ms is None else self._policy.reconcile_ms
-        turn.effect(_compare_timer(report.exchange, interval))
 
     def on_history(
         self, turn: Turn, report: OrdersSearched | LookUpFailed

@@ -10,6 +10,7 @@ from typing import Final
 from actors.desk import FILL_TIMEOUTS, Desk, cancel_request, reread
 from actors.domain.lifecycle import TERMINAL, evolve
 from actors.domain.timeouts import deadline_ms
+from actors.runtime.outcome import Send
 from actors.turn import Turn
 from messages.control import FillTimeoutDue, FillTimerDropped, FillTimerWanted
 from messages.events import Severity
@@ -30,7 +31,7 @@ def follow(turn: Turn, desk: Desk) -> None:
         known = before is not None and _deadline(desk, before) is not None
         if after.state in TERMINAL:
             if known:
-                turn.send(FILL_TIMEOUTS, FillTimerDropped(account_id=turn.account_id, order_id=after.order_id))
+                _say(turn, FillTimerDropped(account_id=turn.account_id, order_id=after.order_id))
         elif not known and (due_ms := _deadline(desk, after)) is not None:
             _want(turn, after, due_ms - turn.now_ms)
 
@@ -93,8 +94,12 @@ def _deadline(desk: Desk, order: Order) -> int | None:
 
 
 def _want(turn: Turn, order: Order, due_in_ms: int) -> None:
-    wanted = FillTimerWanted(account_id=order.account_id, order_id=order.order_id, due_in_ms=max(0, due_in_ms))
-    turn.send(FILL_TIMEOUTS, wanted)
+    _say(turn, FillTimerWanted(account_id=order.account_id, order_id=order.order_id, due_in_ms=max(0, due_in_ms)))
+
+
+def _say(turn: Turn, message: FillTimerWanted | FillTimerDropped) -> None:
+    # A timer promises nothing, and one that waited for the commit would be late by as long as the store takes.
+    turn.outcome.at_once.append(Send(FILL_TIMEOUTS, message))
 
 
 def _tell(turn: Turn, order: Order, what: str) -> None:

@@ -5,10 +5,11 @@ placed, recorded and cancelled there, and so are the position's numbers and what
 stores nothing; newly started, it is told by the account which close runs. It never decides how much is closed.
 """
 
+from collections import deque
 from dataclasses import dataclass, field
 from typing import ClassVar, TypeAlias, assert_never, get_args
 
-from actors.domain.positions import judge_holding
+from actors.domain.positions import READINGS, judge_holding
 from actors.runtime.base import OmsActor
 from actors.runtime.outcome import CancelTimer, Effect, Outcome, Respond, Send, SetTimer
 from actors.runtime.seam import System
@@ -69,7 +70,7 @@ class PositionActor(OmsActor[_Inbox]):
         self._close_timeout_ms = close_timeout_ms
         self._operations: dict[str, _Operation] = {}
         """By close id. A second one is there only when a close of an earlier life turns up while one is asked for."""
-        self._last_reading: HoldingReported | None = None
+        self._readings: deque[HoldingReported] = deque(maxlen=READINGS)
 
     def receive(self, message: _Inbox) -> Outcome:
         """Handle one message."""
@@ -134,8 +135,8 @@ class PositionActor(OmsActor[_Inbox]):
     # ----- holdings
 
     def _on_holding(self, report: HoldingReported) -> Outcome:
-        before, self._last_reading = self._last_reading, report
-        finding = judge_holding(report.position, report, before)
+        self._readings.append(report)
+        finding = judge_holding(report.position, tuple(self._readings))
         return Outcome() if finding is None else Outcome(effects=[Send(self._account, finding)])
 
 

@@ -57,7 +57,8 @@ def rebuild(records: dict[Table, dict[str, bytes]]) -> AccountMemory:
 def recount(turn: Turn) -> None:
     """Add every position up anew from its fills, which are the truth; one that was recorded otherwise is corrected."""
     memory = turn.memory
-    for (exchange, symbol), fills in memory.symbol_fills.items():
+    for exchange, symbol in dict.fromkeys((*memory.symbol_fills, *memory.positions)):
+        fills = memory.fills_of(turn.account_id, exchange, symbol)
         recorded = memory.positions.get((exchange, symbol)) or positions.flat(turn.account_id, exchange, symbol)
         counted = positions.rebuild(turn.account_id, exchange, symbol, fills.between(0, None))
         counted = copied(counted, unexplained=recorded.unexplained, drift=recorded.drift)
@@ -90,6 +91,9 @@ def resume(turn: Turn, desk: Desk, exchange: str | None = None) -> None:
             request_round(turn, desk, order, due_in_ms=0)
         elif order.needs_review:
             reread(turn, desk, order, delay_ms=0)
+    for order in _watched_after_their_end(turn):
+        if exchange in (None, order.exchange):
+            request_round(turn, desk, order, due_in_ms=0)
 
 
 def _resume_submitted(turn: Turn, desk: Desk, order: Order) -> None:
@@ -106,6 +110,14 @@ def announce(turn: Turn, desk: Desk) -> None:
     for order in turn.memory.live_orders():
         if order.verification is not None or order.order_id in turn.memory.watched:
             request_round(turn, desk, order, due_in_ms=0)
+    for order in _watched_after_their_end(turn):
+        request_round(turn, desk, order, due_in_ms=0)
+
+
+def _watched_after_their_end(turn: Turn) -> list[Order]:
+    # The venue has said more of them than we know: executions that are missing, or that they work.
+    orders = [turn.memory.orders[order_id] for order_id in turn.memory.watched]
+    return [order for order in orders if order.state in TERMINAL]
 
 
 def ask_for_everything(turn: Turn, desk: Desk, histories: Histories, exchange: str) -> None:

@@ -6,7 +6,7 @@ proven) and 'what has become of this order?' (it is `watched`; the venue has had
 
 from dataclasses import replace
 
-from actors.absorbing import absorb_claim
+from actors.absorbing import absorb_claim, holds_back
 from actors.adoption import take_in
 from actors.desk import CANCEL_AGAIN_MS, SUPERVISOR, Desk, request_round
 from actors.domain.idempotency import bare_client_id
@@ -68,7 +68,9 @@ def on_found(turn: Turn, desk: Desk, report: OrderFound) -> str:
         _search(turn, desk, order, _watched(turn, order))
         return "mismatch"
     merged = absorb_claim(turn, desk, order, report.order, report.fills, report.evidence, Trigger.VERIFICATION_FOUND)
-    _after_finding(turn, desk, merged.order, complete=not (merged.missing > 0 or merged.unknown_status))
+    # An answer may be older than an end that the stream has told meanwhile, and lack nothing by itself.
+    open_ended = merged.missing > 0 or merged.unknown_status or holds_back(turn, desk, merged.order)
+    _after_finding(turn, desk, merged.order, complete=not open_ended)
     return "found"
 
 

@@ -1,16 +1,17 @@
 """A venue's blocking client behind worker threads: calls that return at once and report later.
 
-Owns the lanes and the workers. It decides nothing about outcomes except two that only it can know: a placement that
-waited past its validity was never sent, and a bug inside a call leaves its outcome unknown. Commands of one order are
-kept in order by the exchange actor, not here.
+Owns the lanes and the workers: placements, cancels and reads wait apart from each other. It decides nothing about
+outcomes except two that only it can know: a placement that waited past its validity was never sent, and a bug inside
+a call leaves its outcome unknown. Commands of one order are kept in order by the exchange actor, not here.
 """
 
 import sys
 import threading
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from queue import Empty, SimpleQueue
-from typing import Protocol, TypeAlias
+from enum import Enum, auto
+from typing import Protocol
 
 from exchanges.failures import not_processed, unknown
 from exchanges.gateway import Capabilities, UserStream, VenueClient
@@ -30,28 +31,91 @@ class ClockedClient(VenueClient, Protocol):
         ...
 
 
+class _Lane(Enum):
+    PLACEMENTS = auto()
+    CANCELS = auto()
+    READS = auto()
+
+
 @dataclass(frozen=True, slots=True)
 class _Job:
     request: VenueRequest
     deliver: Callable[[CallReport], None]
 
 
-class _Stop:
-    """Ends the worker that takes it."""
+class _Lanes:
+    """What waits, and who takes it: decided under one lock, carried out by the workers.
 
+    A worker takes from its own lane. Those of the placements go to the cancels first, and to the reads when neither a
+    cancel nor a placement waits, at most `reading_max` of them at a time.
+    """
 
-class _LookAtCancels:
-    """Sends a normal worker that has nothing to do to the cancel lane."""
+    def __init__(self, reading_max: int) -> None:
+        self._reading_max = reading_max
+        self._reading = 0
+        """Placement workers that carry out a read."""
+        self._closed = False
+        self._waiting: dict[_Lane, deque[_Job]] = {lane: deque() for lane in _Lane}
+        lock = threading.Lock()
+        self._free = {lane: threading.Condition(lock) for lane in _Lane}
+        """Where the workers of a lane wait."""
 
+    def put(self, job: _Job) -> bool:
+        """Add a call to its lane; False when the lanes are closed."""
+        lane = _lane_of(job.request)
+        with self._free[lane]:
+            if self._closed:
+                return False
+            self._waiting[lane].append(job)
+            self._free[lane].notify()
+            if lane is not _Lane.PLACEMENTS:
+                self._free[_Lane.PLACEMENTS].notify()
+            return True
 
-_Item: TypeAlias = _Job | _Stop | _LookAtCancels
+    def take(self, worker: _Lane) -> _Job | None:
+        """Wait for a call that a worker of this lane may carry out; `done` must follow. None when closed."""
+        with self._free[worker]:
+            while not self._closed:
+                lane = self._choose(worker)
+                if lane is not None:
+                    self._reading += worker is _Lane.PLACEMENTS and lane is _Lane.READS
+                    return self._waiting[lane].popleft()
+                self._free[worker].wait()
+            return None
+
+    def done(self, worker: _Lane, job: _Job) -> None:
+        """Note that a call taken by a worker of this lane is carried out."""
+        with self._free[worker]:
+            self._reading -= worker is _Lane.PLACEMENTS and _lane_of(job.request) is _Lane.READS
+
+    def close(self) -> list[_Job]:
+        """Let every worker go; the answer is the calls that nobody will take."""
+        with self._free[_Lane.PLACEMENTS]:
+            self._closed = True
+            left = [job for lane in self._waiting.values() for job in lane]
+            for lane in _Lane:
+                self._waiting[lane].clear()
+                self._free[lane].notify_all()
+            return left
+
+    def _choose(self, worker: _Lane) -> _Lane | None:
+        choices = [worker]
+        if worker is _Lane.PLACEMENTS:
+            choices = [_Lane.CANCELS, _Lane.PLACEMENTS]
+            if self._reading < self._reading_max:
+                choices.append(_Lane.READS)
+        return next((lane for lane in choices if self._waiting[lane]), None)
 
 
 class PooledGateway:
     """A `VenueGateway` over one client.
 
-    Normal calls are first in, first out; cancels have workers of their own and use idle normal workers too. Every
-    submitted request is answered by exactly one report, also when it closes.
+    Calls of a lane begin first in, first out. Cancels and reads have workers of their own and use idle placement
+    workers too, reads at most half of them: a burst of reads leaves the other half to the placements, and a burst of
+    placements leaves the reads theirs. Every submitted request is answered by exactly one report, also when it closes.
+
+    `workers` carry out placements, `cancel_workers` cancels and `read_workers` everything that only asks; None: one
+    for every four `workers`. The client is called by as many threads at once as all of them together.
     """
 
     def __init__(
@@ -61,6 +125,7 @@ class PooledGateway:
         stream_factory: Callable[[], UserStream],
         workers: int,
         cancel_workers: int,
+        read_workers: int | None = None,
         clock: Clock,
     ) -> None:
         self.capabilities: Capabilities = client.capabilities
@@ -68,29 +133,29 @@ class PooledGateway:
         self._stream_factory = stream_factory
         self._clock = clock
         self._stream: UserStream | None = None
-        self._closed = False
-        self._normal: SimpleQueue[_Item] = SimpleQueue()
-        self._cancels: SimpleQueue[_Item] = SimpleQueue()
+        self._lanes = _Lanes(reading_max=workers // 2)
+        places = {
+            _Lane.PLACEMENTS: workers,
+            _Lane.CANCELS: cancel_workers,
+            _Lane.READS: default_read_workers(workers) if read_workers is None else read_workers,
+        }
+        lanes = [lane for lane, count in places.items() for _ in range(count)]
         venue = client.capabilities.venue
-        lanes = [self._normal] * workers + [self._cancels] * cancel_workers
         self._threads = [
             threading.Thread(target=self._work, args=(lane,), name=f"{venue}-call-{number}", daemon=True)
             for number, lane in enumerate(lanes)
         ]
-        self._lanes = lanes
         for thread in self._threads:
             thread.start()
 
     def submit(self, request: VenueRequest, deliver: Callable[[CallReport], None]) -> None:
-        """Queue a call; `deliver` is called from a worker. After `close` the answer is `closing`, given at once."""
+        """Queue a call; `deliver` is called from a worker. After `close` the answer is `closing`, given at once.
+
+        A request's budget counts from its beginning: the time it waits for a worker comes on top.
+        """
         job = _Job(request, deliver)
-        if isinstance(request, CancelVenueOrder):
-            self._cancels.put(job)
-            self._normal.put(_LookAtCancels())
-        else:
-            self._normal.put(job)
-        if self._closed:
-            self._refuse_waiting()
+        if not self._lanes.put(job):
+            self._answer(job, self._closing(request))
 
     def venue_offset_ms(self) -> int:
         """Venue time minus our time, aimed low; 0 while unknown."""
@@ -114,36 +179,21 @@ class PooledGateway:
         Waiting calls are answered as not sent; calls under way get two seconds to end, and report later when they
         need longer.
         """
-        self._closed = True
+        left = self._lanes.close()
         self.close_stream()
-        for lane in self._lanes:
-            lane.put(_Stop())
+        for job in left:
+            self._answer(job, self._closing(job.request))
         deadline_ms = self._clock.monotonic_ms() + CLOSE_TIMEOUT_MS
         for thread in self._threads:
             thread.join(max(0, deadline_ms - self._clock.monotonic_ms()) / 1000)
-        self._refuse_waiting()
         self._client.close()
 
-    def _work(self, lane: "SimpleQueue[_Item]") -> None:
-        while True:
-            item = lane.get()
-            if isinstance(item, _LookAtCancels):
-                self._help_with_cancels()
-            elif isinstance(item, _Job):
-                self._answer(item)
-            else:
-                return
+    def _work(self, lane: _Lane) -> None:
+        while (job := self._lanes.take(lane)) is not None:
+            self._answer(job, self._execute(job.request))
+            self._lanes.done(lane, job)
 
-    def _help_with_cancels(self) -> None:
-        item = _waiting(self._cancels)
-        if isinstance(item, _Job):
-            self._answer(item)
-        elif isinstance(item, _Stop):
-            # It is meant for a worker of that lane.
-            self._cancels.put(item)
-
-    def _answer(self, job: _Job) -> None:
-        report = self._closing(job.request) if self._closed else self._execute(job.request)
+    def _answer(self, job: _Job, report: CallReport) -> None:
         try:
             job.deliver(report)
         except Exception:  # noqa: BLE001 - the receiver's bug must not take a worker with it; the host's hook hears of it
@@ -167,23 +217,16 @@ class PooledGateway:
             source=EvidenceSource.LOCAL, endpoint="gateway", received_ms=self._clock.now_ms(), detail=detail
         )
 
-    def _refuse_waiting(self) -> None:
-        for lane in (self._normal, self._cancels):
-            kept: list[_Item] = []
-            while (item := _waiting(lane)) is not None:
-                if isinstance(item, _Job):
-                    self._answer(item)
-                elif isinstance(item, _Stop):
-                    kept.append(item)
-            for item in kept:
-                lane.put(item)
+
+def default_read_workers(workers: int) -> int:
+    """How many workers reads have of their own, beside so many for placements."""
+    return max(1, workers // 4)
 
 
-def _waiting(lane: "SimpleQueue[_Item]") -> _Item | None:
-    try:
-        return lane.get_nowait()
-    except Empty:
-        return None
+def _lane_of(request: VenueRequest) -> _Lane:
+    if isinstance(request, PlaceOrder):
+        return _Lane.PLACEMENTS
+    return _Lane.CANCELS if isinstance(request, CancelVenueOrder) else _Lane.READS
 
 
 def _where(error: Exception) -> str:

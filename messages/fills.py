@@ -141,6 +141,8 @@ class PositionClose:
     cancelling: bool = False
     """Its time is over and its order is being cancelled."""
     closed_size: Decimal = ZERO
+    reason: str = ""
+    """Why less was closed than its order was for, in the venue's words where it has some; empty when all was."""
     started_ms: int
     ended_ms: int | None = None
 

@@ -140,7 +140,8 @@ def _learn_from(order: Order, venue_order_id: str) -> Order:
     attempts = order.attempts
     if attempts and attempts[-1].outcome in (AttemptOutcome.IN_FLIGHT, AttemptOutcome.AMBIGUOUS):
         attempts = (*attempts[:-1], copied(attempts[-1], outcome=AttemptOutcome.ACCEPTED))
-    return evolve(order, venue_order_id=venue_order_id, attempts=attempts, verification=None)
+    known = {"verification": None, "needs_review": False, "review_reason": ""} if order.verification is not None else {}
+    return evolve(order, venue_order_id=venue_order_id, attempts=attempts, **known)
 
 
 def _book(merged: Absorbed, fill: Fill, *, at_ms: int, tolerance: Decimal) -> None:

@@ -22,6 +22,8 @@ from messages.control import HoldingCompared, HoldingReported
 from messages.fills import Fill, Position
 from messages.types import ZERO, Side
 
+READINGS = 3
+"""How many readings of what a venue holds have to agree while fills are booked between them."""
 CHECKPOINT_EVERY = 128
 """Fills between two remembered positions: what a late fill costs at least, in fills that are folded again."""
 
@@ -268,22 +270,20 @@ def closable(position: Position, base: str) -> Decimal:
     return max(ZERO, min(size, owned))
 
 
-def judge_holding(
-    position: Position, report: HoldingReported, before: HoldingReported | None
-) -> HoldingCompared | None:
-    """Compare what the venue holds with what our fills say, given the reading before this one.
+def judge_holding(position: Position, readings: Sequence[HoldingReported]) -> HoldingCompared | None:
+    """Compare what the venue holds with what our fills say, by the latest readings, the newest last.
 
-    A reading counts only when the one before it found the same difference with no fill of ours booked in between:
-    a fill that one side knows a moment earlier than the other must not raise an alarm. The first difference that
-    counts is what the account held beyond our fills; another one after that is a drift, and back to it is none.
+    A fill that one side knows a moment earlier than the other must not raise an alarm. So a difference counts only when
+    the reading before found the same with no fill of ours booked in between, or the last three readings found the same
+    while fills were booked. The first difference that counts is what the account held beyond our fills; another one
+    after that is a drift, and back to it is none.
 
     None: nothing that the position does not say already, or nothing that can be concluded yet.
     """
-    if before is None or before.fills_booked != report.fills_booked:
+    if not _settled(readings):
         return None
-    difference = EXACT.subtract(report.total, report.moved)
-    if not _alike(difference, EXACT.subtract(before.total, before.moved)):
-        return None
+    report = readings[-1]
+    difference = _difference(report)
     unexplained = difference if position.unexplained is None else position.unexplained
     drift = ZERO if _alike(difference, unexplained) else EXACT.subtract(difference, unexplained)
     if position.unexplained is not None and _alike(drift, position.drift):
@@ -297,6 +297,16 @@ def judge_holding(
         total=report.total,
         expected=EXACT.add(unexplained, report.moved),
     )
+
+
+def _settled(readings: Sequence[HoldingReported]) -> bool:
+    alike = [_alike(_difference(each), _difference(readings[-1])) for each in readings[-READINGS:]]
+    quiet = len(readings) > 1 and readings[-2].fills_booked == readings[-1].fills_booked
+    return all(alike[-2:]) if quiet else len(alike) == READINGS and all(alike)
+
+
+def _difference(report: HoldingReported) -> Decimal:
+    return EXACT.subtract(report.total, report.moved)
 
 
 def _alike(one: Decimal, other: Decimal) -> bool:

@@ -254,8 +254,11 @@ class Account:
         """What the fill-timeout supervisor was told."""
         return [*self.told(FillTimerWanted), *self.told(FillTimerDropped)]
 
-    def connect(self) -> None:
-        """The stream is up, the rules are known and a list was fetched: the gate is open."""
+    def connect(self, *, keep: bool = False) -> None:
+        """The stream is up, the rules are known and a list was fetched: the gate is open.
+
+        `keep`: what left and what happened meanwhile is left to look at.
+        """
         now_ms = self.system.clock.now_ms()
         head = {"account_id": "1", "exchange": "binance", "order_id": ""}
         self.do(make(ServerTimeFetched, **head, offset_ms=0))
@@ -263,8 +266,9 @@ class Account:
         self.do(make(StreamConnected, **head, received_ms=now_ms))
         self.do(make(OpenOrdersFetched, **head, orders=(), evidence=make(Evidence, sent_ms=now_ms)))
         self.merge_history()
-        self.sent.clear()
-        self.events.clear()
+        if not keep:
+            self.sent.clear()
+            self.events.clear()
 
     def merge_history(
         self, *orders: VenueOrder, symbol: str = "BTC-USDT", fills: tuple[VenueFill, ...] = ()

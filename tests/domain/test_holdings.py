@@ -29,12 +29,11 @@ class Comparison:
 
     def __init__(self, unexplained: str | None = None) -> None:
         self.position = make(Position, unexplained=None if unexplained is None else D(unexplained))
-        self._before: HoldingReported | None = None
+        self._readings: list[HoldingReported] = []
 
     def read(self, total: str, moved: str, fills_booked: int = 5) -> HoldingCompared | None:
-        report = reading(total, moved, fills_booked)
-        finding = judge_holding(self.position, report, self._before)
-        self._before = report
+        self._readings.append(reading(total, moved, fills_booked))
+        finding = judge_holding(self.position, self._readings)
         if finding is not None:
             self.position = replace(self.position, unexplained=finding.unexplained, drift=finding.drift)
         return finding
@@ -122,3 +121,18 @@ def test_difference_beyond_the_tolerance_is_a_drift() -> None:
     finding = comparison.read("3.00000003", "1")
     assert finding is not None
     assert finding.drift == D("0.00000003")
+
+
+def test_difference_that_stays_while_fills_are_booked_counts_at_the_third_reading() -> None:
+    comparison = Comparison("0")
+    assert comparison.read("3", "1", fills_booked=5) is None
+    assert comparison.read("4", "2", fills_booked=6) is None
+    finding = comparison.read("5", "3", fills_booked=7)
+    assert finding is not None
+    assert finding.drift == D(2)
+
+
+def test_difference_that_changes_while_fills_are_booked_never_counts() -> None:
+    comparison = Comparison("0")
+    readings = [("3", "1", 5), ("4", "2", 6), ("4", "3", 7), ("5", "3", 8)]
+    assert [comparison.read(*each) for each in readings] == [None] * 4

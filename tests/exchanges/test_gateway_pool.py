@@ -10,7 +10,7 @@ from exchanges.binance.capabilities import CAPABILITIES
 from exchanges.gateway_pool import PooledGateway
 from exchanges.http import SystemClock
 from exchanges.registry import Credential, UnknownVenueError, VenueSettings, capabilities, open_gateway
-from messages import FetchBalances, VenueRequest
+from messages import CancelVenueOrder, FetchBalances, LookUpOrder, PlaceOrder, VenueRequest
 from messages.reports import (
     CallReport,
     CancelAmbiguous,
@@ -37,14 +37,16 @@ class ScriptedClient:
         self.gate = threading.Event()
         self.cancel_gate = threading.Event()
         self.cancel_gate.set()
+        self.read_gate = threading.Event()
+        self.read_gate.set()
         self.break_with: Exception | None = None
         self.closed = False
         self.offset_ms = 0
 
     def execute(self, request: VenueRequest) -> CallReport:
         self.called.append(request)
-        is_cancel = type(request).__name__ == "CancelVenueOrder"
-        (self.cancel_gate if is_cancel else self.gate).wait(3 * WAIT_S)
+        gates = {PlaceOrder: self.gate, CancelVenueOrder: self.cancel_gate}
+        gates.get(type(request), self.read_gate).wait(3 * WAIT_S)
         if self.break_with is not None:
             raise self.break_with
         return FetchFailed(account_id="1", exchange="binance", request=type(request).__name__, reason="scripted")
@@ -76,11 +78,12 @@ def scripted():
         streams.append(SilentStream())
         return streams[-1]
 
-    gateway = PooledGateway(client=client, stream_factory=stream, workers=2, cancel_workers=1, clock=SystemClock())
+    gateway = PooledGateway(client=client, stream_factory=stream, workers=2, cancel_workers=1, read_workers=1, clock=SystemClock())
     client.streams = streams
     yield client, gateway
     client.gate.set()
     client.cancel_gate.set()
+    client.read_gate.set()
     gateway.close()
 
 
@@ -112,6 +115,62 @@ def test_cancels_use_idle_normal_workers_too(scripted):
     for _ in range(3):
         gateway.submit(cancel(), lambda _report: None)
     wait_for(lambda: len(client.called) == 3)
+
+
+def test_read_is_not_stuck_behind_placements_and_cancels(scripted):
+    client, gateway = scripted
+    client.cancel_gate.clear()
+    reports: list[CallReport] = []
+    for _ in range(10):
+        gateway.submit(place(), lambda _report: None)
+        gateway.submit(cancel(), lambda _report: None)
+    gateway.submit(look_up(), reports.append)
+    wait_for(lambda: len(reports) == 1)
+    assert not client.gate.is_set()
+
+
+def test_reads_use_idle_placement_workers_but_leave_the_other_half_to_placements(scripted):
+    client, gateway = scripted
+    client.gate.set()
+    client.read_gate.clear()
+    for _ in range(10):
+        gateway.submit(look_up(), lambda _report: None)
+    wait_for(lambda: len(client.called) == 2)
+    reports: list[CallReport] = []
+    for number in range(5):
+        gateway.submit(place(order_id=str(number)), reports.append)
+        gateway.submit(cancel(), reports.append)
+    wait_for(lambda: len(reports) == 10)
+    assert sum(not isinstance(request, PlaceOrder | CancelVenueOrder) for request in client.called) == 2
+
+
+def test_placement_worker_that_helped_with_a_read_may_help_again(scripted):
+    client, gateway = scripted
+    reports: list[CallReport] = []
+    for number in range(1, 6):
+        client.read_gate.clear()
+        for _ in range(2):
+            gateway.submit(BALANCES, reports.append)
+        wait_for(lambda number=number: len(client.called) == 2 * number)
+        client.read_gate.set()
+        wait_for(lambda number=number: len(reports) == 2 * number)
+
+
+def test_placement_workers_take_cancels_first_and_reads_last(scripted):
+    client, gateway = scripted
+    client.cancel_gate.clear()
+    client.read_gate.clear()
+    # Everybody is busy: two with placements, one with a cancel, one with a read. Only the first two come back.
+    for request in (place(order_id="1"), place(order_id="2"), cancel(), look_up()):
+        gateway.submit(request, lambda _report: None)
+    wait_for(lambda: len(client.called) == 4)
+    for request in (look_up(order_id="9"), place(order_id="3"), place(order_id="4"), cancel(order_id="5")):
+        gateway.submit(request, lambda _report: None)
+    client.gate.set()
+    wait_for(lambda: len(client.called) == 8)
+    kinds = [type(request) for request in client.called[4:]]
+    assert kinds.index(CancelVenueOrder) < 2
+    assert kinds[3] is LookUpOrder
 
 
 def test_placement_that_waited_past_its_validity_is_not_sent(scripted):
@@ -173,7 +232,7 @@ def test_close_answers_every_waiting_call_and_joins_its_threads(scripted):
     wait_for(lambda: len(client.called) == 2)
     closing_thread = threading.Thread(target=gateway.close)
     closing_thread.start()
-    wait_for(lambda: gateway._closed)
+    wait_for(lambda: len(reports) == 3)
     client.gate.set()
     closing_thread.join(WAIT_S)
     assert len(reports) == 5
@@ -190,7 +249,8 @@ def test_call_after_close_is_answered_as_not_sent(scripted):
     reports: list[CallReport] = []
     gateway.submit(place(), reports.append)
     gateway.submit(cancel(), reports.append)
-    assert [type(report) for report in reports] == [PlaceNotProcessed, CancelNotProcessed]
+    gateway.submit(BALANCES, reports.append)
+    assert [type(report) for report in reports] == [PlaceNotProcessed, CancelNotProcessed, FetchFailed]
     assert client.called == []
 
 

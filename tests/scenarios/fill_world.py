@@ -69,30 +69,15 @@ class FillVenue:
         self._keys[name] = self.control.add_account(name, FUNDS, scripted=scripted)
         return self._keys[name]
 
-    def settings(self, *accounts: str, **management: Any) -> Settings:
-        """Settings for these accounts, opened here before; `management` adds to the section `orderManagement`."""
-        environ, listed = {}, []
-        for number, name in enumerate(accounts):
-            keys = self._keys[name]
-            environ |= {f"KEY_{number}": keys["apiKey"], f"SECRET_{number}": keys["apiSecret"]}
-            credentials = {"apiKeyEnv": f"KEY_{number}", "apiSecretEnv": f"SECRET_{number}"}
-            listed.append({"id": name, "exchanges": {EXCHANGE: credentials}})
-        urls = {"restUrl": self.announced["restUrl"], "streamUrl": self.announced["streamUrl"]}
-        return Settings.load(
-            {
-                "deployment": {"name": "fills"},
-                "redis": {"durability": "everysec"},
-                "exchanges": {EXCHANGE: urls},
-                "accounts": listed,
-                "orderManagement": _WATCHFUL | management,
-            },
-            environ=environ,
-        )
+    def keys(self, *accounts: str) -> dict[str, dict[str, str]]:
+        """The keys of these accounts, opened here before."""
+        return {name: self._keys[name] for name in accounts}
 
     @contextmanager
     def trading(self, folder: Path, *accounts: str, **management: Any) -> "Iterator[Desk]":
         """A running order manager for these accounts."""
-        with Oms(self.settings(*accounts, **management), data_folder=folder) as oms:
+        settings = settings_for(self.announced, self.keys(*accounts), **management)
+        with Oms(settings, data_folder=folder) as oms:
             assert oms.runtime.all_open(), "not every gate opened in time"
             yield Desk(oms, self.control)
 
@@ -106,6 +91,28 @@ _WATCHFUL = {
         "slowRetryInterval": 1000,
     },
 }
+
+
+def settings_for(
+    announced: dict[str, Any], keys: dict[str, dict[str, str]], *, redis_url: str | None = None, **management: Any
+) -> Settings:
+    """Settings for the accounts with these keys; `management` adds to the section `orderManagement`."""
+    environ, listed = {}, []
+    for number, (name, pair) in enumerate(keys.items()):
+        environ |= {f"KEY_{number}": pair["apiKey"], f"SECRET_{number}": pair["apiSecret"]}
+        credentials = {"apiKeyEnv": f"KEY_{number}", "apiSecretEnv": f"SECRET_{number}"}
+        listed.append({"id": name, "exchanges": {EXCHANGE: credentials}})
+    urls = {"restUrl": announced["restUrl"], "streamUrl": announced["streamUrl"]}
+    return Settings.load(
+        {
+            "deployment": {"name": "fills"},
+            "redis": {"url": redis_url, "durability": "everysec"},
+            "exchanges": {EXCHANGE: urls},
+            "accounts": listed,
+            "orderManagement": _WATCHFUL | management,
+        },
+        environ=environ,
+    )
 
 
 def tracking(**timeout: Any) -> dict[str, Any]:

@@ -3,20 +3,35 @@
 from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import pytest
 from factories import make
 
-from actors.app.audit import Asked, VenueRecord, Verdict, audit, only
+from actors.app.audit import audit, only
+from actors.app.reckoning import reckon
+from actors.app.verdict import Asked, VenueRecord, Verdict
 from actors.domain.lifecycle import evolve
 from actors.domain.projection import view
 from actors.memory import PublishedViews
 from messages import OrderPlaced
-from messages.fills import Fill
-from messages.types import Attempt, Evidence, EvidenceSource, Order, OrderState, OrderView, StateTransition, Trigger
+from messages.fills import CloseState, Fill, Position, PositionClose
+from messages.types import (
+    Attempt,
+    Evidence,
+    EvidenceSource,
+    InitiatedBy,
+    Order,
+    OrderState,
+    OrderView,
+    Side,
+    StateTransition,
+    Trigger,
+)
 
 ACCOUNT = "a1"
+FEES = (("BTC", Decimal("0.002")),)
 EVIDENCE = Evidence(source=EvidenceSource.STREAM, endpoint="x", received_ms=1)
 
 
@@ -26,12 +41,13 @@ class Case:
     def __init__(self) -> None:
         self.fill = make(
             Fill, fill_id="7", order_id="o1", venue_order_id="41", account_id=ACCOUNT,
-            price=Decimal(10), size=Decimal(2),
+            side=Side.BUY, price=Decimal(10), size=Decimal(2), fee=Decimal("0.002"), fee_currency="BTC",
         )  # fmt: skip
         self.order = evolve(
             make(
                 Order, order_id="o1", client_order_id="o1", venue_order_id="41", account_id=ACCOUNT, request_id="r1",
                 state=OrderState.FILLED, size=Decimal(2), filled_size=Decimal(2), filled_value=Decimal(20),
+                fees=FEES, fill_count=1,
             ),
             version=1,
         )  # fmt: skip
@@ -45,16 +61,27 @@ class Case:
         self.rows = [self.row()]
         self.executions = [
             {
-                "account": ACCOUNT, "orderId": 41, "tradeId": 7, "price": "10", "size": "2",
-                "fee": str(self.fill.fee), "side": self.fill.side.value,
+                "account": ACCOUNT, "symbol": "BTC-USDT", "orderId": 41, "tradeId": 7, "price": "10", "size": "2",
+                "fee": "0.002", "feeCurrency": "BTC", "side": "BUY", "atMs": 5,
             }
         ]  # fmt: skip
         self.replied = True
+        self.position: Position | None = Position(
+            account_id=ACCOUNT, exchange="binance", symbol="BTC-USDT", size=Decimal(2), entry_value=Decimal(20),
+            cash=Decimal(-20), fees=FEES, fill_count=1, opened_ms=6, updated_ms=6,
+        )  # fmt: skip
+        self.closes = (
+            PositionClose(
+                close_id="c1", account_id=ACCOUNT, exchange="binance", symbol="BTC-USDT", asked=None, size=Decimal(2),
+                order_id="o1", initiated_by=InitiatedBy.USER, state=CloseState.DONE, closed_size=Decimal(2),
+                started_ms=10, ended_ms=20,
+            ),
+        )  # fmt: skip
 
     def row(self, **changes: Any) -> dict[str, Any]:
         return {
             "account": ACCOUNT, "orderId": 41, "clientOrderId": "o1", "firstClientOrderId": "o1", "status": "FILLED",
-            "filledSize": "2", "filledValue": "20",
+            "filledSize": "2", "filledValue": "20", "endReason": "filled",
         } | changes  # fmt: skip
 
     def judge(self) -> Verdict:
@@ -63,10 +90,11 @@ class Case:
             fills={self.order.order_id: self.fills},
             transitions={self.order.order_id: self.steps},
             evidence={self.order.order_id: EVIDENCE},
+            positions={} if self.position is None else {("binance", "BTC-USDT"): self.position},
         )
         shown: OrderView = view(self.order, EVIDENCE, 1)
         asked: Asked = {(ACCOUNT, "r1"): OrderPlaced(view=shown) if self.replied else None}
-        return audit(asked, {ACCOUNT: book}, VenueRecord(tuple(self.rows), tuple(self.executions)))
+        return audit(asked, {ACCOUNT: book}, VenueRecord(tuple(self.rows), tuple(self.executions)), self.closes)
 
 
 def set_order(**changes: object) -> Callable[[Case], None]:
@@ -81,6 +109,48 @@ def set_fill(**changes: Any) -> Callable[[Case], None]:
         case.fills = (replace(case.fill, **changes),)
 
     return change
+
+
+def set_position(**changes: Any) -> Callable[[Case], None]:
+    def change(case: Case) -> None:
+        assert case.position is not None
+        case.position = replace(case.position, **changes)
+
+    return change
+
+
+def position_missing(case: Case) -> None:
+    case.position = None
+
+
+def position_of_nothing(case: Case) -> None:
+    case.fills, case.executions = (), []
+
+
+def set_close(**changes: Any) -> Callable[[Case], None]:
+    def change(case: Case) -> None:
+        case.closes = (replace(case.closes[0], **changes),)
+
+    return change
+
+
+def second_close_beside_the_first(case: Case) -> None:
+    case.closes += (replace(case.closes[0], close_id="c2", started_ms=19, ended_ms=30),)
+
+
+def cancelled_by_its_owner(case: Case) -> None:
+    # Half of it is executed; whose cancel it was only the timeout can say.
+    case.rows = [case.row(status="CANCELLED", endReason="user")]
+    set_order(state=OrderState.CANCELLED, fill_timeout_ms=1_000)(case)
+
+
+def works_on_after_its_last_fill(case: Case) -> None:
+    case.rows = [case.row(status="OPEN", endReason="none")]
+    set_order(state=OrderState.PARTIALLY_FILLED, fill_timeout_ms=1_000)(case)
+
+
+def told(words: str) -> Callable[[Verdict], int]:
+    return lambda verdict: sum(words in text for text in verdict.violations)
 
 
 def second_venue_order(case: Case) -> None:
@@ -131,6 +201,22 @@ BROKEN: list[tuple[str, Callable[[Case], None], Callable[[Verdict], int]]] = [
     ("fill not booked", fill_missing, count("missing_fills")),
     ("fill of another price", set_fill(price=Decimal(11)), lambda verdict: len(verdict.violations)),
     ("fill of another fee", set_fill(fee=Decimal(3)), lambda verdict: len(verdict.violations)),
+    ("fill of another fee currency", set_fill(fee_currency="USDT"), told("differs from the venue's")),
+    ("order of other fees", set_order(fees=()), told("has fees none, by the venue 0.002 BTC")),
+    ("order that counts a fill twice", set_order(fill_count=2), told("counts 2 fills")),
+    ("position of another size", set_position(size=Decimal(1)), count("false_positions")),
+    ("position of other cash", set_position(cash=Decimal(-19)), count("false_positions")),
+    ("position of other fees", set_position(fees=()), count("false_positions")),
+    ("position of another entry", set_position(entry_value=Decimal("20." + "0" * 28 + "1")), count("false_positions")),
+    ("position that counts a fill twice", set_position(fill_count=2), count("false_positions")),
+    ("position missing", position_missing, count("false_positions")),
+    ("position of nothing", position_of_nothing, count("false_positions")),
+    ("close that has not ended", set_close(state=CloseState.ACTIVE, ended_ms=None), told("has not ended")),
+    ("close without an order", set_close(order_id="o9"), count("lost")),
+    ("close of another size", set_close(closed_size=Decimal(1)), told("said to have closed 1")),
+    ("two closes at once", second_close_beside_the_first, told("ran beside close c1")),
+    ("timeout taken for a cancel", cancelled_by_its_owner, told("(PARTIAL_FILL_TIMEOUT)")),
+    ("timeout that never came", works_on_after_its_last_fill, told("still works")),
     ("step skipped", step_skipped, lambda verdict: len(verdict.violations)),
 ]
 
@@ -140,6 +226,7 @@ def test_auditor_of_books_that_agree_finds_nothing() -> None:
 
     assert verdict.violations == []
     assert (verdict.intents, verdict.venue_orders, verdict.fills) == (1, 1, 1)
+    assert (verdict.positions, verdict.closes) == (1, 1)
 
 
 @pytest.mark.parametrize(("break_it", "found"), [case[1:] for case in BROKEN], ids=[case[0] for case in BROKEN])
@@ -167,6 +254,7 @@ def test_audit_of_one_run_leaves_out_what_an_earlier_run_left_in_the_store() -> 
     assert list(books[ACCOUNT].orders) == ["o2"]
     assert [row["orderId"] for row in narrowed.orders] == [42, 43], "what no record is about must still be found"
     assert narrowed.executions == ()
+    assert narrowed.partial == {(ACCOUNT, "BTC-USDT")}, "what others moved cannot be compared"
 
 
 def test_auditor_of_intents_that_made_no_venue_order_tells_the_reasons_apart() -> None:
@@ -196,3 +284,41 @@ def test_auditor_of_an_end_without_proof_finds_it() -> None:
     verdict = audit({}, {ACCOUNT: book}, record)
 
     assert any("without evidence" in text for text in verdict.violations)
+
+
+# ----- the yardstick itself
+
+
+def execution(number: int, side: str, size: str, price: str, *, at_ms: int = 0, fee: str = "0") -> dict[str, Any]:
+    return {
+        "tradeId": number, "orderId": 1, "side": side, "size": size, "price": price, "atMs": at_ms, "fee": fee,
+        "feeCurrency": "BTC",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("executions", "size", "entry", "cash"),
+    [
+        ([execution(1, "BUY", "3", "10")], 3, 30, -30),
+        ([execution(1, "BUY", "3", "10"), execution(2, "SELL", "1", "13")], 2, 20, -17),
+        ([execution(1, "BUY", "3", "10"), execution(2, "SELL", "3", "13")], 0, 0, 9),
+        ([execution(1, "BUY", "3", "10"), execution(2, "SELL", "5", "13")], -2, -26, 35),
+        ([execution(1, "SELL", "2", "13"), execution(2, "SELL", "2", "15")], -4, -56, 56),
+        ([execution(1, "SELL", "2", "13"), execution(2, "BUY", "3", "15")], 1, 15, -19),
+        ([execution(10, "SELL", "1", "9"), execution(9, "BUY", "1", "8")], 0, 0, 1),
+        ([execution(2, "BUY", "1", "8", at_ms=2), execution(3, "SELL", "3", "9", at_ms=1)], -2, -18, 19),
+    ],
+    ids=["opened", "reduced", "closed", "turned", "added to", "turned back", "numbers count up", "time before number"],
+)
+def test_reckoning_of_executions_gives_the_figures_worked_out_by_hand(
+    executions: list[dict[str, Any]], size: int, entry: int, cash: int
+) -> None:
+    reckoned = reckon(executions)
+
+    assert (reckoned.size, reckoned.entry, reckoned.cash) == (size, entry, cash)
+
+
+def test_reckoning_of_thirds_is_exact() -> None:
+    executions = [execution(1, "BUY", "1", "4"), execution(2, "BUY", "2", "3"), execution(3, "SELL", "1", "5")]
+
+    assert reckon(executions).entry == Fraction(20, 3)
