@@ -8,7 +8,7 @@ a call leaves its outcome unknown. Commands of one order are kept in order by th
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Protocol
@@ -46,65 +46,73 @@ class _Job:
 class _Lanes:
     """What waits, and who takes it: decided under one lock, carried out by the workers.
 
-    A worker takes from its own lane. Those of the placements go to the cancels first, and to the reads when neither a
-    cancel nor a placement waits, at most `reading_max` of them at a time.
+    A worker takes from its own lane. Those of the placements also take what finds no free worker of its own: cancels
+    first, and reads when neither a cancel nor a placement waits, at most `reading_max` of them at a time.
     """
 
-    def __init__(self, reading_max: int) -> None:
+    def __init__(self, workers: Mapping[_Lane, int], *, reading_max: int) -> None:
+        self._free = dict(workers)
+        """Workers by lane that carry out nothing."""
         self._reading_max = reading_max
         self._reading = 0
         """Placement workers that carry out a read."""
         self._closed = False
         self._waiting: dict[_Lane, deque[_Job]] = {lane: deque() for lane in _Lane}
         lock = threading.Lock()
-        self._free = {lane: threading.Condition(lock) for lane in _Lane}
-        """Where the workers of a lane wait."""
+        self._changed = {lane: threading.Condition(lock) for lane in _Lane}
+        """Where the free workers of a lane wait."""
 
     def put(self, job: _Job) -> bool:
         """Add a call to its lane; False when the lanes are closed."""
         lane = _lane_of(job.request)
-        with self._free[lane]:
+        with self._changed[lane]:
             if self._closed:
                 return False
             self._waiting[lane].append(job)
-            self._free[lane].notify()
-            if lane is not _Lane.PLACEMENTS:
-                self._free[_Lane.PLACEMENTS].notify()
+            self._changed[lane].notify()
+            if self._needs_help(lane):
+                self._changed[_Lane.PLACEMENTS].notify()
             return True
 
     def take(self, worker: _Lane) -> _Job | None:
         """Wait for a call that a worker of this lane may carry out; `done` must follow. None when closed."""
-        with self._free[worker]:
+        with self._changed[worker]:
             while not self._closed:
                 lane = self._choose(worker)
                 if lane is not None:
+                    self._free[worker] -= 1
                     self._reading += worker is _Lane.PLACEMENTS and lane is _Lane.READS
                     return self._waiting[lane].popleft()
-                self._free[worker].wait()
+                self._changed[worker].wait()
             return None
 
     def done(self, worker: _Lane, job: _Job) -> None:
         """Note that a call taken by a worker of this lane is carried out."""
-        with self._free[worker]:
+        with self._changed[worker]:
+            self._free[worker] += 1
             self._reading -= worker is _Lane.PLACEMENTS and _lane_of(job.request) is _Lane.READS
 
     def close(self) -> list[_Job]:
         """Let every worker go; the answer is the calls that nobody will take."""
-        with self._free[_Lane.PLACEMENTS]:
+        with self._changed[_Lane.PLACEMENTS]:
             self._closed = True
             left = [job for lane in self._waiting.values() for job in lane]
             for lane in _Lane:
                 self._waiting[lane].clear()
-                self._free[lane].notify_all()
+                self._changed[lane].notify_all()
             return left
 
     def _choose(self, worker: _Lane) -> _Lane | None:
-        choices = [worker]
-        if worker is _Lane.PLACEMENTS:
-            choices = [_Lane.CANCELS, _Lane.PLACEMENTS]
-            if self._reading < self._reading_max:
-                choices.append(_Lane.READS)
-        return next((lane for lane in choices if self._waiting[lane]), None)
+        if worker is _Lane.PLACEMENTS and self._needs_help(_Lane.CANCELS):
+            return _Lane.CANCELS
+        if self._waiting[worker]:
+            return worker
+        if worker is _Lane.PLACEMENTS and self._needs_help(_Lane.READS) and self._reading < self._reading_max:
+            return _Lane.READS
+        return None
+
+    def _needs_help(self, lane: _Lane) -> bool:
+        return lane is not _Lane.PLACEMENTS and len(self._waiting[lane]) > self._free[lane]
 
 
 class PooledGateway:
@@ -133,13 +141,13 @@ class PooledGateway:
         self._stream_factory = stream_factory
         self._clock = clock
         self._stream: UserStream | None = None
-        self._lanes = _Lanes(reading_max=workers // 2)
-        places = {
+        by_lane = {
             _Lane.PLACEMENTS: workers,
             _Lane.CANCELS: cancel_workers,
             _Lane.READS: default_read_workers(workers) if read_workers is None else read_workers,
         }
-        lanes = [lane for lane, count in places.items() for _ in range(count)]
+        self._lanes = _Lanes(by_lane, reading_max=workers // 2)
+        lanes = [lane for lane, count in by_lane.items() for _ in range(count)]
         venue = client.capabilities.venue
         self._threads = [
             threading.Thread(target=self._work, args=(lane,), name=f"{venue}-call-{number}", daemon=True)

@@ -78,7 +78,9 @@ def scripted():
         streams.append(SilentStream())
         return streams[-1]
 
-    gateway = PooledGateway(client=client, stream_factory=stream, workers=2, cancel_workers=1, read_workers=1, clock=SystemClock())
+    gateway = PooledGateway(
+        client=client, stream_factory=stream, workers=2, cancel_workers=1, read_workers=1, clock=SystemClock()
+    )
     client.streams = streams
     yield client, gateway
     client.gate.set()
