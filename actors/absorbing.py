@@ -241,7 +241,7 @@ def _tell_operators(turn: Turn, before: Order, merged: Absorbed, claim: VenueOrd
     elif merged.corrections:
         turn.alert("TerminalCorrection", Severity.WARNING, "an execution arrived after the order had ended", **name)
     if merged.order.state is OrderState.REJECTED and before.state not in TERMINAL and merged.order.filled_size:
-        turn.alert("RejectedAfterFill", Severity.WARNING, "an order was refused after a part of it had executed", **name)
+        turn.alert("RejectedAfterFill", Severity.WARNING, "an order was refused after a part of it executed", **name)
     if merged.twin and claim is not None:
         turn.alert(
             "SecondVenueOrder", Severity.CRITICAL, "the venue has two orders under one client order id",

@@ -373,6 +373,8 @@ class AccountActor(CommittingActor[_Inbox]):
         match message:
             case PlaceClose():
                 closing.place_close(turn, self._desk, message, self._circumstances())
+                if turn.awaits is not None:
+                    self._connections.histories.want(turn, *turn.awaits)
             case CancelClose():
                 closing.cancel_close(turn, self._desk, message)
             case HoldingCompared():

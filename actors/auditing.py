@@ -36,7 +36,8 @@ class Audits:
         """By exchange and symbol: venue time up to which every execution is in our records."""
         self._begun_ms: dict[str, int] = {}
         """Exchanges whose stream is up: venue time since then."""
-        self._idle_turn = 0
+        self._idle_turn: dict[str, int] = {}
+        """By exchange: where the turn of its idle positions stands."""
 
     def begin(self, turn: Turn, exchange: str) -> None:
         """The stream came up, and the recent history is being merged: audit from here on."""
@@ -87,7 +88,7 @@ class Audits:
         held = [symbol for name, symbol in turn.memory.positions if name == exchange and symbol not in working]
         if len(held) <= _IDLE_PER_AUDIT:
             return tuple(held)
-        begin = self._idle_turn = (self._idle_turn + _IDLE_PER_AUDIT) % len(held)
+        begin = self._idle_turn[exchange] = (self._idle_turn.get(exchange, 0) + _IDLE_PER_AUDIT) % len(held)
         return tuple((held[begin:] + held[:begin])[:_IDLE_PER_AUDIT])
 
     def _again(self, turn: Turn, exchange: str) -> None:

@@ -33,7 +33,7 @@ from messages.control import (
 )
 from messages.events import PositionCloseEnded, Severity
 from messages.fills import CloseState, Position, PositionClose
-from messages.queries import RefusalCode
+from messages.queries import CloseDone, RefusalCode
 from messages.reports import BalancesFetched
 from messages.types import ZERO, InitiatedBy, Order, OrderType, Side
 
@@ -47,7 +47,11 @@ REQUEST: Final = "close:"
 def ask_close(turn: Turn, desk: Desk, command: ClosePosition) -> None:
     """Hand a host's wish to the position, which knows whether a close runs already."""
     position = turn.memory.positions.get((command.exchange, command.symbol))
-    if command.exchange not in desk.policy.exchanges:
+    known = turn.memory.closes.get(command.message_id)
+    if known is not None and known.state is not CloseState.ACTIVE:
+        # The same command once more, after its end: nothing is left to do but to say how it ended.
+        turn.reply(CloseDone(correlation_id=command.correlation_id, close=known))
+    elif command.exchange not in desk.policy.exchanges:
         have = ", ".join(sorted(desk.policy.exchanges)) or "none"
         text = f"account {command.account_id!r} has no exchange {command.exchange!r}; it has: {have}"
         turn.refuse(command.correlation_id, RefusalCode.UNKNOWN_EXCHANGE, text)
@@ -133,7 +137,6 @@ def _submit(turn: Turn, desk: Desk, message: PlaceClose, size: Decimal, now: Cir
         turn.reply(copied(refusal, correlation_id=command.correlation_id))
     else:
         text = f"{command.exchange} takes no new orders on {command.symbol}: its recent history is not merged yet"
-        turn.awaits = None
         turn.refuse(command.correlation_id, RefusalCode.GATE_CLOSED, text)
     return None
 
@@ -173,7 +176,7 @@ def follow(turn: Turn) -> None:
         close_id = turn.memory.closing.get(order.order_id)
         if close_id is None or order.state not in TERMINAL:
             continue
-        close = turn.memory.closes[close_id]
+        close = turn.close(close_id)
         short = order.filled_size < close.size
         ended = replace(
             close,

@@ -31,9 +31,9 @@ def follow(turn: Turn, desk: Desk) -> None:
         known = before is not None and _deadline(desk, before) is not None
         if after.state in TERMINAL:
             if known:
-                _say(turn, FillTimerDropped(account_id=turn.account_id, order_id=after.order_id))
+                turn.send(FILL_TIMEOUTS, FillTimerDropped(account_id=turn.account_id, order_id=after.order_id))
         elif not known and (due_ms := _deadline(desk, after)) is not None:
-            _want(turn, after, due_ms - turn.now_ms)
+            _want(turn, after, due_ms)
 
 
 def announce(turn: Turn, desk: Desk) -> None:
@@ -41,9 +41,9 @@ def announce(turn: Turn, desk: Desk) -> None:
     for order in turn.memory.live_orders():
         due_ms = _deadline(desk, order)
         if due_ms is not None:
-            _want(turn, order, due_ms - turn.now_ms)
+            _want(turn, order, due_ms)
         elif _struck_unfilled(desk, order):
-            _want(turn, order, 0)
+            _want(turn, order, turn.now_ms)
 
 
 def on_due(turn: Turn, desk: Desk, message: FillTimeoutDue) -> None:
@@ -53,7 +53,7 @@ def on_due(turn: Turn, desk: Desk, message: FillTimeoutDue) -> None:
         return
     due_ms = _deadline(desk, order)
     if due_ms is not None and due_ms > turn.now_ms:
-        _want(turn, order, due_ms - turn.now_ms)
+        _want_again(turn, order, due_ms)
     elif due_ms is not None:
         _strike(turn, desk, order)
     elif _struck_unfilled(desk, order):
@@ -63,7 +63,7 @@ def on_due(turn: Turn, desk: Desk, message: FillTimeoutDue) -> None:
 def _strike(turn: Turn, desk: Desk, order: Order) -> None:
     if order.cancel_pending:
         # Somebody is cancelling it already, and it stays his cancel; should it come to nothing, the time is over still.
-        _want(turn, order, _CANCEL_MS)
+        _want_again(turn, order, turn.now_ms + _CANCEL_MS)
         return
     struck = evolve(order, timed_out_ms=turn.now_ms, updated_at_ms=turn.now_ms)
     if not desk.policy.fill_timeouts.cancel:
@@ -72,7 +72,7 @@ def _strike(turn: Turn, desk: Desk, order: Order) -> None:
     elif order.fill_count == 0:
         turn.save(struck)
         reread(turn, desk, struck, delay_ms=0)
-        _want(turn, struck, _QUERY_MS)
+        _want_again(turn, struck, turn.now_ms + _QUERY_MS)
     else:
         _cancel(turn, desk, struck)
 
@@ -93,13 +93,14 @@ def _deadline(desk: Desk, order: Order) -> int | None:
     return deadline_ms(order, desk.exchange(order).asset_type, desk.policy.fill_timeouts)
 
 
-def _want(turn: Turn, order: Order, due_in_ms: int) -> None:
-    _say(turn, FillTimerWanted(account_id=order.account_id, order_id=order.order_id, due_in_ms=max(0, due_in_ms)))
+def _want(turn: Turn, order: Order, due_ms: int) -> None:
+    turn.send(FILL_TIMEOUTS, FillTimerWanted(account_id=order.account_id, order_id=order.order_id, due_ms=due_ms))
 
 
-def _say(turn: Turn, message: FillTimerWanted | FillTimerDropped) -> None:
-    # A timer promises nothing, and one that waited for the commit would be late by as long as the store takes.
-    turn.outcome.at_once.append(Send(FILL_TIMEOUTS, message))
+def _want_again(turn: Turn, order: Order, due_ms: int) -> None:
+    # The order is durable since its first timer runs: the next one need not wait for a store that is away.
+    wanted = FillTimerWanted(account_id=order.account_id, order_id=order.order_id, due_ms=due_ms)
+    turn.outcome.at_once.append(Send(FILL_TIMEOUTS, wanted))
 
 
 def _tell(turn: Turn, order: Order, what: str) -> None:

@@ -92,6 +92,10 @@ class Histories:
             timeout_ms = self._desk.policy.queue_timeout_ms
             turn.effect(SetTimer(f"held:{exchange}:{symbol}", timeout_ms, HeldDue(exchange=exchange, symbol=symbol)))
         held.append(_Held(command, turn.now_ms))
+        self.want(turn, exchange, symbol)
+
+    def want(self, turn: Turn, exchange: str, symbol: str) -> None:
+        """Ask for a symbol's recent history, unless it is asked for already."""
         if (exchange, symbol) not in self._failures:
             self.ask(turn, exchange, symbol)
 

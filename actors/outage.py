@@ -6,7 +6,7 @@ never: let anything out that a host or a venue could rely on later.
 """
 
 from actors.runtime.outcome import CancelTimer, Effect, Send, SetTimer, Spawn
-from messages.commands import CancelVenueOrder, FetchOpenOrders, LookUpOrder, SearchOrder
+from messages.commands import CancelVenueOrder, FetchBalances, FetchFills, FetchOpenOrders, LookUpOrder, SearchOrder
 from messages.control import VerificationEnded, VerificationRequested
 
 _PROMISES_NOTHING = (
@@ -14,6 +14,8 @@ _PROMISES_NOTHING = (
     LookUpOrder,
     SearchOrder,
     FetchOpenOrders,
+    FetchFills,
+    FetchBalances,
     VerificationRequested,
     VerificationEnded,
 )

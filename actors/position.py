@@ -99,7 +99,9 @@ class PositionActor(OmsActor[_Inbox]):
         if running is None:
             return self._begin(command)
         if command.message_id == running.close_id:
-            # The same command once more: who asked waits already.
+            # The same command once more: whoever asks it gets its one result.
+            if command.correlation_id not in running.waiting:
+                running.adopters.append(command.correlation_id)
             return Outcome()
         if command.initiated_by is InitiatedBy.RISK_RULE and running.initiated_by is InitiatedBy.USER:
             running.adopters.append(command.correlation_id)

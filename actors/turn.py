@@ -55,6 +55,7 @@ class Turn:
         self._booked: dict[str, Fill] = {}
         """The executions that this turn books, by key."""
         self._positions: dict[tuple[str, str], Position] = {}
+        self._closes: dict[str, PositionClose] = {}
         self.to_positions: list[tuple[str, str, Message]] = []
         self.refusal: Refused | None = None
         """What this turn refused last, and why."""
@@ -81,6 +82,10 @@ class Turn:
     def position(self, exchange: str, symbol: str) -> Position | None:
         """A position as it was before this turn, but for what a comparison with the venue has said of it."""
         return self._positions.get((exchange, symbol)) or self.memory.positions.get((exchange, symbol))
+
+    def close(self, close_id: str) -> PositionClose:
+        """The closing of a position as this turn has it so far."""
+        return self._closes.get(close_id) or self.memory.closes[close_id]
 
     # ----- records
 
@@ -125,6 +130,7 @@ class Turn:
 
     def save_close(self, close: PositionClose) -> None:
         """Record how far the closing of a position got."""
+        self._closes[close.close_id] = close
         self.outcome.writes.append(Write(Table.CLOSES, close.close_id, encode_record(close)))
         self.note(close)
 

@@ -4,7 +4,7 @@ Serves two questions with one procedure: 'was this order placed?' (its `verifica
 proven) and 'what has become of this order?' (it is `watched`; the venue has had it, so it is only ever found).
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from actors.absorbing import absorb_claim, holds_back
 from actors.adoption import take_in
@@ -32,6 +32,21 @@ from messages.events import ManualReviewRequired, Severity
 from messages.reports import LookUpFailed, OrderFound, OrderNotFound, OrdersSearched
 from messages.types import AttemptOutcome, Order, OrderState, Trigger, VenueOrder, VerificationPhase
 
+_NOT_TELLING = "the venue does not tell what became of the order"
+_NOT_ANSWERING = "the venue leaves the questions about the order unanswered"
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked(Watched):
+    """An order that has been asked about."""
+
+    since_ms: int = 0
+    """The first question, our clock."""
+    answered: int = 0
+    """Rounds in which every question was answered."""
+    unheard: bool = False
+    """A question of the present round was not answered."""
+
 
 def on_due(turn: Turn, desk: Desk, message: VerificationDue) -> None:
     """Ask the venue, unless the question has answered itself."""
@@ -43,11 +58,14 @@ def on_due(turn: Turn, desk: Desk, message: VerificationDue) -> None:
             VerificationEnded(account_id=message.account_id, order_id=message.order_id, outcome="superseded"),
         )
         return
-    watched = turn.memory.watched.get(order.order_id, Watched(order.order_id))
+    asked = _asked(turn, order)
+    if asked.phase is not VerificationPhase.INITIATED:
+        # Of the round before nothing more was heard.
+        asked = _concluded(turn, desk, order, replace(asked, unheard=True))[0]
     if message.phase is VerificationPhase.WINDOW_SEARCH:
-        _search(turn, desk, order, replace(watched, direct_asked_venue_ms=None))
+        _search(turn, desk, order, asked)
         return
-    _look_up(turn, desk, order, watched)
+    _look_up(turn, desk, order, asked)
 
 
 def on_found(turn: Turn, desk: Desk, report: OrderFound) -> str:
@@ -58,14 +76,14 @@ def on_found(turn: Turn, desk: Desk, report: OrderFound) -> str:
     differing = agrees(order, report.order, desk.policy.tolerance)
     if not _is_about(order, report.order):
         # An answer about another order says nothing about this one.
-        _search(turn, desk, order, _watched(turn, order))
+        _search(turn, desk, order, _asked(turn, order))
         return "mismatch"
     if differing and order.state is OrderState.SUBMITTED:
         turn.alert(
             "VerificationMismatch", Severity.WARNING, "the order found under our client id is not the one we sent",
             order_id=order.order_id, fields=",".join(differing),
         )  # fmt: skip
-        _search(turn, desk, order, _watched(turn, order))
+        _search(turn, desk, order, _asked(turn, order))
         return "mismatch"
     merged = absorb_claim(turn, desk, order, report.order, report.fills, report.evidence, Trigger.VERIFICATION_FOUND)
     # An answer may be older than an end that the stream has told meanwhile, and lack nothing by itself.
@@ -85,7 +103,7 @@ def on_not_found(turn: Turn, desk: Desk, report: OrderNotFound) -> str:
     """The venue does not know the order by its id: see what it lists."""
     order = turn.order(report.order_id)
     if order is not None and _open_question(turn, order):
-        _search(turn, desk, order, replace(_watched(turn, order), direct_asked_venue_ms=report.asked_venue_ms))
+        _search(turn, desk, order, replace(_asked(turn, order), direct_asked_venue_ms=report.asked_venue_ms))
     return "not_found"
 
 
@@ -94,11 +112,11 @@ def on_failed(turn: Turn, desk: Desk, report: LookUpFailed) -> str:
     order = turn.order(report.order_id)
     if order is None or not _open_question(turn, order):
         return "failed"
-    watched = _watched(turn, order)
-    if watched.phase is VerificationPhase.DIRECT_LOOKUP and report.retry_after_ms == 0:
-        _search(turn, desk, order, replace(watched, direct_asked_venue_ms=None))
+    asked = replace(_asked(turn, order), unheard=True)
+    if asked.phase is VerificationPhase.DIRECT_LOOKUP and report.retry_after_ms == 0:
+        _search(turn, desk, order, replace(asked, direct_asked_venue_ms=None))
     else:
-        _round_over(turn, desk, order, watched, at_least_ms=report.retry_after_ms)
+        _round_over(turn, desk, order, asked, at_least_ms=report.retry_after_ms)
     return "failed"
 
 
@@ -123,7 +141,7 @@ def on_searched(turn: Turn, desk: Desk, report: OrdersSearched) -> str:
         sent_venue_ms=sent,
         thresholds=desk.policy.thresholds_ms,
     )
-    watched = _watched(turn, order)
+    asked = _asked(turn, order)
     match judged:
         case FoundMatch(venue_order):
             after = take_in(
@@ -133,12 +151,12 @@ def on_searched(turn: Turn, desk: Desk, report: OrdersSearched) -> str:
             return "found"
         case FoundByFills(venue_order_id):
             # It executed under our id although no list shows it: read it by the id the venue gave it.
-            _look_up(turn, desk, evolve(order, venue_order_id=venue_order_id), watched)
+            _look_up(turn, desk, evolve(order, venue_order_id=venue_order_id), asked)
             return "found_by_fills"
         case SeveralMatches(venue_orders, venue_order_ids):
             if len(venue_order_ids) > len(venue_orders):
                 why = "the venue executed orders under our id that no list shows"
-                _review(turn, desk, order, watched, why, venue_order_ids)
+                _review(turn, desk, order, asked, why, venue_order_ids)
             for venue_order in venue_orders:
                 take_in(
                     turn, desk, order.account_id, venue_order, report.fills, report.evidence, Trigger.VERIFICATION_FOUND
@@ -146,33 +164,33 @@ def on_searched(turn: Turn, desk: Desk, report: OrdersSearched) -> str:
             return "found"
         case Undecidable(candidates):
             ids = tuple(each.venue_order_id for each in candidates)
-            _review(turn, desk, order, watched, "more than one order at the venue could be this one", ids)
+            _review(turn, desk, order, asked, "more than one order at the venue could be this one", ids)
             return "undecidable"
         case NoMatch():
-            return _nothing_found(turn, desk, order, watched, report)
+            return _nothing_found(turn, desk, order, asked, report)
         case Inconclusive():
-            _round_over(turn, desk, order, watched)
+            _round_over(turn, desk, order, asked)
             return "inconclusive"
 
 
-def _nothing_found(turn: Turn, desk: Desk, order: Order, watched: Watched, report: OrdersSearched) -> str:
-    asked = order.verification
+def _nothing_found(turn: Turn, desk: Desk, order: Order, asked: _Asked, report: OrdersSearched) -> str:
+    question = order.verification
     if (
-        asked is None
-        or asked.known_to_exist
+        question is None
+        or question.known_to_exist
         or order.venue_order_id is not None
         or not proves_absence(
-            fence_venue_ms=asked.fence_venue_ms,
-            direct_asked_venue_ms=watched.direct_asked_venue_ms,
+            fence_venue_ms=question.fence_venue_ms,
+            direct_asked_venue_ms=asked.direct_asked_venue_ms,
             search_asked_venue_ms=report.asked_venue_ms,
         )
     ):
-        _round_over(turn, desk, order, watched)
+        _round_over(turn, desk, order, asked)
         return "not_found"
     last = order.attempts[-1]
     evidence = replace(
         report.evidence,
-        fence_ms=asked.fence_venue_ms,
+        fence_ms=question.fence_venue_ms,
         detail=f"absent from {', '.join(report.sources)} and from the look-up, both asked after the fence",
     )
     absent = evolve(
@@ -193,7 +211,7 @@ def _nothing_found(turn: Turn, desk: Desk, order: Order, watched: Watched, repor
 
 def _after_finding(turn: Turn, desk: Desk, order: Order, *, complete: bool) -> None:
     if not complete:
-        _round_over(turn, desk, order, _watched(turn, order))
+        _round_over(turn, desk, order, _asked(turn, order))
         return
     turn.note(Unwatched(order.order_id))
     turn.send(
@@ -205,30 +223,50 @@ def _after_finding(turn: Turn, desk: Desk, order: Order, *, complete: bool) -> N
         turn.effect(cancel_again_timer(order.order_id, CANCEL_AGAIN_MS))
 
 
-def _round_over(turn: Turn, desk: Desk, order: Order, watched: Watched, *, at_least_ms: int = 0) -> None:
-    rounds = watched.rounds + 1
-    fence = order.verification.fence_venue_ms if order.verification is not None else 0
+def _round_over(turn: Turn, desk: Desk, order: Order, asked: _Asked, *, at_least_ms: int = 0) -> None:
+    again, due_in_ms = _concluded(turn, desk, order, asked, at_least_ms=at_least_ms)
+    turn.note(again)
+    request_round(turn, desk, order, due_in_ms=due_in_ms, rounds=again.rounds)
+
+
+def _concluded(
+    turn: Turn, desk: Desk, order: Order, asked: _Asked, *, at_least_ms: int = 0
+) -> tuple[_Asked, int]:
+    # What is remembered when a round is over, and when the next one is due; raises the review when it is time for it.
+    again = _next_of(asked)
     following = next_round(
-        rounds=rounds,
-        fence_venue_ms=fence,
+        rounds=again.rounds,
+        answered=again.answered,
+        asking_for_ms=turn.now_ms - again.since_ms,
+        fence_venue_ms=order.verification.fence_venue_ms if order.verification is not None else 0,
         venue_now_ms=turn.now_ms + desk.offsets_ms.get(order.exchange, 0),
         policy=desk.policy.verification,
+        at_least_ms=at_least_ms,
     )
-    again = Watched(order.order_id, rounds=rounds)
-    turn.note(again)
     if following.review and not order.needs_review:
-        _raise_review(turn, order, "the venue does not tell what became of the order", ())
-    request_round(turn, desk, order, due_in_ms=max(following.due_in_ms, at_least_ms), rounds=rounds)
+        silent = again.answered <= desk.policy.verification.max_rounds
+        _raise_review(turn, order, _NOT_ANSWERING if silent else _NOT_TELLING, ())
+    return again, following.due_in_ms
+
+
+def _next_of(asked: _Asked) -> _Asked:
+    return _Asked(
+        asked.order_id,
+        rounds=asked.rounds + 1,
+        since_ms=asked.since_ms,
+        answered=asked.answered + (not asked.unheard),
+    )
 
 
 def _review(
-    turn: Turn, desk: Desk, order: Order, watched: Watched, reason: str, candidates: tuple[str, ...]
+    turn: Turn, desk: Desk, order: Order, asked: _Asked, reason: str, candidates: tuple[str, ...]
 ) -> None:
     if not order.needs_review:
         _raise_review(turn, order, reason, candidates)
-    turn.note(Watched(order.order_id, rounds=watched.rounds + 1))
+    again = _next_of(asked)
+    turn.note(again)
     request_round(
-        turn, desk, order, due_in_ms=desk.policy.verification.slow_interval_ms, rounds=watched.rounds + 1
+        turn, desk, order, due_in_ms=desk.policy.verification.slow_interval_ms, rounds=again.rounds
     )
 
 
@@ -242,10 +280,10 @@ def _raise_review(turn: Turn, order: Order, reason: str, candidates: tuple[str, 
     )
 
 
-def _look_up(turn: Turn, desk: Desk, order: Order, watched: Watched) -> None:
+def _look_up(turn: Turn, desk: Desk, order: Order, asked: _Asked) -> None:
     policy = desk.policy.verification
     turn.note(
-        replace(watched, phase=VerificationPhase.DIRECT_LOOKUP, asked_ms=turn.now_ms, direct_asked_venue_ms=None)
+        replace(asked, phase=VerificationPhase.DIRECT_LOOKUP, asked_ms=turn.now_ms, direct_asked_venue_ms=None)
     )
     turn.send(
         desk.exchange_address[order.exchange],
@@ -262,11 +300,11 @@ def _look_up(turn: Turn, desk: Desk, order: Order, watched: Watched) -> None:
     )
 
 
-def _search(turn: Turn, desk: Desk, order: Order, watched: Watched) -> None:
+def _search(turn: Turn, desk: Desk, order: Order, asked: _Asked) -> None:
     policy = desk.policy.verification
     offset = desk.offsets_ms.get(order.exchange, 0)
     sent = order.attempts[0].recorded_ms if order.attempts else order.created_at_ms
-    turn.note(replace(watched, phase=VerificationPhase.WINDOW_SEARCH, asked_ms=turn.now_ms))
+    turn.note(replace(asked, phase=VerificationPhase.WINDOW_SEARCH, asked_ms=turn.now_ms))
     turn.send(
         desk.exchange_address[order.exchange],
         SearchOrder(
@@ -290,6 +328,9 @@ def _open_question(turn: Turn, order: Order) -> bool:
     return order.verification is not None or order.order_id in turn.memory.watched
 
 
-def _watched(turn: Turn, order: Order) -> Watched:
-    return turn.memory.watched.get(order.order_id, Watched(order.order_id))
-
+def _asked(turn: Turn, order: Order) -> _Asked:
+    watched = turn.memory.watched.get(order.order_id)
+    if isinstance(watched, _Asked):
+        return watched
+    asked = _Asked(order.order_id, since_ms=turn.now_ms)
+    return asked if watched is None else replace(asked, rounds=watched.rounds, for_fills=watched.for_fills)

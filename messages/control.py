@@ -162,7 +162,8 @@ class FillTimerWanted(Message):
 
     account_id: str
     order_id: str
-    due_in_ms: int
+    due_ms: int
+    """Our clock; a time that is over means at once. Not a delay: this message waits for a commit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -90,6 +90,7 @@ BY_NAME: dict[str, object] = {
     "deviation_percent": Decimal("-0.125"),
     "drift": Decimal("-0.00500000"),
     "due_in_ms": 0,
+    "due_ms": NOW_MS,
     "endpoint": "POST /api/v3/order",
     "epoch": 1,
     "error": "RuntimeError: broken",

@@ -26,11 +26,14 @@ from actors.app.verdict import Verdict
 from actors.app.watch import Parity, Scene, Watch
 from actors.app.workload import intents
 from actors.app.world import read_record
+from actors.closing import REQUEST
 from actors.errors import OmsError, StoreUnavailable
+from actors.memory import PublishedViews
 from actors.oms import Oms
 from actors.settings import MetricsSettings, Settings
 from exchanges.paper.client import ControlClient, PaperProcess
 from messages.events import Alert
+from messages.queries import OrderUnresolved
 
 _VENUE: Final = "binance"
 _DEFAULT: Final = {
@@ -38,6 +41,7 @@ _DEFAULT: Final = {
     "paper": {"venues": [_VENUE]},
     "orderManagement": {
         "sync": {"reconcileIntervalSeconds": 10, "lookbackMinutes": 10},
+        "partialFillTracking": {"audit": {"intervalMs": 5_000}},
         "verification": {"slowRetryInterval": 10_000},
     },
 }
@@ -214,32 +218,44 @@ class _Trading:
         """Compare the intents of this run that came to something; the number is of those that did not."""
         books = {account: self._oms.views(account) for account in self._accounts}
         asked = self._ledger.snapshot()
-        moving = {
-            (account, order.request_id or "")
-            for account, book in books.items()
-            for order in list(book.orders.values())
-            if not is_settled(order)
+        settled, moving = self._requests(books)
+        known = {
+            # A trader that has left hears no answer; what became of its order is known all the same.
+            key: reply or OrderUnresolved(view=None)
+            for key, reply in asked.items()
+            if key not in moving and (reply is not None or key in settled)
         }
-        known = {key: reply for key, reply in asked.items() if reply is not None and key not in moving}
+        closes = self._ledger.closes_told()
+        judged = known.keys() | {(close.account_id, f"{REQUEST}{close.close_id}") for close in closes}
         # A store of one's own keeps the orders of earlier runs, and those venues are gone: nothing confirms them.
-        verdict = audit(known, *only(known, books, read_record(self._control, self._accounts)))
+        verdict = audit(known, *only(judged, books, read_record(self._control, self._accounts)), closes)
         repeated = [each["clientOrderId"] for each in self._control.summary()["duplicates"]]
         verdict.duplicates = max(verdict.duplicates, len(repeated))
         verdict.violations += [f"the venue accepted {name} more than once" for name in repeated]
         return verdict, len(asked) - len(known) - len(self._ledger.put_off)
 
+    def _requests(self, books: dict[str, PublishedViews]) -> tuple[set[tuple[str, str]], set[tuple[str, str]]]:
+        """Accounts and request ids of orders that came to something, and of those that did not."""
+        settled: set[tuple[str, str]] = set()
+        moving: set[tuple[str, str]] = set()
+        for account, book in books.items():
+            for order in list(book.orders.values()):
+                (settled if is_settled(order) else moving).add((account, order.request_id or ""))
+        return settled, moving
+
 
 def _tell_end(host: Host, verdict: Verdict, put_off: int, unknown: int) -> None:
     lines = [
         (
-            f"{verdict.intents} intents with an outcome: {verdict.venue_orders} venue orders with {verdict.fills} "
-            f"fills, {verdict.refused_here} refused before sending, {verdict.refused_by_venue} refused by the venue, "
-            f"{verdict.proven_absent} sent and proven absent."
+            f"{verdict.intents} intents with an outcome and {verdict.closes} closes of positions: "
+            f"{verdict.venue_orders} venue orders with {verdict.fills} fills, {verdict.refused_here} refused before "
+            f"sending, {verdict.refused_by_venue} refused by the venue, {verdict.proven_absent} sent and proven absent."
         ),
         (
             f"By the venue's own record: {verdict.duplicates} duplicates, {verdict.lost} lost, "
             f"{verdict.phantom_fills} phantom fills, {verdict.false_matches} false matches, {verdict.missing_fills} "
-            f"missing fills, {len(verdict.violations)} violations in all."
+            f"missing fills, {verdict.false_positions} false positions of {verdict.positions}, "
+            f"{len(verdict.violations)} violations in all."
         ),
     ]
     if put_off or unknown:
@@ -268,7 +284,8 @@ def _show(host: Host, title: str, scene: Callable[[], Scene], until: float | Non
     footer = "Ctrl-C ends it · python run.py --help shows the drill, the replay and the paper venues"
     with Live(console=host.out, screen=True, auto_refresh=False) as live:
         while _goes_on(host, until, _FRAME_S):
-            live.update(picture(scene(), title, footer, host.out.height), refresh=True)
+            size = host.out.size
+            live.update(picture(scene(), title, footer, width=size.width, height=size.height), refresh=True)
 
 
 def _goes_on(host: Host, until: float | None, pause_s: float) -> bool:

@@ -14,6 +14,7 @@ from enum import StrEnum
 from itertools import islice
 from pathlib import Path
 
+from actors.domain.arithmetic import EXACT
 from actors.errors import OmsError
 from messages.types import ZERO, Side
 
@@ -61,7 +62,10 @@ class Row:
 class Expected:
     """What must have become of one order of the recording."""
 
+    side: Side
     executed: Decimal = ZERO
+    value: Decimal = ZERO
+    """Sum of price x size over its executions; exact."""
     remaining: Decimal = ZERO
     modifications: int = 0
     last: Action = Action.ADD
@@ -84,6 +88,10 @@ class Outlook:
     orders: dict[str, Expected] = field(default_factory=dict)
     executions: int = 0
     executed: dict[Side, Decimal] = field(default_factory=lambda: dict.fromkeys(Side, ZERO))
+
+    def value(self) -> Decimal:
+        """Quote units executed, both sides."""
+        return sum((order.value for order in self.orders.values()), ZERO)
 
     def endings(self) -> Counter[Ending]:
         """How many orders end in which way."""
@@ -111,7 +119,7 @@ def foresee(rows: Iterable[Row]) -> Outlook:
     for row in rows:
         outlook.events += 1
         if row.action is Action.ADD:
-            outlook.orders[row.order_id] = Expected(remaining=row.remaining)
+            outlook.orders[row.order_id] = Expected(side=row.side, remaining=row.remaining)
             continue
         order = outlook.orders.get(row.order_id)
         if order is None or order.remaining == ZERO:
@@ -119,7 +127,8 @@ def foresee(rows: Iterable[Row]) -> Outlook:
         order.last = row.action
         order.remaining = row.remaining
         if row.action is Action.TRADE:
-            order.executed += row.size
+            order.executed = EXACT.add(order.executed, row.size)
+            order.value = EXACT.add(order.value, EXACT.multiply(row.price, row.size))
             outlook.executions += 1
             outlook.executed[row.side] += row.size
         elif row.action is Action.MODIFY:

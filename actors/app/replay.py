@@ -7,25 +7,24 @@ cancel and a new order of the same logical order, because this version has no am
 
 import threading
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from decimal import Decimal
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from tempfile import TemporaryDirectory
 from typing import Any, Final, TypeAlias
 
 from actors.app.audit import audit, is_quiet
-from actors.app.recording import Action, Ending, Expected, Outlook, Row, foresee, read_rows
+from actors.app.recording import Action, Outlook, Row, foresee, read_rows
+from actors.app.replayed import ReplayResult, compare
 from actors.app.trader import PASSING
-from actors.app.verdict import Verdict
 from actors.app.world import PaperWorld
 from actors.oms import Oms
 from messages.commands import CancelOrder, SubmitOrder
 from messages.queries import CancelDone, OrderPlaced, Refused, Reply
-from messages.types import ZERO, Order, OrderState, OrderType
+from messages.types import OrderType
 
 SYMBOL: Final = "BTC-USD"
 ACCOUNTS: Final = 8
@@ -40,13 +39,6 @@ _STALL_S: Final = 60.0
 _REPORT_EVERY: Final = 200
 _MANAGEMENT: Final = {"concurrencyControl": {"orderPlacement": {"maxQueueSize": 1_000, "queueTimeout": 60_000}}}
 
-_ENDED_AS: Final = {
-    Ending.FILLED: frozenset({OrderState.FILLED}),
-    Ending.CANCELLED: frozenset({OrderState.CANCELLED}),
-    Ending.CANCELLED_AFTER_FILL: frozenset({OrderState.CANCELLED}),
-    Ending.OPEN: frozenset({OrderState.ACKNOWLEDGED, OrderState.PARTIALLY_FILLED}),
-}
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplayOptions:
@@ -58,45 +50,6 @@ class ReplayOptions:
     """Rows to play; None: all."""
     speed: float | None
     """Times as fast as recorded; None: as fast as it goes."""
-
-
-@dataclass(slots=True, kw_only=True)
-class ReplayResult:
-    """What a replay found."""
-
-    outlook: Outlook
-    verdict: Verdict
-    endings: Counter[Ending]
-    executed: Decimal
-    wall_seconds: float = 0.0
-
-    def as_json(self) -> dict[str, Any]:
-        """The result as other programs read it."""
-        verdict, expected = self.verdict, self.outlook.endings()
-        return {
-            "events": self.outlook.events,
-            "orders": len(self.outlook.orders),
-            "venueOrders": verdict.venue_orders,
-            "openAtEnd": self.endings[Ending.OPEN],
-            "filled": self.endings[Ending.FILLED],
-            "cancelledUnfilled": self.endings[Ending.CANCELLED],
-            "cancelledAfterFill": self.endings[Ending.CANCELLED_AFTER_FILL],
-            "fills": verdict.fills,
-            "executedSize": str(self.executed),
-            "recorded": {
-                "openAtEnd": expected[Ending.OPEN],
-                "filled": expected[Ending.FILLED],
-                "cancelledUnfilled": expected[Ending.CANCELLED],
-                "cancelledAfterFill": expected[Ending.CANCELLED_AFTER_FILL],
-                "fills": self.outlook.executions,
-                "executedSize": str(sum(self.outlook.executed.values(), ZERO)),
-            },
-            "modificationsPlayedAs": "cancel and new order",
-            "duplicates": verdict.duplicates,
-            "lost": verdict.lost,
-            "violations": list(verdict.violations),
-            "wallSeconds": round(self.wall_seconds, 2),
-        }
 
 
 Report: TypeAlias = Callable[[int, int], None]
@@ -297,54 +250,10 @@ def _judge(
     while True:
         late = time.monotonic() > deadline or stop.is_set()
         if is_quiet(books.values()) or late:
-            orders = {
-                (order.account_id, order.request_id or ""): order
-                for book in books.values()
-                for order in list(book.orders.values())
-            }
             verdict = audit(player.asked, books, world.record())
-            endings, executed = _compare(verdict, player, outlook, orders)
+            result = compare(verdict, outlook, player.legs, books)
             verdict.violations += player.problems
             if not verdict.violations or late or player.problems:
-                return ReplayResult(outlook=outlook, verdict=verdict, endings=endings, executed=executed)
+                return result
         # Only events that are still on their way from the venue are awaited here.
         time.sleep(_POLL_S)
-
-
-def _compare(
-    verdict: Verdict, player: _Player, outlook: Outlook, orders: dict[tuple[str, str], Order]
-) -> tuple[Counter[Ending], Decimal]:
-    endings: Counter[Ending] = Counter()
-    executed_in_all = ZERO
-    for order_id, expected in outlook.orders.items():
-        account, requests = player.legs(order_id)
-        legs = [orders[account, request] for request in requests if (account, request) in orders]
-        executed = sum((leg.filled_size for leg in legs), ZERO)
-        executed_in_all += executed
-        if executed != expected.executed:
-            verdict.note(f"order {order_id} executed {executed}, recorded are {expected.executed}")
-        if not legs:
-            verdict.note(f"order {order_id} was never placed")
-            continue
-        ending = _ending(legs[-1], executed)
-        endings[ending] += 1
-        _compare_ending(verdict, order_id, expected, legs, ending)
-    return endings, executed_in_all
-
-
-def _ending(last: Order, executed: Decimal) -> Ending:
-    if last.state is OrderState.FILLED:
-        return Ending.FILLED
-    if last.state in _ENDED_AS[Ending.OPEN]:
-        return Ending.OPEN
-    return Ending.CANCELLED_AFTER_FILL if executed > ZERO else Ending.CANCELLED
-
-
-def _compare_ending(verdict: Verdict, order_id: str, expected: Expected, legs: list[Order], ending: Ending) -> None:
-    last = legs[-1]
-    if len(legs) != expected.modifications + 1:
-        verdict.note(f"order {order_id} became {len(legs)} orders, recorded are {expected.modifications} modifications")
-    if ending is not expected.ending or last.state not in _ENDED_AS[expected.ending]:
-        verdict.note(f"order {order_id} ended {last.state}, recorded is {expected.ending}")
-    elif ending is Ending.OPEN and last.size - last.filled_size != expected.remaining:
-        verdict.note(f"order {order_id} has {last.size - last.filled_size} left, recorded are {expected.remaining}")

@@ -34,6 +34,8 @@ _RARE: Final = {
 """Faults that concern everybody at once or hold a worker up: at most so often per stage, for so long (ms)."""
 _SHARE_ON: Final = 0.45
 """Of the faults asked for, how many are on in a stage."""
+_OFTEN: Final = {Fault.FRAME_SHUFFLE: (0.2, 0.6)}
+"""What holds single frames back shuffles nothing unless it holds many: drawn between these."""
 _PROBABILITY: Final = (0.01, 0.06)
 """Of a fault that is on, for each request or frame that it can hit; drawn between these."""
 STAGES: Final = 12
@@ -77,7 +79,7 @@ def _stage(names: Sequence[str], random: Random) -> Stage:
 
 
 def _rule(fault: Fault, random: Random) -> FaultRule:
-    probability = round(random.uniform(*_PROBABILITY), 3)
+    probability = round(random.uniform(*_OFTEN.get(fault, _PROBABILITY)), 3)
     count_max, amount_ms = _RARE.get(fault, (None, None))
     return FaultRule(fault=fault, probability=probability, count_max=count_max, amount_ms=amount_ms)
 

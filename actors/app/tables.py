@@ -10,7 +10,7 @@ from actors.app.checking import CheckResult
 from actors.app.drill import DrillResult
 from actors.app.recording import Ending
 from actors.app.records import PositionFinding
-from actors.app.replay import ReplayResult
+from actors.app.replayed import ReplayResult
 from actors.domain.arithmetic import plain
 from actors.domain.fills import rounded
 from messages.types import ZERO
@@ -102,6 +102,9 @@ def replay_table(result: ReplayResult) -> RenderableType:
     _compared(table, "executions", result.outlook.executions, result.verdict.fills)
     recorded = sum(result.outlook.executed.values(), ZERO)
     _compared(table, "executed size, both sides", plain(recorded), plain(result.executed))
+    _compared(table, "executed value, both sides", plain(result.outlook.value()), plain(result.value))
+    verdict = result.verdict
+    _must_be_zero(table, f"positions that differ, of {verdict.positions}", verdict.false_positions, blank=True)
     table.add_section()
     table.add_row("orders of the recording", str(len(result.outlook.orders)))
     table.add_row("venue orders (a modification is a cancel and a new order)", "", str(result.verdict.venue_orders))

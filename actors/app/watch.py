@@ -17,6 +17,7 @@ from actors.memory import PublishedViews
 from actors.oms import Oms
 from exchanges.paper.client import ControlClient, ControlError
 from messages.events import Alert, Event, GateChanged, ManualReviewRequired, OrderStateChanged
+from messages.fills import Position
 from messages.types import EvidenceSource, Order, OrderState, Trigger
 
 HAPPENINGS_MAX: Final = 200
@@ -50,6 +51,8 @@ class Scene:
     refused: int
     """Not now: asked again later."""
     fills: int
+    positions: tuple[Position, ...]
+    """All of them, flat ones included, latest change first."""
     found: int
     """Outcomes that were unknown and were found at the venue."""
     absent: int
@@ -117,6 +120,7 @@ class Watch:
             placed=told.placed_count(),
             refused=told.refusal_count(),
             fills=sum(order.fill_count for order in orders),
+            positions=self._positions(),
             found=counts["found"],
             absent=counts["absent"],
             reviews=sum(order.needs_review for order in orders),
@@ -127,6 +131,10 @@ class Watch:
                 f"{account}/{name}" for account, book in self._books.items() for name, why in book.gates.items() if why
             ),
         )
+
+    def _positions(self) -> tuple[Position, ...]:
+        positions = [position for book in self._books.values() for position in list(book.positions.values())]
+        return tuple(sorted(positions, key=lambda position: -position.updated_ms))
 
     def _on_change(self, event: OrderStateChanged) -> None:
         key = (event.account_id, event.view.local_id)

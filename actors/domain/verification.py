@@ -6,6 +6,9 @@ longer be accepted and an accepted one would be visible everywhere: validity win
 Absence is proven by a round whose two questions were both asked after the fence and both answered 'no', by every source
 the venue offers. Anything less is not knowing, and not knowing never ends an order.
 
+Manual review is for a venue that answers and does not tell: rounds with an unanswered question are repeated and use up
+nothing but time.
+
 Pure: times are handed in; the account commits what is decided here, the verification supervisor keeps the calendar.
 """
 
@@ -31,7 +34,8 @@ class VerificationPolicy:
     max_rounds: int = 3
     intervals_ms: tuple[int, ...] = (2000, 5000, 10_000)
     total_ms: int = 30_000
-    """Since the submit; bounds resending, never looking."""
+    """Since the submit; bounds resending, never looking. Somebody who waits for a venue that leaves questions
+    unanswered for as long is told by a manual review."""
     slow_interval_ms: int = 60_000
 
 
@@ -41,7 +45,7 @@ class NextRound:
 
     due_in_ms: int
     review: bool
-    """The regular rounds are used up: raise manual review once, and go on looking slowly."""
+    """The regular rounds, or their time, are used up: raise manual review once, and go on looking slowly."""
 
 
 def fence_of(attempt: Attempt, settle_ms: int) -> int:
@@ -61,17 +65,29 @@ def proves_absence(*, fence_venue_ms: int, direct_asked_venue_ms: int | None, se
     )
 
 
-def next_round(*, rounds: int, fence_venue_ms: int, venue_now_ms: int, policy: VerificationPolicy) -> NextRound:
-    """When to look again after `rounds` completed rounds settled nothing.
+def next_round(
+    *,
+    rounds: int,
+    answered: int,
+    asking_for_ms: int,
+    fence_venue_ms: int,
+    venue_now_ms: int,
+    policy: VerificationPolicy,
+    at_least_ms: int = 0,
+) -> NextRound:
+    """When to look again after `rounds` rounds settled nothing; every question of `answered` of them was answered.
 
-    The last regular round is never before the fence: it is the one that can prove absence.
+    `asking_for_ms` is the time since the first question; the venue wants no further one for `at_least_ms`. The last
+    regular round is never before the fence: it is the one that can prove absence. Rounds that take the place of
+    unanswered ones come at the last interval.
     """
-    if rounds > policy.max_rounds:
-        return NextRound(due_in_ms=policy.slow_interval_ms, review=True)
+    time_is_up = answered < rounds and asking_for_ms + at_least_ms >= policy.total_ms
+    if answered > policy.max_rounds or time_is_up:
+        return NextRound(due_in_ms=max(policy.slow_interval_ms, at_least_ms), review=True)
     interval = policy.intervals_ms[min(rounds, len(policy.intervals_ms)) - 1]
     if rounds >= policy.max_rounds:
         interval = max(interval, fence_venue_ms - venue_now_ms + _PAST_FENCE_MS)
-    return NextRound(due_in_ms=interval, review=False)
+    return NextRound(due_in_ms=max(interval, at_least_ms), review=False)
 
 
 def proven_unplaced(order: Order) -> bool:

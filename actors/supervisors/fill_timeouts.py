@@ -72,7 +72,8 @@ class FillTimeoutSupervisor(OmsActor[_Inbox]):
         account_id, order_id = message.account_id, message.order_id
         self._waiting.setdefault(account_id, {})[order_id] = None
         over = _WaitOver(account_id=account_id, order_id=order_id)
-        return Outcome(effects=[SetTimer(_key(account_id, order_id), message.due_in_ms, over)])
+        due_in_ms = max(0, message.due_ms - self.system.clock.now_ms())
+        return Outcome(effects=[SetTimer(_key(account_id, order_id), due_in_ms, over)])
 
     def _on_dropped(self, message: FillTimerDropped) -> Outcome:
         self._waiting.get(message.account_id, {}).pop(message.order_id, None)

@@ -3,6 +3,8 @@
 The store's answers are given by hand, so a test decides what is durable and when.
 """
 
+from collections import deque
+from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -10,6 +12,7 @@ from typing import Any
 from actors.account import AccountActor
 from actors.memory import PublishedViews
 from actors.policy import AccountPolicy, ExchangePolicy
+from actors.position import PositionActor
 from actors.runtime.committing import Stage
 from actors.runtime.outcome import Outcome
 from actors.runtime.simulated import START_MS, SimulatedSystem
@@ -39,10 +42,22 @@ from tests.factories import make
 from tests.simulation.gateway import CAPABILITIES
 
 TAG = "0badc0de"
+ADDRESS = "account/1"
 EXCHANGE_ADDRESS = "account/1/exchange/binance"
 POSITION_ADDRESS = "account/1/position/binance/BTC-USDT"
 PLACE = ("binance", "BTC-USDT")
 HEAD = {"account_id": "1", "exchange": "binance", "order_id": ""}
+
+
+def _exchange(name: str) -> ExchangePolicy:
+    reduce_only = name != "binance"
+    return ExchangePolicy(
+        name=name,
+        public_id=1,
+        capabilities=replace(CAPABILITIES, venue=name, reduce_only=reduce_only),
+        valid_for_ms=5000,
+        settle_ms=3000,
+    )
 
 
 class _Loader:
@@ -62,30 +77,31 @@ class Account:
         open_gate: bool = True,
         stored: dict[Table, dict[str, bytes]] | None = None,
         start_ms: int = START_MS,
+        exchanges: tuple[str, ...] = ("binance",),
         **policy: Any,
     ) -> None:
         self.system = SimulatedSystem(1, start_ms=start_ms)
-        self.policy = policy
+        self.policy = {"exchanges": exchanges, **policy}
         self.stored: dict[Table, dict[str, bytes]] = {table: dict(kept) for table, kept in (stored or {}).items()}
         """What the store holds: every section that was committed, written out by hand."""
         self.sent: list[tuple[str, Message]] = []
         self.replies: list[Reply] = []
         self.events: list[Event] = []
         self.started: list[str] = []
+        self.positions: dict[str, PositionActor] = {}
+        """Its position actors, the real ones. They are told what is for them by `do`."""
+        self._letters: deque[tuple[str, Message]] = deque()
         self.views = PublishedViews()
         self.system.tell = self._on_tell  # type: ignore[method-assign]
-        self.system.start = lambda address, *_, **__: self.started.append(address)  # type: ignore[method-assign]
+        self.system.start = self._on_start  # type: ignore[method-assign]
         self.system.on_reply = self.replies.append
         self.system.on_event = self.events.append
         self.staged: list[Section] = []
-        exchange = ExchangePolicy(
-            name="binance", public_id=1, capabilities=CAPABILITIES, valid_for_ms=5000, settle_ms=3000
-        )
         self.actor = AccountActor(
             self.system,
-            "account/1",
+            ADDRESS,
             account_id="1",
-            policy=AccountPolicy(tag=TAG, exchanges={"binance": exchange}, **policy),
+            policy=AccountPolicy(tag=TAG, exchanges={name: _exchange(name) for name in exchanges}, **policy),
             loader=_Loader(),
             views=self.views,
             build_exchange=lambda _: lambda *_: None,  # type: ignore[arg-type, return-value]
@@ -112,9 +128,26 @@ class Account:
             self.take(Committed(account_id="1", epoch=last.epoch, seq=last.seq, verdict=verdict))
 
     def do(self, message: Message) -> None:
-        """Handle a message and make it durable."""
+        """Handle a message and make it durable, and all that it leads to between the account and its positions."""
         self.take(message)
         self.commit()
+        self.deliver()
+
+    def deliver(self, until: type[Message] | None = None) -> Message | None:
+        """Hand over what the account and its positions have told each other; the first message of a kind is given
+        to the caller instead.
+        """
+        while self._letters:
+            address, message = self._letters.popleft()
+            if type(message) is until:
+                return message
+            if address == ADDRESS:
+                self.take(message)
+                self.commit()
+            else:
+                position = self.positions[address]
+                position.carry_out(position.receive(message))  # type: ignore[arg-type]
+        return None
 
     def load(self, records: dict[Table, dict[str, bytes]], epoch: int = 1) -> None:
         """The account is ours, with these records."""
@@ -130,8 +163,10 @@ class Account:
             for timer in heap.due(due_ms):
                 timed = heap.claim(timer)
                 if timed is not None:
-                    self.actor.timer_fired(timer)
-                    self.do(timed.message)
+                    actor = self.actor if timed.address == ADDRESS else self.positions[timed.address]
+                    actor.timer_fired(timer)
+                    self._letters.append((timed.address, timed.message))
+                    self.deliver()
         self.system._virtual.advance(end_ms - self.system.clock.monotonic_ms())
 
     def restarted(self, *, open_gate: bool = True) -> "Account":
@@ -177,10 +212,18 @@ class Account:
         self.accept(place, shown(place, venue_order_id=venue_order_id))
         return place
 
-    def accept(self, place: PlaceOrder, claim: VenueOrder | None, *fills: VenueFill, venue_order_id: str = "28") -> None:
+    def accept(
+        self, place: PlaceOrder, claim: VenueOrder | None, *fills: VenueFill, venue_order_id: str = "28"
+    ) -> None:
         """The answer to a placement; without a claim a bare acknowledgement."""
+        self.do(self.accepted(place, claim, *fills, venue_order_id=venue_order_id))
+
+    def accepted(
+        self, place: PlaceOrder, claim: VenueOrder | None, *fills: VenueFill, venue_order_id: str = "28"
+    ) -> PlaceAccepted:
+        """The message that answers a placement."""
         named = HEAD | {"order_id": place.order_id, "venue_order_id": venue_order_id, "fills": fills}
-        self.do(make(PlaceAccepted, **named, order=claim, evidence=self.evidence()))
+        return make(PlaceAccepted, **named, order=claim, evidence=self.evidence())
 
     def hear(self, claim: VenueOrder, fill: VenueFill | None = None) -> None:
         """The stream describes an order, perhaps with an execution."""
@@ -197,7 +240,7 @@ class Account:
     def list_fills(self, *fills: VenueFill, **changes: Any) -> None:
         """The venue lists executions of a symbol."""
         fetched = {"symbol": "BTC-USDT", "asked_venue_ms": self.now_ms, **changes}
-        self.do(make(FillsFetched, **HEAD, fills=fills, **fetched))
+        self.do(make(FillsFetched, **HEAD | {"fills": fills} | fetched))
 
     def find(self, order_id: str, claim: VenueOrder, *fills: VenueFill) -> None:
         """The answer to a direct look-up."""
@@ -254,28 +297,33 @@ class Account:
         """What the fill-timeout supervisor was told."""
         return [*self.told(FillTimerWanted), *self.told(FillTimerDropped)]
 
-    def connect(self, *, keep: bool = False) -> None:
+    def connect(self, exchange: str = "binance", *, keep: bool = False, history: bool = True) -> None:
         """The stream is up, the rules are known and a list was fetched: the gate is open.
 
         `keep`: what left and what happened meanwhile is left to look at.
         """
         now_ms = self.system.clock.now_ms()
-        head = {"account_id": "1", "exchange": "binance", "order_id": ""}
+        head = HEAD | {"exchange": exchange}
         self.do(make(ServerTimeFetched, **head, offset_ms=0))
-        self.do(make(InstrumentsFetched, **head, instruments=(INSTRUMENT,)))
+        self.do(make(InstrumentsFetched, **head, instruments=(replace(INSTRUMENT, exchange=exchange),)))
         self.do(make(StreamConnected, **head, received_ms=now_ms))
         self.do(make(OpenOrdersFetched, **head, orders=(), evidence=make(Evidence, sent_ms=now_ms)))
-        self.merge_history()
+        if history:
+            self.merge_history(exchange=exchange)
         if not keep:
             self.sent.clear()
             self.events.clear()
 
     def merge_history(
-        self, *orders: VenueOrder, symbol: str = "BTC-USDT", fills: tuple[VenueFill, ...] = ()
+        self,
+        *orders: VenueOrder,
+        exchange: str = "binance",
+        symbol: str = "BTC-USDT",
+        fills: tuple[VenueFill, ...] = (),
     ) -> None:
         """The venue lists a symbol's recent history."""
         evidence = make(Evidence, sent_ms=self.system.clock.now_ms())
-        head = {"account_id": "1", "exchange": "binance", "order_id": ""}
+        head = HEAD | {"exchange": exchange}
         self.do(make(OrdersSearched, **head, symbol=symbol, orders=orders, fills=fills, evidence=evidence))
 
     def _keep(self, section: Section) -> None:
@@ -295,7 +343,14 @@ class Account:
             self.staged.append(message.section)
         else:
             self.sent.append((address, message))
+            if address == ADDRESS or address in self.positions:
+                self._letters.append((address, message))
         return True
+
+    def _on_start(self, address: str, build: Callable[..., Any], **_: Any) -> None:
+        self.started.append(address)
+        if address.startswith(f"{ADDRESS}/position/"):
+            self.positions[address] = build(self.system, address)
 
 
 INSTRUMENT = make(

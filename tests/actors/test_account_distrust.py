@@ -104,6 +104,7 @@ def test_venue_order_of_another_order_is_not_attached() -> None:
         account.do(VerificationDue(account_id="1", order_id=second.order_id, phase=VerificationPhase.DIRECT_LOOKUP))
         account.do(LookUpFailed(**HEAD, order_id=second.order_id, reason="timeout"))
         account.do(LookUpFailed(**HEAD, order_id=second.order_id, reason="timeout"))
+        account.pass_ms(10_000)
     account.replies.clear()
     word = ResolveReview(account_id="1", order_id=second.order_id, operator="ann", correlation_id="c3")
     account.do(replace(word, attach_venue_order_id="77"))
@@ -120,6 +121,7 @@ def test_request_declared_absent_by_an_operator_may_be_made_again() -> None:
         account.do(VerificationDue(account_id="1", order_id=place.order_id, phase=VerificationPhase.DIRECT_LOOKUP))
         account.do(LookUpFailed(**HEAD, order_id=place.order_id, reason="timeout"))
         account.do(LookUpFailed(**HEAD, order_id=place.order_id, reason="timeout"))
+        account.pass_ms(10_000)
     account.do(ResolveReview(account_id="1", order_id=place.order_id, operator="ann", declare_absent=True))
     assert account.only_order().state is OrderState.FAILED
     again = placed(account, request_id="one", correlation_id="c4")

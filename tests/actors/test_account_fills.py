@@ -14,7 +14,7 @@ from messages.control import Verdict, VerificationRequested
 from messages.events import FillRecorded, ManualReviewRequired, OrderStateChanged, Severity
 from messages.fills import Fill, FillSource, Position, VenueFill
 from messages.queries import OrderPlaced
-from messages.reports import OrderReported, PlaceRejected, ServerTimeFetched
+from messages.reports import PlaceRejected, ServerTimeFetched
 from messages.types import (
     CompletionReason,
     IdempotencyEntry,
@@ -45,9 +45,7 @@ def test_fill_when_booked_is_one_section_with_order_position_and_events() -> Non
     place = account.working()
     account.take(account.of_fill(executed(place, "0.004")))
     (section,) = account.staged
-    (fill,), (position,), (order,) = (
-        written(section, table) for table in (Table.FILLS, Table.POSITIONS, Table.ORDERS)
-    )
+    (fill,), (position,), (order,) = (written(section, table) for table in (Table.FILLS, Table.POSITIONS, Table.ORDERS))
     assert (fill.field, order.field, position.field) == ("binance|BTC-USDT|28|56", place.order_id, "binance|BTC-USDT")
     assert decode_record(Fill, fill.value or b"").size == D("0.004")
     assert decode_record(Position, position.value or b"").size == D("0.004")
@@ -406,11 +404,6 @@ def test_order_event_with_a_fill_makes_one_recorded_step() -> None:
     account = Account()
     place = account.working()
     account.events.clear()
-    account.do(
-        make(
-            OrderReported, **HEAD, order=partly(place, "0.01", status=PublicStatus.FILLED),
-            fill=executed(place, "0.01"), evidence=account.evidence(),
-        )  # fmt: skip
-    )
+    account.hear(partly(place, "0.01", status=PublicStatus.FILLED), executed(place, "0.01"))
     (step,) = account.happened(OrderStateChanged)
     assert (step.from_state, step.to_state) == (OrderState.ACKNOWLEDGED, OrderState.FILLED)

@@ -59,7 +59,8 @@ class Desk:
         self.system.settle()
 
     def want(self, order: str, due_in_ms: int, account: str = "a") -> None:
-        self.tell(FillTimerWanted(account_id=account, order_id=order, due_in_ms=due_in_ms))
+        due_ms = self.system.clock.now_ms() + due_in_ms
+        self.tell(FillTimerWanted(account_id=account, order_id=order, due_ms=due_ms))
 
     def drop(self, order: str) -> None:
         self.tell(FillTimerDropped(account_id="a", order_id=order))

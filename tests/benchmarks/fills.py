@@ -23,6 +23,7 @@ from tests.benchmarks.rig import carry_out, gateways, instant_oms, orders, raw_c
 REPETITIONS = 2
 ORDERS = 1000
 FILLS_EACH = 10
+IN_FLIGHT = 512
 OFFERED_PER_S = 1000
 LATENCY_FILLS = 3000
 _VENUE_MS = 1_800_000_000_000
@@ -61,6 +62,7 @@ class _Counter:
         self._oms = oms
         self._left = expected
         self.done = threading.Event()
+        self.places = threading.Semaphore(IN_FLIGHT)
         self.seen_s: dict[str, float] = {}
         self._subscription = oms.subscribe(self._on_event, FillRecorded)
 
@@ -68,6 +70,7 @@ class _Counter:
         if isinstance(event, FillRecorded):
             self.seen_s[event.fill.fill_id] = time.perf_counter()
             self._left -= 1
+            self.places.release()
             if not self._left:
                 self.done.set()
 
@@ -89,7 +92,7 @@ def _throughput(figures: Figures, accounts: int) -> None:
                 count = sum(map(len, frames.values()))
                 counter = _Counter(oms, count)
                 with watched() as watch:
-                    _feed(oms, frames)
+                    _feed(oms, frames, counter.places)
                     counter.wait()
                 rate = count / watch.wall_s
                 fresh = sections[opened:]
@@ -162,12 +165,13 @@ def _frame(order: Order, fill_id: str, size: Decimal, cumulative: Decimal) -> by
     return json.dumps({"subscriptionId": 0, "event": event}).encode()
 
 
-def _feed(oms: Oms, frames: dict[str, list[tuple[str, bytes]]]) -> None:
-    """One thread per account, as every account has a stream of its own."""
+def _feed(oms: Oms, frames: dict[str, list[tuple[str, bytes]]], places: threading.Semaphore) -> None:
+    """One thread per account, as every account has a stream of its own; so many fills under way, no more."""
 
     def feed(account_id: str) -> None:
         read, deliver = protocol(account_id).read, gateways(oms)[account_id].deliver
         for _, frame in frames[account_id]:
+            places.acquire()
             _deliver(read, deliver, frame)
 
     threads = [threading.Thread(target=feed, args=(account_id,)) for account_id in frames]

@@ -4,6 +4,8 @@ from decimal import Decimal
 from itertools import permutations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from actors.domain.claims import absorb
 from actors.domain.lifecycle import evolve
@@ -182,3 +184,91 @@ def test_order_cancelled_on_the_proof_of_absence_that_works_is_reopened_to_be_ca
     assert merged.reopened
     assert merged.order.state is OrderState.ACKNOWLEDGED
     assert merged.order.cancel_pending
+
+
+def test_record_that_calls_itself_filled_and_shows_less_than_its_size_is_read_again():
+    merged = merge(order(OrderState.ACKNOWLEDGED), claim(PublicStatus.FILLED, 4), fill(1, 4))
+    assert merged.order.state is OrderState.PARTIALLY_FILLED
+    assert merged.unknown_status
+
+
+@pytest.mark.parametrize("status", [PublicStatus.CANCELLED, PublicStatus.EXPIRED, PublicStatus.FAILED])
+def test_last_word_that_knows_less_than_is_booked_marks_the_order_overfilled(status):
+    merged = merge(order(OrderState.ACKNOWLEDGED), claim(status, 3), fill(1, 4))
+    assert merged.order.overfilled
+    assert merged.order.filled_size == 4
+    assert merge(order(OrderState.ACKNOWLEDGED), claim(PublicStatus.OPEN, 3), fill(1, 4)).order.overfilled is False
+
+
+def test_more_than_the_size_is_booked_marked_and_fills_the_order():
+    merged = merge(order(OrderState.ACKNOWLEDGED), None, fill(1, 8), fill(2, 3))
+    assert (merged.order.state, merged.order.filled_size, merged.order.overfilled) == (OrderState.FILLED, 11, True)
+
+
+def test_fill_alone_tells_the_venue_id_and_settles_the_attempt():
+    attempt = make(Attempt, outcome=AttemptOutcome.AMBIGUOUS)
+    merged = merge(order(attempts=(attempt,)), None, fill(1, 4))
+    assert merged.order.venue_order_id == VENUE_ORDER_ID
+    assert merged.order.attempts[-1].outcome is AttemptOutcome.ACCEPTED
+    assert merged.order.state is OrderState.PARTIALLY_FILLED
+
+
+def test_quote_sized_order_is_filled_only_by_the_word_of_the_venue():
+    subject = evolve(order(quote_size=Decimal(1000)), size=SIZE)
+    merged = merge(subject, None, fill(1, 10))
+    assert merged.order.state is OrderState.PARTIALLY_FILLED
+    assert merge(merged.order, claim(PublicStatus.FILLED, 10)).order.state is OrderState.FILLED
+
+
+@pytest.mark.parametrize(
+    ("filled", "state", "completion", "reason"),
+    [
+        (4, OrderState.PARTIAL_FILL_TIMEOUT, CompletionReason.TIMEOUT, "fill_timeout"),
+        (0, OrderState.CANCELLED, CompletionReason.UNFILLED_TIMEOUT, "unfilled_timeout"),
+    ],
+)
+def test_cancel_of_the_fill_timeout_that_is_confirmed_is_a_timeout(filled, state, completion, reason):
+    subject = order(
+        OrderState.ACKNOWLEDGED, cancel_pending=True, cancelled_by=InitiatedBy.SYSTEM, timed_out_ms=NOW_MS - 5
+    )
+    fills = (fill(1, filled),) if filled else ()
+    merged = merge(subject, claim(PublicStatus.CANCELLED, filled), *fills)
+    assert (merged.order.state, merged.order.completion, merged.order.reason) == (state, completion, reason)
+    assert merged.transitions[-1].metadata == (("unfilled_quantity", str(10 - filled)),)
+
+
+def test_cancel_of_the_fill_timeout_that_finds_the_order_filled_is_no_timeout():
+    subject = order(
+        OrderState.ACKNOWLEDGED, cancel_pending=True, cancelled_by=InitiatedBy.SYSTEM, timed_out_ms=NOW_MS - 5
+    )
+    merged = merge(subject, claim(PublicStatus.FILLED, 10), fill(1, 10))
+    assert (merged.order.state, merged.order.completion) == (OrderState.FILLED, CompletionReason.FULLY_FILLED)
+
+
+@given(data=st.data())
+def test_claims_and_fills_in_any_order_end_with_the_same_totals_and_never_lose_one(data):
+    """Claims as of every moment of an order's life, its fills, and its end, shuffled, some of them doubled."""
+    sizes = data.draw(st.lists(st.integers(1, 4), min_size=1, max_size=4).filter(lambda drawn: sum(drawn) <= 10))
+    total = sum(sizes)
+    last = PublicStatus.FILLED if total == 10 else PublicStatus.CANCELLED
+    news = [fill(number, size) for number, size in enumerate(sizes, start=1)]
+    news += [claim(PublicStatus.OPEN, sum(sizes[:number])) for number in range(len(sizes))]
+    news.append(claim(last, total))
+    subject = order()
+    ended = {OrderState.FILLED, OrderState.CANCELLED}
+    booked = set()
+    for each in data.draw(st.permutations(news + data.draw(st.lists(st.sampled_from(news), max_size=4)))):
+        before = subject
+        if isinstance(each, Fill):
+            subject = subject if each.fill_id in booked else merge(subject, None, each).order
+            booked.add(each.fill_id)
+        else:
+            subject = merge(subject, each).order
+        assert subject.filled_size == sum(sizes[int(number) - 1] for number in booked)
+        assert not (before.state in ended and subject.state not in ended)
+        if subject.state in ended:
+            assert subject.filled_size == total
+    subject = merge(subject, claim(last, total)).order
+    assert subject.state is (OrderState.FILLED if total == 10 else OrderState.CANCELLED)
+    assert subject.filled_value == 100 * total
+    assert not subject.overfilled

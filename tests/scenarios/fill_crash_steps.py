@@ -58,13 +58,12 @@ def fill(desk: Desk, account: str, **terms: Any) -> Order:
 
 
 def fill_before_answer(desk: Desk, account: str) -> None:
-    """Place an order that is filled before its placement is answered; its client order id is known from a test run."""
-    desk.oms.submit(
-        SubmitOrder(
-            account_id=account, exchange=EXCHANGE, symbol=SYMBOL, side=Side.BUY, type=OrderType.LIMIT, size=SIZE,
-            price=PRICE,
-        )  # fmt: skip
-    )
+    """Place an order, which is filled before that is answered."""
+    command = SubmitOrder(
+        account_id=account, exchange=EXCHANGE, symbol=SYMBOL, side=Side.BUY, type=OrderType.LIMIT,
+        size=SIZE, price=PRICE,
+    )  # fmt: skip
+    desk.oms.submit(command)
 
 
 def cancel_with_a_fill_unseen(desk: Desk, account: str) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from actors import Oms
 from actors.domain.positions import average_entry, realised_pnl
@@ -20,7 +20,7 @@ from actors.store.port import Table
 from exchanges.paper.client import ControlClient, PaperProcess
 from messages import OrderPlaced, OrderType, Side, SubmitOrder
 from messages.codec import decode_record
-from messages.events import Alert, Event
+from messages.events import Alert, Event, FillRecorded
 from messages.fills import Fill, Position
 from messages.queries import FillsSnapshot, GetFills
 from messages.types import Order, OrderState
@@ -50,12 +50,12 @@ class FillVenue:
         self._process = PaperProcess(seed=seed)
         self._keys: dict[str, dict[str, str]] = {}
 
-    def __enter__(self) -> "FillVenue":
+    def __enter__(self) -> Self:
         self._process.__enter__()
         return self
 
-    def __exit__(self, *error: Any) -> None:
-        self._process.__exit__(*error)
+    def __exit__(self, *_: object) -> None:
+        self._process.__exit__(None, None, None)
 
     @property
     def control(self) -> ControlClient:
@@ -97,17 +97,19 @@ def settings_for(
     announced: dict[str, Any], keys: dict[str, dict[str, str]], *, redis_url: str | None = None, **management: Any
 ) -> Settings:
     """Settings for the accounts with these keys; `management` adds to the section `orderManagement`."""
-    environ, listed = {}, []
+    environ: dict[str, str] = {}
+    listed = []
     for number, (name, pair) in enumerate(keys.items()):
         environ |= {f"KEY_{number}": pair["apiKey"], f"SECRET_{number}": pair["apiSecret"]}
         credentials = {"apiKeyEnv": f"KEY_{number}", "apiSecretEnv": f"SECRET_{number}"}
         listed.append({"id": name, "exchanges": {EXCHANGE: credentials}})
-    urls = {"restUrl": announced["restUrl"], "streamUrl": announced["streamUrl"]}
+    # Proof of absence has to wait until nothing that was sent is valid any more.
+    venue = {"restUrl": announced["restUrl"], "streamUrl": announced["streamUrl"], "validForMs": 2000}
     return Settings.load(
         {
             "deployment": {"name": "fills"},
             "redis": {"url": redis_url, "durability": "everysec"},
-            "exchanges": {EXCHANGE: urls},
+            "exchanges": {EXCHANGE: venue},
             "accounts": listed,
             "orderManagement": _WATCHFUL | management,
         },
@@ -238,7 +240,8 @@ def differences(desk: Desk, account: str) -> list[str]:
     """Everything in which our records of an account differ from what its venue did. Call it when all is quiet."""
     orders = {str(row["orderId"]): row for row in desk.control.orders(account=account)}
     executions = desk.control.executions(account=account)
-    ours = {order.venue_order_id: order for order in list(desk.oms.views(account).orders.values()) if order.venue_order_id}
+    known = list(desk.oms.views(account).orders.values())
+    ours = {order.venue_order_id: order for order in known if order.venue_order_id}
     found = [f"venue order {number} is unknown" for number in orders.keys() - ours.keys()]
     for number, order in ours.items():
         rows = [row for row in executions if str(row["orderId"]) == number]
@@ -278,6 +281,10 @@ def _ledger_differences(desk: Desk, account: str, executions: list[Row]) -> list
     ours = Counter((each.symbol, each.fill_id, each.venue_order_id) for each in stored)
     theirs = Counter((row["symbol"], str(row["tradeId"]), str(row["orderId"])) for row in executions)
     found = [] if ours == theirs else [f"the stored ledger is {ours}, the venue's {theirs}"]
+    events = (event.fill for event in desk.oms.events(account) if isinstance(event, FillRecorded))
+    told = Counter((each.symbol, each.fill_id, each.venue_order_id) for each in events)
+    if told != theirs:
+        found.append(f"the stored events tell of {told}, the venue of {theirs}")
     positions = [decode_record(Position, raw) for raw in tables.get(Table.POSITIONS, {}).values()]
     if {(each.exchange, each.symbol): each for each in positions} != desk.oms.views(account).positions:
         found.append(f"the stored positions are {positions}")
@@ -308,4 +315,4 @@ def _position_differences(desk: Desk, account: str, executions: list[Row]) -> li
 
 
 def _alike(one: Decimal | None, other: Fraction) -> bool:
-    return one is not None and abs(Fraction(one) - other) <= _CLOSE_ENOUGH * max(1, abs(other))
+    return one is not None and abs(Fraction(one) - other) <= _CLOSE_ENOUGH * max(Fraction(1), abs(other))

@@ -255,6 +255,9 @@ def test_audit_of_one_run_leaves_out_what_an_earlier_run_left_in_the_store() -> 
     assert [row["orderId"] for row in narrowed.orders] == [42, 43], "what no record is about must still be found"
     assert narrowed.executions == ()
     assert narrowed.partial == {(ACCOUNT, "BTC-USDT")}, "what others moved cannot be compared"
+    venue_gone = only({(ACCOUNT, "r2")}, {ACCOUNT: book}, VenueRecord(record.orders, ()))[1]
+    assert venue_gone.partial == narrowed.partial, "nor what was moved at a venue that is gone"
+    assert only({(ACCOUNT, "r1"), (ACCOUNT, "r2")}, {ACCOUNT: book}, record)[1].partial == frozenset()
 
 
 def test_auditor_of_intents_that_made_no_venue_order_tells_the_reasons_apart() -> None:
@@ -306,7 +309,14 @@ def execution(number: int, side: str, size: str, price: str, *, at_ms: int = 0, 
         ([execution(1, "SELL", "2", "13"), execution(2, "SELL", "2", "15")], -4, -56, 56),
         ([execution(1, "SELL", "2", "13"), execution(2, "BUY", "3", "15")], 1, 15, -19),
         ([execution(10, "SELL", "1", "9"), execution(9, "BUY", "1", "8")], 0, 0, 1),
-        ([execution(2, "BUY", "1", "8", at_ms=2), execution(3, "SELL", "3", "9", at_ms=1)], -2, -18, 19),
+        (
+            [
+                execution(1, "BUY", "1", "10", at_ms=1),
+                execution(2, "BUY", "1", "20", at_ms=3),
+                execution(3, "SELL", "1", "15", at_ms=2),
+            ],
+            *(1, 20, -15),
+        ),
     ],
     ids=["opened", "reduced", "closed", "turned", "added to", "turned back", "numbers count up", "time before number"],
 )

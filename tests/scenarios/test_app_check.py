@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from factories import make
 from redis import Redis
 from tidy_rules import ROOT
 
 from actors import Oms
 from actors.app.checking import CheckResult, NothingStored, run_check
 from actors.app.ledger import Ledger
+from actors.app.tables import check_table
 from actors.app.trader import Trader
 from actors.app.workload import Fate, Intent
 from actors.app.world import PaperWorld
@@ -29,7 +31,7 @@ from actors.store.keys import Keys
 from actors.store.port import Table
 from messages import OrderType, Side, SubmitOrder
 from messages.codec import decode_record, encode_record
-from messages.fills import Fill, Position
+from messages.fills import Fill, ParkedFill, Position
 from messages.types import Order
 
 ACCOUNTS = ("ann", "bob")
@@ -178,6 +180,17 @@ def test_check_of_one_damaged_record_reports_it_and_its_account(
     assert all(text.startswith(f"account {ACCOUNTS[0]}: ") for text in found)
     for words in says:
         assert any(words in text for text in found), found
+
+
+def test_check_of_an_execution_that_waits_for_its_order_counts_it_and_calls_nothing_wrong(data: Data) -> None:
+    parked = encode_record(make(ParkedFill))
+    data.change(Table.PARKED, lambda _: {"binance|BTC-USDT|28|56": parked})
+
+    result = data.check()
+
+    assert [account.parked for account in result.accounts] == [1, 0]
+    assert result.differences == []
+    assert f"account {ACCOUNTS[0]}: 0 closes under way, 1 executions without an order" in check_table(result)
 
 
 def test_check_writes_nothing(data: Data) -> None:

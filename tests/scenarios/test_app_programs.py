@@ -31,14 +31,16 @@ def test_main_job_piped_prints_lines_and_ends_without_duplicates_or_losses() -> 
     assert "Traceback" not in errors
     lines = out.splitlines()
     assert any("intents" in line and "duplicates 0  lost 0" in line for line in lines)
-    assert "0 duplicates, 0 lost, 0 phantom fills, 0 false matches, 0 missing fills, 0 violations" in out
+    assert "0 duplicates, 0 lost, 0 phantom fills, 0 false matches, 0 missing fills, 0 false positions of " in out
+    assert ", 0 violations" in out
     parts = re.search(
-        r"(\d+) intents with an outcome: (\d+) venue orders .* (\d+) refused before .* (\d+) refused by .* (\d+) sent",
+        r"(\d+) intents with an outcome and (\d+) closes of positions: (\d+) venue orders .* (\d+) refused before "
+        r".* (\d+) refused by .* (\d+) sent",
         out,
     )
     assert parts is not None
-    intents, *outcomes = map(int, parts.groups())
-    assert sum(outcomes) == intents, "every intent with an outcome is counted once"
+    intents, closes, *outcomes = map(int, parts.groups())
+    assert sum(outcomes) == intents + closes, "every intent and every close with an outcome is counted once"
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -176,5 +178,5 @@ def test_help_of_the_command_line_names_every_program() -> None:
         out, _ = job.communicate(timeout=60)
 
     assert job.returncode == 0
-    for program in ("drill", "replay", "paper", "--config", "--seconds"):
+    for program in ("drill", "replay", "check", "paper", "--config", "--seconds"):
         assert program in out

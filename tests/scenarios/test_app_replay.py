@@ -2,12 +2,19 @@
 
 import gzip
 import threading
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from factories import make
 
 from actors.app.recording import Ending, RecordingError, foresee, read_rows
 from actors.app.replay import ReplayOptions, run_replay
+from actors.app.replayed import compare
+from actors.app.verdict import Verdict
+from actors.memory import PublishedViews
+from messages.fills import Position
+from messages.types import Order, OrderState
 
 HEADER = "seq,ts_us,action,order_id,side,price,size,remaining,trade_id,flag"
 ROWS = """\
@@ -47,7 +54,41 @@ def test_replay_of_every_kind_of_event_ends_as_recorded(tmp_path: Path) -> None:
     assert (found["events"], found["orders"], found["venueOrders"]) == (11, 5, 6)
     assert (found["filled"], found["cancelledUnfilled"], found["cancelledAfterFill"]) == (1, 1, 1)
     assert (found["openAtEnd"], found["fills"], found["executedSize"]) == (2, 3, "3.00000000")
+    assert Decimal(found["executedValue"]) == 2 * Decimal("235.50") + Decimal(199)
+    assert (found["positions"], found["falsePositions"]) == (3, 0)
     assert reported[-1] == (11, 11)
+
+
+def books_of_the_recording(**changes: Decimal) -> dict[str, PublishedViews]:
+    """What the account of the recording's last order holds at the end; its order and position can be changed."""
+    order = make(
+        Order, account_id="a", request_id="105", state=OrderState.PARTIALLY_FILLED, size=Decimal(3),
+        filled_size=Decimal(1), filled_value=changes.get("value", Decimal(199)),
+    )  # fmt: skip
+    position = make(
+        Position, account_id="a", size=changes.get("size", Decimal(1)), cash=changes.get("cash", Decimal(-199))
+    )
+    return {"a": PublishedViews(orders={order.order_id: order}, positions={("binance", "BTC-USD"): position})}
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({}, None),
+        ({"value": Decimal(198)}, "order 105 executed 1 for 198, recorded are 1.00000000 for 199.0000000000"),
+        ({"size": Decimal(2)}, "account a holds 2 and -199 quote units, recorded are 1.00000000 and -199.0000000000"),
+        ({"cash": Decimal(-198)}, "account a holds 1 and -198 quote units"),
+    ],
+)
+def test_comparison_with_a_recording_finds_another_value_or_position(
+    tmp_path: Path, changes: dict[str, Decimal], says: str | None
+) -> None:
+    outlook = foresee(read_rows(recording(tmp_path, ROWS[-2:])))
+    verdict = Verdict()
+
+    compare(verdict, outlook, lambda order_id: ("a", [order_id]), books_of_the_recording(**changes))
+
+    assert verdict.violations == [] if says is None else says in verdict.violations[0]
 
 
 def test_replay_that_is_stopped_early_says_what_is_not_accounted_for(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
-"""The drill is worth something only if it finds what is broken: an order manager that re-sends blindly."""
+"""The drill is worth something only if it finds what is broken: blind re-sending, positions added up wrongly."""
 
 import threading
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -9,11 +10,13 @@ from actors import settlement
 from actors.app.drill import DrillOptions, run_drill
 from actors.app.schedule import STAGES, Stage
 from actors.desk import Desk
+from actors.domain import positions
 from actors.domain.lifecycle import evolve
 from actors.settlement import send_again_or_end
 from actors.turn import Turn
 from exchanges.paper.faults import Fault, FaultRule, RequestKind
 from messages import PlaceAmbiguous
+from messages.fills import Fill, Position
 from messages.types import AttemptOutcome, OrderState
 
 
@@ -39,3 +42,21 @@ def test_drill_of_an_order_manager_that_resends_blindly_finds_duplicates(monkeyp
 
     assert result.verdict.duplicates > 0
     assert any("venue orders" in text for text in result.verdict.violations)
+
+
+def test_drill_of_an_order_manager_that_averages_over_all_buys_finds_false_positions(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def never_reduced(position: Position, fill: Fill, *, size: Decimal, value: Decimal) -> tuple[Decimal, int | None]:
+        """The entry value only ever grows, as if nothing had been sold again."""
+        return position.entry_value + value, fill.received_ms
+
+    monkeypatch.setattr(positions, "_entry", never_reduced)
+    monkeypatch.setattr("actors.app.drill.SETTLE_S", 4.0)
+    options = DrillOptions(venue="binance", intents=30, seed=3, faults=())
+
+    result = run_drill(options, lambda _: None, threading.Event())
+
+    assert result.verdict.false_positions > 0
+    assert any("entry value" in text for text in result.verdict.violations)
+    assert result.verdict.missing_fills == 0

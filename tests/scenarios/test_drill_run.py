@@ -4,17 +4,21 @@ import json
 import signal
 import subprocess
 import sys
+import threading
 from random import Random
 
 import pytest
 from tidy_rules import ROOT
 
+from actors.app.drill import DrillOptions, run_drill
 from actors.app.schedule import NAMES, STORE_KILLED, UnknownFault, chosen_faults, draw_stages
-from actors.app.workload import intents
+from actors.app.workload import Fate, intents
+from messages.types import Side
 
 KEYS = {
     "seed", "venue", "intents", "venueOrders", "fills", "duplicates", "lost", "phantomFills", "falseMatches",
-    "manualReviews", "violations", "wallSeconds",
+    "manualReviews", "violations", "wallSeconds", "positions", "falsePositions", "closes", "closeRefusals", "timedOut",
+    "bookingMs",
 }  # fmt: skip
 LOSING_ANSWERS = "break_after,error_after,malformed_body,break_mid_body,fill_before_ack,frame_drop,store_killed"
 
@@ -33,10 +37,25 @@ def test_drill_with_lost_answers_and_a_killed_store_breaks_nothing() -> None:
     assert ended.returncode == 0
     assert result.keys() >= KEYS
     assert result["intents"] == 60
-    assert result["venueOrders"] + result["notPlaced"] == 60
+    assert result["venueOrders"] + result["notPlaced"] == 60 + result["closes"]
+    assert (result["positions"], result["falsePositions"]) == (4, 0)
     assert sum(result["faults"].values()) > 0, "a drill without a fault proves nothing"
     assert result["faults"][STORE_KILLED] > 0
     assert "--seed 11" in ended.stderr
+
+
+def test_drill_of_many_fills_closes_positions_once_and_times_orders_out() -> None:
+    result = run_drill(options(intents=80, fills_max=40), lambda _: None, threading.Event())
+
+    found = result.as_json()
+    assert found["violations"] == []
+    assert found["fills"] > 5 * 80
+    assert found["closes"] > 0
+    assert found["closeRefusals"]["close_in_progress"] > 0, "the second of two closes at once is refused"
+    assert found["timedOut"] > 0
+    measured = found["bookingMs"].values()
+    assert sum(spread["count"] for spread in measured) == found["fills"]
+    assert all(0 <= spread["p50"] <= spread["p95"] <= spread["max"] for spread in measured)
 
 
 @pytest.mark.parametrize("as_json", [True, False])
@@ -80,6 +99,10 @@ def test_command_with_a_wrong_argument_says_so_and_exits_with_two(arguments: tup
     assert ended.stdout == ""
 
 
+def options(*, intents: int, fills_max: int) -> DrillOptions:
+    return DrillOptions(venue="binance", intents=intents, seed=4, faults=(), fills_max=fills_max)
+
+
 def test_schedule_of_a_seed_is_the_same_each_time_and_has_every_fault() -> None:
     one, other = (draw_stages(NAMES, Random(5)) for _ in range(2))
 
@@ -98,6 +121,23 @@ def test_intents_of_a_seed_are_the_same_each_time() -> None:
 
     assert drawn(1) == drawn(1)
     assert drawn(1) != drawn(2)
+
+
+def test_intents_of_a_seed_are_cut_into_as_many_pieces_as_asked_and_no_more_than_the_order_has() -> None:
+    found = intents("binance", ("a",), Random(3), fills_max=100)
+    cut = [intent for intent in (next(found) for _ in range(500)) if intent.pieces]
+
+    assert max(len(intent.pieces) for intent in cut) == 100
+    assert min(len(intent.pieces) for intent in cut) == 1
+    for intent in cut:
+        size, limit = intent.command.size, intent.command.price
+        assert size is not None
+        assert limit is not None
+        taken = sum(piece for _, piece in intent.pieces)
+        assert taken < size if intent.fate in (Fate.TIME_OUT, Fate.FILL_AND_CANCEL) else taken == size
+        buys = intent.command.side is Side.BUY
+        assert all(piece > 0 and (price <= limit if buys else price >= limit) for price, piece in intent.pieces)
+        assert (intent.command.fill_timeout_ms is not None) == (intent.fate is Fate.TIME_OUT)
 
 
 def test_fault_names_of_a_list_are_read_as_given() -> None:

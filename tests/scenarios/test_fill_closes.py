@@ -155,20 +155,25 @@ def test_close_that_nobody_takes_ends_with_nothing_closed(desk: Desk) -> None:
 # ----- time and restarts
 
 
+def not_taken(retry_after_ms: int) -> FaultRule:
+    """The venue takes no placement for now and asks for patience."""
+    return FaultRule(fault=Fault.RATE_LIMIT, kind=RequestKind.PLACE, amount_ms=retry_after_ms)
+
+
 def test_close_whose_time_is_over_is_cancelled_and_says_so(fill_venue: FillVenue, tmp_path: Path) -> None:
     fill_venue.open_account("overdue")
-    in_time = {"concurrencyControl": {"positionClose": {"closeTimeout": 500}}}
+    in_time = {"concurrencyControl": {"positionClose": {"closeTimeout": 400}}}
     with fill_venue.trading(tmp_path, "overdue", **in_time) as desk:
         opened(desk, "overdue")
         # It reaches the book, where nobody takes it, long after its cancel was refused for being about nothing.
-        late = FaultRule(fault=Fault.PROCESS_LATE, kind=RequestKind.PLACE, amount_ms=1500)
+        late = FaultRule(fault=Fault.PROCESS_LATE, kind=RequestKind.PLACE, amount_ms=1000)
         desk.control.set_faults(late)
 
         ended = done(close(desk, "overdue"))
 
         assert (ended.state, ended.cancelling, ended.closed_size) == (CloseState.TIMED_OUT, True, ZERO)
         assert ended.ended_ms is not None
-        assert ended.ended_ms - ended.started_ms >= 500
+        assert ended.ended_ms - ended.started_ms >= 400
         assert ends(desk, "overdue") == [ended]
         desk.control.set_faults()
         # It stands in nobody's way.
@@ -180,8 +185,7 @@ def test_close_under_way_at_a_restart_ends_once(fill_venue: FillVenue, tmp_path:
     fill_venue.open_account("restarted", scripted=False)
     with fill_venue.trading(tmp_path, "restarted") as desk:
         opened(desk, "restarted")
-        # The venue takes no placement for now and asks for patience.
-        desk.control.set_faults(FaultRule(fault=Fault.RATE_LIMIT, kind=RequestKind.PLACE, amount_ms=10_000))
+        desk.control.set_faults(not_taken(10_000))
         waiting = desk.oms.submit(ClosePosition(account_id="restarted", exchange=EXCHANGE, symbol=SYMBOL))
         until(lambda: desk.control.summary()["faults"].get("rate_limit"), "the close to be sent")
     assert isinstance(waiting.result(0), OrderUnresolved)
@@ -199,3 +203,23 @@ def test_close_under_way_at_a_restart_ends_once(fill_venue: FillVenue, tmp_path:
         assert refused.code is RefusalCode.NO_POSITION
         assert ends(desk, "restarted") == [ended]
         assert differences(desk, "restarted") == []
+
+
+def test_time_of_a_close_runs_on_over_a_restart(fill_venue: FillVenue, tmp_path: Path) -> None:
+    fill_venue.open_account("overdue-restarted", scripted=False)
+    # Shorter than what it waits before it is sent for the third and last time.
+    in_time = {"concurrencyControl": {"positionClose": {"closeTimeout": 1500}}}
+    with fill_venue.trading(tmp_path, "overdue-restarted", **in_time) as desk:
+        opened(desk, "overdue-restarted")
+        desk.control.set_faults(not_taken(1000))
+        desk.oms.tell(ClosePosition(account_id="overdue-restarted", exchange=EXCHANGE, symbol=SYMBOL))
+        until(lambda: desk.control.summary()["faults"].get("rate_limit"), "the close to be sent")
+
+    with fill_venue.trading(tmp_path, "overdue-restarted", **in_time) as desk:
+        (ended,) = until(lambda: ends(desk, "overdue-restarted"), "the close to end")
+
+        assert (ended.state, ended.closed_size) == (CloseState.TIMED_OUT, ZERO)
+        assert ended.ended_ms is not None
+        assert ended.ended_ms - ended.started_ms >= 1500
+        assert len(desk.control.orders(account="overdue-restarted")) == 1
+        assert differences(desk, "overdue-restarted") == []

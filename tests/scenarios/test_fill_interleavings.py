@@ -1,7 +1,8 @@
 """A cancel and a fill cross at the venue, and their reports reach us in either order, over either transport.
 
-Of the six interleavings a cancel meets a fill of none, a part or all of the quantity, and either report is the first to
-arrive. By stream: the cancel's own answer is lost and every question is answered with an error. By REST: no frame comes.
+In six interleavings a cancel meets a fill of none, a part or all of the quantity, and either report is the first to
+arrive. By stream: the cancel's own answer is lost and every question is answered with an error. By REST: no frame
+comes.
 """
 
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from fill_world import DEADLINE_S, EXCHANGE, SIZE, Desk, FillVenue, differences, until, venue_id
+from fill_world import DEADLINE_S, SIZE, Desk, FillVenue, differences, until, venue_id
 
 from exchanges.paper.client import ControlError
 from exchanges.paper.faults import Fault, FaultRule, RequestKind

@@ -1,6 +1,7 @@
 """Orders whose executions arrive shuffled, repeated and with gaps, while audits and comparisons go on."""
 
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 from random import Random
 
@@ -63,7 +64,7 @@ def parts(size: Decimal, count: int, random: Random) -> list[Decimal]:
     """Cut a size into so many parts of whole steps."""
     steps = int(size / STEP)
     cuts = [0, *sorted(random.sample(range(1, steps), count - 1)), steps]
-    return [STEP * (end - begin) for begin, end in zip(cuts, cuts[1:], strict=False)]
+    return [STEP * (end - begin) for begin, end in pairwise(cuts)]
 
 
 def alternating(

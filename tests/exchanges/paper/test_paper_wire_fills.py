@@ -280,7 +280,7 @@ def test_frames_that_are_not_held_overtake_those_that_are(user, stream, control,
 
 def test_held_frames_are_lost_when_the_stream_falls_silent(user, stream, control, orders, executed):
     (order_id,) = orders(1)
-    control.set_faults(shuffled(300, count_max=22))
+    control.set_faults(shuffled(1_500, count_max=22))
     control.execute_many({order_id: lots(20)}, at_once=True)
     assert control.silence_streams(0, user.credentials["account"]) == 1
     control.execute_many({order_id: lots(1)}, at_once=True)
@@ -323,6 +323,7 @@ def test_delayed_frame_amid_many_holds_back_those_behind_it(user, stream, contro
 @pytest.mark.parametrize("length", [0, 125, 126, 65_535, 65_536])
 def test_message_written_by_itself_has_the_head_of_its_length(length):
     ours, theirs = socket.socketpair()
+    theirs.settimeout(DEADLINE_S)
     reader = websocket.WebSocket()
     reader.sock, reader.connected = theirs, True
     with ThreadPoolExecutor(1) as pool:

@@ -1,0 +1,268 @@
+"""The periodic cross-check by REST: what it asks, what it concludes, and what it finds that the stream never told."""
+
+from decimal import Decimal
+
+import pytest
+
+from messages.commands import CreateDraft, FetchBalances, FetchFills, FetchOpenOrders, PlaceOrder
+from messages.control import StoreAvailability, VerificationRequested
+from messages.events import FillRecorded
+from messages.fills import FillSource, VenueFill
+from messages.reports import FetchFailed, OpenOrdersFetched, ServerTimeFetched, StreamConnected, StreamLost
+from messages.types import OrderState, PublicStatus, VenueOrder
+from tests.actors.account_kit import HEAD, Account, executed, shown, submit
+from tests.factories import make
+
+D = Decimal
+INTERVAL_MS = 15_000
+SAFETY_MS = 3000 + 1000
+"""The venue's settle time and the overlap: so far before the last good list every reading begins."""
+
+
+def audit(account: Account, times: int = 1) -> None:
+    """Let the next audit come; only its requests are left to look at."""
+    for _ in range(times):
+        account.sent.clear()
+        account.pass_ms(INTERVAL_MS)
+
+
+def since(account: Account) -> dict[str, int]:
+    """Per symbol, how far before now its executions were asked for."""
+    return {request.symbol: account.now_ms - request.since_venue_ms for request in account.to_venue(FetchFills)}
+
+
+def listed(account: Account) -> list[str | None]:
+    return [request.symbol for request in account.to_venue(FetchOpenOrders)]
+
+
+def foreign(symbol: str, status: PublicStatus = PublicStatus.OPEN, exchange: str = "binance") -> VenueOrder:
+    filled = D(1) if status is PublicStatus.FILLED else D(0)
+    named = {"exchange": exchange, "symbol": symbol, "client_order_id": f"manual-{symbol}"}
+    return make(VenueOrder, **named, status=status, size=D(1), filled_size=filled)
+
+
+def hold(account: Account, symbol: str, exchange: str = "binance") -> None:
+    """A position that no working order touches."""
+    claim = foreign(symbol, PublicStatus.FILLED, exchange)
+    account.hear(claim, make(VenueFill, exchange=exchange, symbol=symbol, size=D(1)))
+
+
+# ----- what is asked
+
+
+def test_audit_reads_open_orders_and_executions_of_what_works() -> None:
+    account = Account()
+    account.working()
+    audit(account)
+    assert since(account) == {"BTC-USDT": INTERVAL_MS + SAFETY_MS}
+    assert listed(account) == ["BTC-USDT"]
+    assert account.to_venue(FetchBalances) == []
+
+
+def test_audit_of_an_account_without_orders_and_positions_asks_nothing_and_goes_on() -> None:
+    account = Account()
+    account.do(submit_draft())
+    audit(account)
+    assert account.to_venue(FetchFills) + account.to_venue(FetchBalances) == []
+    account.working()
+    audit(account)
+    assert list(since(account)) == ["BTC-USDT"]
+
+
+def submit_draft() -> CreateDraft:
+    terms = submit()
+    return CreateDraft(
+        account_id="1", correlation_id="d", exchange=terms.exchange, symbol=terms.symbol, side=terms.side,
+        type=terms.type, size=terms.size, price=terms.price,
+    )  # fmt: skip
+
+
+def test_audit_comes_at_every_interval() -> None:
+    account = Account(audit_interval_ms=5000)
+    account.working()
+    account.sent.clear()
+    account.pass_ms(4999)
+    assert account.to_venue(FetchFills) == []
+    account.pass_ms(1)
+    assert len(account.to_venue(FetchFills)) == 1
+    account.pass_ms(10_000)
+    assert len(account.to_venue(FetchFills)) == 3
+
+
+def test_audit_asks_in_the_time_of_the_venue() -> None:
+    account = Account(open_gate=False)
+    account.do(make(ServerTimeFetched, **HEAD, offset_ms=-700))
+    account.do(make(StreamConnected, **HEAD, received_ms=account.now_ms))
+    account.hear(foreign("BTC-USDT"))
+    audit(account)
+    assert since(account) == {"BTC-USDT": INTERVAL_MS + SAFETY_MS + 700}
+
+
+@pytest.mark.parametrize(("symbols", "lists"), [(12, 12), (13, 1)])
+def test_audit_of_many_symbols_lists_all_open_orders_at_once(symbols: int, lists: int) -> None:
+    account = Account()
+    for number in range(symbols):
+        account.hear(foreign(f"S{number}-USDT"))
+    audit(account)
+    assert len(listed(account)) == lists
+    assert (None in listed(account)) is (lists == 1)
+    assert len(since(account)) == symbols
+
+
+def test_audit_of_an_account_with_a_position_reads_balances_and_the_symbol() -> None:
+    account = Account()
+    hold(account, "BTC-USDT")
+    audit(account)
+    assert len(account.to_venue(FetchBalances)) == 1
+    assert (list(since(account)), listed(account)) == (["BTC-USDT"], [])
+
+
+@pytest.mark.parametrize("exchanges", [("binance",), ("binance", "other")])
+def test_audit_reads_idle_positions_in_turns_until_each_was_read(exchanges: tuple[str, ...]) -> None:
+    account = Account(exchanges=exchanges)
+    for exchange in exchanges:
+        account.do(make(StreamConnected, **HEAD | {"exchange": exchange}, received_ms=account.now_ms))
+        for number in range(8):
+            hold(account, f"S{number}-USDT", exchange)
+    seen: set[tuple[str, str]] = set()
+    for _ in range(2):
+        audit(account)
+        requests = account.told(FetchFills)
+        assert len(requests) == 4 * len(exchanges)
+        seen |= {(request.exchange, request.symbol) for request in requests}
+    assert len(seen) == 8 * len(exchanges)
+
+
+def test_audit_of_a_position_whose_order_works_reads_its_symbol_once() -> None:
+    account = Account()
+    place = account.working()
+    account.hear_fill(executed(place, "0.004"))
+    audit(account)
+    assert len(account.to_venue(FetchFills)) == 1
+
+
+def test_audit_asks_while_the_store_is_away() -> None:
+    """A question changes nothing at the venue; those of a long outage must not leave together at its end."""
+    account = Account()
+    account.working()
+    account.do(StoreAvailability(available=False))
+    account.take(submit(correlation_id="c9", request_id="r9"))
+    account.take(account.of_fill(make(VenueFill, venue_order_id="77")))
+    account.sent.clear()
+    account.system._virtual.advance(INTERVAL_MS)
+    timer = account.actor._timers["audit:binance"]
+    account.take(account.system._timer_heap.claim(timer).message)
+    assert len(account.to_venue(FetchFills)) == 1
+
+
+# ----- up to where executions are known
+
+
+def test_complete_list_moves_on_what_the_next_audit_asks_for() -> None:
+    account = Account()
+    account.working()
+    audit(account)
+    account.list_fills(asked_venue_ms=account.now_ms - 200)
+    audit(account)
+    assert since(account) == {"BTC-USDT": INTERVAL_MS + 200 + SAFETY_MS}
+
+
+def test_list_that_is_not_complete_is_asked_for_again_from_the_same_moment() -> None:
+    account = Account()
+    account.working()
+    audit(account)
+    account.list_fills(unreadable=1)
+    audit(account)
+    assert since(account) == {"BTC-USDT": 2 * INTERVAL_MS + SAFETY_MS}
+
+
+def test_list_that_failed_or_never_came_is_asked_for_again_from_the_same_moment() -> None:
+    account = Account()
+    account.working()
+    audit(account)
+    account.do(make(FetchFailed, **HEAD, request="FetchFills"))
+    audit(account, 2)
+    assert since(account) == {"BTC-USDT": 3 * INTERVAL_MS + SAFETY_MS}
+
+
+def test_list_of_one_order_says_nothing_about_the_symbol() -> None:
+    account = Account()
+    place = account.working()
+    audit(account)
+    account.list_fills(order_id=place.order_id)
+    audit(account)
+    assert since(account) == {"BTC-USDT": 2 * INTERVAL_MS + SAFETY_MS}
+
+
+def test_list_of_one_symbol_moves_on_that_symbol_alone() -> None:
+    account = Account()
+    account.hear(foreign("BTC-USDT"))
+    account.hear(foreign("ETH-USDT"))
+    audit(account)
+    account.list_fills(symbol="ETH-USDT")
+    audit(account)
+    assert since(account) == {"BTC-USDT": 2 * INTERVAL_MS + SAFETY_MS, "ETH-USDT": INTERVAL_MS + SAFETY_MS}
+
+
+def test_stream_that_is_lost_ends_the_audit_and_a_new_one_begins_it_anew() -> None:
+    account = Account()
+    account.working()
+    audit(account)
+    account.list_fills()
+    account.do(make(StreamLost, **HEAD, received_ms=account.now_ms))
+    audit(account, 2)
+    assert account.to_venue(FetchFills) == []
+    account.do(make(StreamConnected, **HEAD, received_ms=account.now_ms))
+    audit(account)
+    assert since(account) == {"BTC-USDT": INTERVAL_MS + SAFETY_MS}
+
+
+# ----- what it finds
+
+
+def test_execution_that_the_stream_swallowed_is_found_by_the_next_audit() -> None:
+    account = Account()
+    place = account.working()
+    audit(account)
+    account.list_fills(executed(place, "0.004", source=FillSource.REST))
+    (recorded,) = account.happened(FillRecorded)
+    assert (recorded.fill.size, recorded.fill.source) == (D("0.004"), FillSource.RECONCILE)
+    assert account.order(place).state is OrderState.PARTIALLY_FILLED
+
+
+def of_symbol(account: Account, *claims: VenueOrder) -> OpenOrdersFetched:
+    fetched = {"symbol": "BTC-USDT", "asked_venue_ms": account.now_ms, "evidence": account.evidence()}
+    return make(OpenOrdersFetched, **HEAD, orders=claims, **fetched)
+
+
+def test_end_that_the_stream_swallowed_is_read_after_the_next_audit() -> None:
+    account = Account()
+    place: PlaceOrder = account.working()
+    audit(account)
+    account.do(of_symbol(account))
+    assert [request.order_id for request in account.told(VerificationRequested)] == [place.order_id]
+    account.look_up(place.order_id)
+    account.find(place.order_id, shown(place, status=PublicStatus.CANCELLED))
+    assert account.order(place).state is OrderState.CANCELLED
+
+
+def test_list_of_one_symbol_asks_nothing_about_orders_of_another_and_opens_no_gate() -> None:
+    account = Account()
+    account.hear(foreign("ETH-USDT"))
+    account.do(make(StreamLost, **HEAD, received_ms=account.now_ms))
+    account.do(make(StreamConnected, **HEAD, received_ms=account.now_ms))
+    account.pass_ms(1000)
+    account.sent.clear()
+    account.do(of_symbol(account))
+    assert account.told(VerificationRequested) == []
+    assert account.views.gates["binance"] != ""
+
+
+def test_order_that_the_audit_shows_with_more_executed_waits_for_nothing_but_its_execution() -> None:
+    account = Account()
+    place = account.working()
+    audit(account)
+    account.do(of_symbol(account, shown(place, filled_size=D("0.004"))))
+    assert len(account.told(VerificationRequested)) == 1
+    account.list_fills(executed(place, "0.004"))
+    assert account.order(place).filled_size == D("0.004")
