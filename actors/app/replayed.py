@@ -8,6 +8,7 @@ from typing import Any, Final, TypeAlias
 
 from actors.app.recording import Ending, Expected, Outlook
 from actors.app.verdict import Verdict
+from actors.domain.arithmetic import plain
 from actors.memory import PublishedViews
 from messages.types import ZERO, Order, OrderState, Side
 
@@ -46,7 +47,7 @@ class ReplayResult:
             "cancelledAfterFill": self.endings[Ending.CANCELLED_AFTER_FILL],
             "fills": verdict.fills,
             "executedSize": str(self.executed),
-            "executedValue": str(self.value),
+            "executedValue": plain(self.value),
             "positions": verdict.positions,
             "falsePositions": verdict.false_positions,
             "recorded": {
@@ -56,7 +57,7 @@ class ReplayResult:
                 "cancelledAfterFill": expected[Ending.CANCELLED_AFTER_FILL],
                 "fills": self.outlook.executions,
                 "executedSize": str(sum(self.outlook.executed.values(), ZERO)),
-                "executedValue": str(self.outlook.value()),
+                "executedValue": plain(self.outlook.value()),
             },
             "modificationsPlayedAs": "cancel and new order",
             "duplicates": verdict.duplicates,

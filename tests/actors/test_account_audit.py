@@ -4,6 +4,7 @@ from decimal import Decimal
 
 import pytest
 
+from actors.reminders import AuditDue
 from messages.commands import CreateDraft, FetchBalances, FetchFills, FetchOpenOrders, PlaceOrder
 from messages.control import StoreAvailability, VerificationRequested
 from messages.events import FillRecorded
@@ -211,6 +212,7 @@ def test_stream_that_is_lost_ends_the_audit_and_a_new_one_begins_it_anew() -> No
     account.list_fills()
     account.do(make(StreamLost, **HEAD, received_ms=account.now_ms))
     audit(account, 2)
+    account.do(AuditDue(exchange="binance"))
     assert account.to_venue(FetchFills) == []
     account.do(make(StreamConnected, **HEAD, received_ms=account.now_ms))
     audit(account)

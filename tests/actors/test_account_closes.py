@@ -6,82 +6,30 @@ from decimal import Decimal
 import pytest
 
 from actors.store.port import Table
-from messages.codec import decode_record
-from messages.commands import CancelVenueOrder, ClosePosition, PlaceOrder, SearchOrder
-from messages.control import CancelClose, ChildFailed, CloseAsked, PlaceClose
-from messages.events import PositionClosed, PositionCloseEnded, PositionOpened, Severity
-from messages.fills import CloseState, PositionClose
-from messages.queries import CloseDone, RefusalCode, Refused, Reply
-from messages.reports import CancelAmbiguous, InstrumentsFetched, PlaceNotProcessed, PlaceRejected, StreamLost
-from messages.types import InitiatedBy, OrderState, OrderType, PublicStatus, Side
+from messages.commands import ClosePosition, PlaceOrder, SearchOrder
+from messages.control import PlaceClose
+from messages.events import PositionClosed, PositionCloseEnded, PositionOpened
+from messages.fills import CloseState
+from messages.queries import RefusalCode
+from messages.reports import (
+    InstrumentsFetched,
+    PlaceRejected,
+    StreamLost,
+)
+from messages.types import InitiatedBy, OrderType, PublicStatus, Side
 from tests.actors.account_kit import (
     HEAD,
     INSTRUMENT,
-    POSITION_ADDRESS,
     Account,
     executed,
     shown,
     submit,
     written,
 )
+from tests.actors.close_kit import close, done, fill, holding, placed, refusal, stored
 from tests.factories import make
 
 D = Decimal
-TIMEOUT_MS = 30_000
-
-
-def close(name: str = "k1", quantity: str | None = None, **changes: object) -> ClosePosition:
-    """A host's wish; its id is the close's id, and the host waits under `host-<id>` unless told otherwise."""
-    wish = ClosePosition(
-        message_id=name,
-        correlation_id=f"host-{name}",
-        account_id="1",
-        exchange="binance",
-        symbol="BTC-USDT",
-        quantity=None if quantity is None else D(quantity),
-    )
-    return replace(wish, **changes)
-
-
-def holding(side: Side = Side.BUY, size: str = "0.01", timeout_ms: int = TIMEOUT_MS, **fee: object) -> Account:
-    """An account that holds a position by one order that has ended."""
-    account = Account(close_timeout_ms=timeout_ms)
-    place = account.working(request_id="opening", side=side, size=D(size))
-    account.hear_fill(executed(place, size, **fee))
-    account.sent.clear()
-    account.events.clear()
-    account.replies.clear()
-    return account
-
-
-def placed(account: Account) -> PlaceOrder:
-    """The one order of a close that left for the venue."""
-    (place,) = account.to_venue(PlaceOrder)
-    return place
-
-
-def fill(account: Account, place: PlaceOrder, size: str, fill_id: str = "90") -> None:
-    account.hear_fill(executed(place, size, fill_id, venue_order_id="29"))
-
-
-def answers(account: Account) -> dict[str, Reply]:
-    return {reply.correlation_id: reply for reply in account.replies}
-
-
-def refusal(account: Account, name: str) -> Refused:
-    reply = answers(account)[name]
-    assert isinstance(reply, Refused)
-    return reply
-
-
-def done(account: Account, name: str) -> PositionClose:
-    reply = answers(account)[name]
-    assert isinstance(reply, CloseDone)
-    return reply.close
-
-
-def stored(account: Account) -> dict[str, PositionClose]:
-    return {name: decode_record(PositionClose, raw) for name, raw in account.stored.get(Table.CLOSES, {}).items()}
 
 
 # ----- how much
@@ -301,15 +249,16 @@ def test_same_command_while_its_close_runs_places_nothing_and_gets_its_result(re
     assert done(account, "host-again").close_id == "k1"
 
 
+@pytest.mark.parametrize("quantity", ["0.004", "0.01"])
 @pytest.mark.parametrize("restart", [False, True])
-def test_same_command_after_its_close_ended_gets_its_result_again(restart: bool) -> None:  # noqa: FBT001
+def test_same_command_after_its_close_ended_gets_its_result_again(restart: bool, quantity: str) -> None:  # noqa: FBT001
     account = holding()
-    account.do(close(quantity="0.004"))
-    fill(account, placed(account), "0.004")
+    account.do(close(quantity=quantity))
+    fill(account, placed(account), quantity)
     if restart:
         account = account.restarted()
-    account.do(close(quantity="0.004", correlation_id="host-again"))
-    assert done(account, "host-again").closed_size == D("0.004")
+    account.do(close(quantity=quantity, correlation_id="host-again"))
+    assert done(account, "host-again").closed_size == D(quantity)
     assert len(account.to_venue(PlaceOrder)) == (0 if restart else 1)
 
 
@@ -368,118 +317,3 @@ def test_close_before_the_rules_of_the_symbol_are_known_is_refused() -> None:
     account = holding().restarted(open_gate=False)
     account.do(close())
     assert refusal(account, "host-k1").code is RefusalCode.INSTRUMENT_UNKNOWN
-
-
-# ----- its time is over
-
-
-def overdue() -> tuple[Account, PlaceOrder]:
-    account = holding()
-    account.do(close())
-    place = placed(account)
-    account.accept(place, shown(place, venue_order_id="29"))
-    fill(account, place, "0.004")
-    account.pass_ms(TIMEOUT_MS - 1)
-    assert account.to_venue(CancelVenueOrder) == []
-    account.pass_ms(1)
-    return account, place
-
-
-def test_close_whose_time_is_over_has_its_order_cancelled_and_says_what_it_closed() -> None:
-    account, place = overdue()
-    assert len(account.to_venue(CancelVenueOrder)) == 1
-    assert (stored(account)["k1"].state, stored(account)["k1"].cancelling) == (CloseState.ACTIVE, True)
-    assert account.replies == []
-    claim = shown(place, venue_order_id="29", status=PublicStatus.CANCELLED, filled_size=D("0.004"))
-    account.confirm_cancel(place, claim)
-    ended = done(account, "host-k1")
-    assert (ended.state, ended.closed_size) == (CloseState.TIMED_OUT, D("0.004"))
-    assert account.order(place).cancelled_by is InitiatedBy.SYSTEM
-
-
-def test_close_whose_cancel_finds_it_filled_is_done() -> None:
-    account, place = overdue()
-    fill(account, place, "0.006", "91")
-    assert (done(account, "host-k1").state, done(account, "host-k1").closed_size) == (CloseState.DONE, D("0.010"))
-
-
-def test_close_whose_cancel_has_an_unknown_outcome_goes_on() -> None:
-    account, place = overdue()
-    account.do(make(CancelAmbiguous, **HEAD | {"order_id": place.order_id}, evidence=account.evidence()))
-    assert (stored(account)["k1"].state, account.replies) == (CloseState.ACTIVE, [])
-    account.do(close("k2"))
-    assert refusal(account, "host-k2").code is RefusalCode.CLOSE_IN_PROGRESS
-
-
-def test_close_whose_order_never_left_times_out_as_well() -> None:
-    account = holding(timeout_ms=5000)
-    account.do(close())
-    place = placed(account)
-    head = HEAD | {"order_id": place.order_id}
-    account.do(make(PlaceNotProcessed, **head, retry_after_ms=20_000, evidence=account.evidence()))
-    account.pass_ms(5000)
-    assert account.order(place).state is OrderState.CANCELLED
-    ended = done(account, "host-k1")
-    assert (ended.state, ended.cancelling, ended.closed_size) == (CloseState.TIMED_OUT, True, D(0))
-    assert len(account.happened(PositionCloseEnded)) == 1
-
-
-def test_time_of_a_close_that_is_over_twice_cancels_once() -> None:
-    account, _ = overdue()
-    account.sent.clear()
-    account.do(CancelClose(close_id="k1"))
-    account.do(CancelClose(close_id="unknown"))
-    assert account.to_venue(CancelVenueOrder) == []
-
-
-# ----- across a stop
-
-
-def test_close_that_runs_when_the_process_stops_goes_on_in_the_next() -> None:
-    before = holding()
-    before.do(close())
-    place = placed(before)
-    before.accept(place, shown(place, venue_order_id="29"))
-    before.pass_ms(20_000)
-    account = before.restarted()
-    account.do(close("k2"))
-    assert refusal(account, "host-k2").code is RefusalCode.CLOSE_IN_PROGRESS
-    account.pass_ms(TIMEOUT_MS - 20_000 - 1)
-    assert account.to_venue(CancelVenueOrder) == []
-    account.pass_ms(1)
-    assert len(account.to_venue(CancelVenueOrder)) == 1
-    claim = shown(place, venue_order_id="29", status=PublicStatus.CANCELLED)
-    account.confirm_cancel(place, claim)
-    (event,) = account.happened(PositionCloseEnded)
-    assert (event.close.state, account.to_venue(PlaceOrder)) == (CloseState.TIMED_OUT, [])
-
-
-def test_close_that_ended_before_a_stop_blocks_nothing_afterwards() -> None:
-    before = holding()
-    before.do(close(quantity="0.004"))
-    fill(before, placed(before), "0.004")
-    account = before.restarted()
-    account.do(close("k2"))
-    assert placed(account).size == D("0.006")
-
-
-def test_position_actor_that_failed_is_told_which_close_runs() -> None:
-    account = holding()
-    account.do(close())
-    del account.positions[POSITION_ADDRESS]
-    account.do(ChildFailed(address=POSITION_ADDRESS, error="RuntimeError: broken", handling="CloseAsked"))
-    assert account.alert("PositionActorFailed").severity is Severity.CRITICAL
-    account.do(close("k2"))
-    assert refusal(account, "host-k2").code is RefusalCode.CLOSE_IN_PROGRESS
-    fill(account, placed(account), "0.01")
-    account.do(close("k3"))
-    assert refusal(account, "host-k3").code is RefusalCode.NO_POSITION
-
-
-def test_position_actor_is_started_once_and_only_when_there_is_something_to_tell() -> None:
-    account = holding()
-    assert account.positions == {}
-    account.do(close())
-    account.do(close("k2"))
-    assert account.started.count(POSITION_ADDRESS) == 1
-    assert len(account.told(CloseAsked)) == 2

@@ -141,6 +141,14 @@ def test_fills_of_one_number_on_both_sides_of_a_trade_with_oneself_are_two() -> 
     assert (account.position().size, account.position().fill_count) == (NOTHING, 2)
 
 
+def test_fill_of_another_venue_order_in_an_answer_is_not_booked_to_this_one() -> None:
+    account = Account()
+    place = account.working()
+    other = executed(place, "0.003", "57", venue_order_id="29")
+    account.find(place.order_id, partly(place, "0.004"), executed(place, "0.004"), other)
+    assert (account.order(place).filled_size, account.position().size) == (D("0.004"), D("0.004"))
+
+
 def test_fills_of_equal_time_price_and_size_are_all_booked() -> None:
     account = Account()
     place = account.working()

@@ -173,6 +173,14 @@ def test_finding_is_seen_by_nobody_before_its_commit() -> None:
     assert (account.position().drift, account.alerts()) == (D("-0.003"), ["PositionDrift"])
 
 
+def test_finding_told_again_is_one_alert() -> None:
+    account = holding()
+    finding = make(HoldingCompared, drift=D("-0.003"), unexplained=D("0.50"))
+    account.do(finding)
+    account.do(finding)
+    assert account.alerts() == ["PositionDrift"]
+
+
 def test_finding_about_a_position_that_does_not_exist_is_dropped() -> None:
     account = Account()
     account.do(make(HoldingCompared))

@@ -173,8 +173,9 @@ def test_fill_of_the_same_venue_id_on_another_symbol_is_nobody_s_here() -> None:
 def test_fill_that_nothing_explains_has_its_order_looked_up_after_the_buffer_window() -> None:
     account = Account(buffer_window_ms=500)
     account.hear_fill(foreign())
+    account.pass_ms(400)
     account.hear_fill(foreign(fill_id="57"))
-    account.pass_ms(499)
+    account.pass_ms(99)
     assert questions(account) == []
     account.pass_ms(1)
     (question,) = account.to_venue(LookUpOrder)

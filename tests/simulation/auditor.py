@@ -6,20 +6,35 @@ no decision with the product: its table of transitions is the specification's, i
 """
 
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
+from fractions import Fraction
 
-from actors.store.port import EVERY_FIELD, Section, Table
+from actors.store.port import EVERY_FIELD, Section, Table, Write
 from exchanges.paper.engine import Engine
 from exchanges.paper.model import Execution, PaperOrder, PaperStatus
 from messages.codec import decode_public, decode_record
 from messages.commands import CancelVenueOrder, PlaceOrder, VenueRequest
 from messages.control import Verdict
 from messages.events import Event
-from messages.fills import Fill
-from messages.queries import CancelDone, OrderPlaced, RefusalCode, Refused, Reply
-from messages.types import AttemptOutcome, Order, OrderState, OrderView, StateTransition, TimeInForce, Trigger
+from messages.fills import Fill, Position, PositionClose
+from messages.queries import CancelDone, CloseDone, OrderPlaced, RefusalCode, Refused, Reply
+from messages.types import (
+    AttemptOutcome,
+    CompletionReason,
+    NormalizedOrder,
+    Order,
+    OrderState,
+    OrderView,
+    StateTransition,
+    TimeInForce,
+    Trigger,
+)
 
+from .closes import CloseAudit
+from .deadlines import TimeoutAudit
+from .positions import PositionAudit, SectionFills, alike
 from .venue import Venue
 
 S = OrderState
@@ -45,10 +60,20 @@ EDGES: dict[OrderState, frozenset[OrderState]] = {
 }
 ENDS = {
     PaperStatus.FILLED: frozenset({S.FILLED}),
-    PaperStatus.CANCELLED: frozenset({S.CANCELLED, S.EXPIRED}),
+    PaperStatus.CANCELLED: frozenset({S.CANCELLED, S.EXPIRED, S.PARTIAL_FILL_TIMEOUT}),
     PaperStatus.EXPIRED: frozenset({S.EXPIRED}),
     PaperStatus.REJECTED: frozenset({S.REJECTED}),
 }
+C = CompletionReason
+REASONS: dict[OrderState, frozenset[CompletionReason | None]] = {
+    S.FILLED: frozenset({C.FULLY_FILLED}),
+    S.CANCELLED: frozenset({C.CANCELLED, C.UNFILLED_TIMEOUT}),
+    S.REJECTED: frozenset({C.REJECTED}),
+    S.EXPIRED: frozenset({C.EXPIRED}),
+    S.PARTIAL_FILL_TIMEOUT: frozenset({C.TIMEOUT}),
+    S.FAILED: frozenset({C.NOT_PLACED}),
+}
+"""The one reason that goes with each end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +87,8 @@ class Violation:
 class Auditor:
     """Checks at every commit, request, event and reply."""
 
-    def __init__(self, venue: Venue) -> None:
+    def __init__(self, venue: Venue, now_ms: Callable[[], int]) -> None:
+        """`now_ms`: our wall clock."""
         self._venue = venue
         self.violations: list[Violation] = []
         self.orders: dict[str, dict[str, Order]] = defaultdict(dict)
@@ -84,6 +110,11 @@ class Auditor:
         self._events: set[tuple[str, str]] = set()
         self._sent: Counter[tuple[str, str, int]] = Counter()
         self._replied: set[str] = set()
+        self.booked_within_ms: int | None = None
+        """How long after its execution a fill of ours may be booked at the latest; None: any time."""
+        self.positions = PositionAudit(self.violate)
+        self.timeouts = TimeoutAudit(self.by_order, now_ms, self.violate)
+        self.closes = CloseAudit(self, self.positions, self.timeouts, self.violate)
 
     @property
     def truth(self) -> Engine:
@@ -99,6 +130,7 @@ class Auditor:
     def on_lease(self, account: str, epoch: int) -> None:
         """Somebody took the account."""
         self.epochs[account] = epoch
+        self.timeouts.on_lease(account)
 
     def on_section(self, section: Section, verdict: Verdict) -> None:
         """A section arrived at the store."""
@@ -121,25 +153,45 @@ class Auditor:
     def _apply(self, account: str, section: Section) -> None:
         steps: dict[str, list[StateTransition]] = defaultdict(list)
         orders: list[Order] = []
+        closes: list[PositionClose] = []
+        sums = SectionFills({}, [], {})
         for write in section.writes:
             if write.table is Table.OPEN:
-                if write.field == EVERY_FIELD:
-                    self.shown[account].clear()
-                elif write.value is None:
-                    self.shown[account].pop(write.field, None)
-                else:
-                    self.shown[account][write.field] = write.value
-            elif write.table is Table.FILLS and write.value is not None:
-                self._on_fill(account, write.field, decode_record(Fill, write.value))
-            elif write.table is Table.TRANSITIONS and write.value is not None:
+                self._show(account, write)
+            elif write.table is Table.PARKED:
+                sums.parked[write.field] = write.value is not None
+            elif write.value is None:
+                continue
+            elif write.table is Table.FILLS:
+                fill = sums.booked[write.field] = decode_record(Fill, write.value)
+                self._on_fill(account, write.field, fill)
+            elif write.table is Table.TRANSITIONS:
                 step = decode_record(StateTransition, write.value)
                 steps[step.order_id].append(step)
-            elif write.table is Table.ORDERS and write.value is not None:
+            elif write.table is Table.ORDERS:
                 orders.append(decode_record(Order, write.value))
+            elif write.table is Table.POSITIONS:
+                sums.positions.append(decode_record(Position, write.value))
+            elif write.table is Table.CLOSES:
+                closes.append(decode_record(PositionClose, write.value))
+        if self.violations:
+            return
         for order in orders:
             self._on_order(account, order, steps.pop(order.order_id, []))
         for order_id in steps:
             self.violate("4 transitions", f"{order_id} made a step and was not written")
+        self.seen["parked"] += sum(sums.parked.values())
+        self.seen.update(f"close:{close.state}" for close in closes)
+        self.positions.on_section(account, sums)
+        self.closes.on_section(account, closes, sums.booked, section.events)
+
+    def _show(self, account: str, write: Write) -> None:
+        if write.field == EVERY_FIELD:
+            self.shown[account].clear()
+        elif write.value is None:
+            self.shown[account].pop(write.field, None)
+        else:
+            self.shown[account][write.field] = write.value
 
     def _on_fill(self, account: str, key: str, fill: Fill) -> None:
         if key in self.fills[account]:
@@ -152,6 +204,10 @@ class Auditor:
             self.violate("3 fills", f"{key} is not what the venue executed: {real}")
         elif (real.fee, real.fee_currency) != (fill.fee, fill.fee_currency):
             self.violate("3 fills", f"the fee of {key} is not the venue's")
+        late_ms = self._venue.now_ms() - fill.venue_time_ms
+        ours = (account, fill.order_id) in self.client_ids
+        if self.booked_within_ms is not None and ours and late_ms > self.booked_within_ms:
+            self.violate("3 found in time", f"{key} was booked {late_ms} ms after its execution")
 
     def execution(self, fill: Fill) -> Execution | None:
         """The execution at the venue that a fill stands for."""
@@ -162,6 +218,8 @@ class Auditor:
         before = self.orders[account].get(order.order_id)
         self.orders[account][order.order_id] = order
         self._check_steps(account, before, order, steps)
+        self._check_reason(order)
+        self.timeouts.on_order(account, before, order)
         self._check_sums(account, before, order)
         self._check_hash(account, order)
         self._check_claim(account, order)
@@ -194,6 +252,12 @@ class Auditor:
         if step.evidence is not None:
             self.seen[f"evidence:{step.evidence.source}"] += 1
 
+    def _check_reason(self, order: Order) -> None:
+        if order.completion not in REASONS.get(order.state, {None}):
+            self.violate("one reason", f"{order.order_id} is {order.state}, for the reason {order.completion}")
+        if order.completion is not None:
+            self.seen[f"completion:{order.completion}"] += 1
+
     def _check_sums(self, account: str, before: Order | None, order: Order) -> None:
         fills = self.by_order[account, order.order_id]
         size = sum((fill.size for fill in fills), Decimal(0))
@@ -212,8 +276,21 @@ class Auditor:
         value = self.shown[account].get(field)
         if (value is not None) is not (order.state in SHOWN):
             self.violate("8 projection", f"{order.order_id} is {order.state}; in the public hash: {value is not None}")
-        elif value is not None and decode_public(value).filled_size != order.filled_size:
+        elif value is not None:
+            self._check_shown(account, order, decode_public(value))
+
+    def _check_shown(self, account: str, order: Order, shown: NormalizedOrder) -> None:
+        if shown.filled_size != order.filled_size:
             self.violate("8 projection", f"{order.order_id}: the public hash shows another executed size")
+        fills = self.by_order[account, order.order_id]
+        average = shown.average_filled_price
+        if not fills or average is None:
+            right = not fills and average is None
+        else:
+            value = sum((Fraction(fill.size) * Fraction(fill.price) for fill in fills), Fraction(0))
+            right = alike(Fraction(average), value / sum((Fraction(fill.size) for fill in fills), Fraction(0)))
+        if not right:
+            self.violate("3 averages", f"{order.order_id}: the public hash shows the average {average}")
 
     # ----- what an order claims
 
@@ -238,12 +315,17 @@ class Auditor:
                 self.violate("2 believed ended", f"{what}, and works at the venue")
             elif self.may_arrive(account, order):
                 self.violate("2 believed ended", f"{what}, and is still on its way to the venue")
-            elif found and sum(each.filled_size for each in found) != order.filled_size:
+            elif found and order.filled_size not in self._executed(found):
                 self.violate("2 hidden fill", f"{what} with {order.filled_size}, the venue executed {found}")
             elif order.state is S.FILLED and not found:
                 self.violate("2 believed filled", f"{what}, the venue has no such order")
         elif order.state in (S.ACKNOWLEDGED, S.PARTIALLY_FILLED) and not found:
             self.violate("1 believed placed", f"{what}, the venue has no such order")
+
+    def _executed(self, found: list[PaperOrder]) -> tuple[Decimal, Decimal]:
+        """How much orders executed, and how much of that the venue showed when it ended them."""
+        size = sum((each.filled_size for each in found), Decimal(0))
+        return size, size - sum((self._venue.late.get(each.order_id, Decimal(0)) for each in found), Decimal(0))
 
     # ----- requests
 
@@ -276,8 +358,12 @@ class Auditor:
 
     def _on_cancel(self, request: CancelVenueOrder, order: Order) -> None:
         names = {order.order_id, order.client_order_id, order.venue_order_id}
-        asked = any((request.account_id, name) in self.cancels_asked for name in names)
-        if not asked and order.time_in_force is not TimeInForce.GTT:
+        account = request.account_id
+        asked = any((account, name) in self.cancels_asked for name in names)
+        close = self.closes.by_order.get((account, order.order_id))
+        overdue = close is not None and self.closes.is_overdue(close)
+        overdue = overdue or self.timeouts.may_cancel(account, order)
+        if not asked and not overdue and order.time_in_force is not TimeInForce.GTT:
             self.violate("S14 unasked cancel", f"nobody asked to cancel {order.order_id} (external: {order.external})")
 
     # ----- what hosts see
@@ -285,6 +371,7 @@ class Auditor:
     def on_event(self, event: Event) -> None:
         """An event was published."""
         self.seen[type(event).__name__] += 1
+        self.timeouts.on_event(event)
         if event.event_id and (event.account_id, event.event_id) not in self._events:
             self.violate("7 durable before visible", f"{type(event).__name__} {event.event_id} is not in the store")
 
@@ -294,6 +381,10 @@ class Auditor:
         if reply.correlation_id in self._replied:
             self.violate("5 replies", f"{reply.correlation_id} was answered twice")
         self._replied.add(reply.correlation_id)
+        if isinstance(reply, CloseDone) and reply.close != self.closes.closes[reply.close.account_id].get(
+            reply.close.close_id
+        ):
+            self.violate("7 durable before visible", f"CloseDone shows {reply.close.close_id} as it is not recorded")
         view: OrderView | None = getattr(reply, "view", None)
         if view is None:
             return

@@ -58,6 +58,10 @@ SOMETIMES = (
     "reply:Refused:venue_rejected", "reply:Refused:not_placed", "reply:Refused:gate_closed",
     "reply:Refused:store_unavailable", "reply:Refused:idempotency_conflict", "reply:Refused:unknown_order",
     "reply:Refused:account_stopped",
+    "reply:CloseDone:", "reply:Refused:no_position", "reply:Refused:close_in_progress", "reply:Refused:invalid_order",
+    "PARTIALLY_FILLED>PARTIAL_FILL_TIMEOUT", "completion:timeout", "completion:unfilled_timeout",
+    "parked", "close:active", "close:done", "close:timed_out", "PositionOpened", "PositionClosed", "PositionCloseEnded",
+    "alert:FillTimeout", "alert:StreamGap", "alert:ClockSkew", "alert:TerminalCorrection", "alert:PositionActorFailed",
     "ManualReviewRequired", "FillRecorded", "alert:AccountFenced", "alert:StoreUnavailable", "alert:UnknownVenueStatus",
 )  # fmt: skip
 """Transitions, proofs, replies and events that occur in any few hundred runs."""

@@ -39,17 +39,28 @@ class Fault(StrEnum):
     STALE_READ = "stale_read"
     """A look-up, or one source of a search, shows the past; never further back than the settle time."""
     STALE_LIST = "stale_list"
+    STALE_TRADES = "stale_trades"
+    """The list of executions ends in the past."""
+    STALE_BALANCES = "stale_balances"
     # What the venue does by itself.
     FILL_BEFORE_ACK = "fill_before_ack"
     FILL_DURING_CANCEL = "fill_during_cancel"
+    FILL_AFTER_CANCEL = "fill_after_cancel"
+    """An execution that came before the cancel is shown some time after it."""
     VENUE_CANCEL = "venue_cancel"
     VENUE_EXPIRE = "venue_expire"
     VENUE_REJECT = "venue_reject"
     # The user stream.
     FRAME_DROP = "frame_drop"
+    FRAME_GAP = "frame_gap"
+    """A frame is dropped, and the number of the next one tells so."""
     FRAME_DUPLICATE = "frame_duplicate"
     FRAME_DELAY = "frame_delay"
     FRAME_REORDER = "frame_reorder"
+    FRAME_SHUFFLE = "frame_shuffle"
+    """For some seconds, frames come in any order."""
+    FILL_ALONE = "fill_alone"
+    """An execution is told without its order, as some venues tell all of them."""
     FRAME_UNREADABLE = "frame_unreadable"
     UNKNOWN_STATUS = "unknown_status"
     STREAM_CLOSED = "stream_closed"
@@ -74,6 +85,7 @@ class Fault(StrEnum):
     """Somebody else takes the account while this process goes on as if it were the owner."""
     EXCHANGE_FAILS = "exchange_fails"
     ACCOUNT_FAILS = "account_fails"
+    POSITION_FAILS = "position_fails"
     SUPERVISOR_FAILS = "supervisor_fails"
 
 
@@ -91,15 +103,21 @@ ODDS: dict[Fault, float] = {
     Fault.READ_FAILS: 0.20,
     Fault.STALE_READ: 0.35,
     Fault.STALE_LIST: 0.35,
+    Fault.STALE_TRADES: 0.35,
+    Fault.STALE_BALANCES: 0.35,
     Fault.FILL_BEFORE_ACK: 0.15,
     Fault.FILL_DURING_CANCEL: 0.25,
+    Fault.FILL_AFTER_CANCEL: 0.25,
     Fault.VENUE_CANCEL: 0.05,
     Fault.VENUE_EXPIRE: 0.05,
     Fault.VENUE_REJECT: 0.05,
     Fault.FRAME_DROP: 0.15,
+    Fault.FRAME_GAP: 0.05,
     Fault.FRAME_DUPLICATE: 0.15,
     Fault.FRAME_DELAY: 0.15,
     Fault.FRAME_REORDER: 0.15,
+    Fault.FRAME_SHUFFLE: 0.10,
+    Fault.FILL_ALONE: 0.50,
     Fault.FRAME_UNREADABLE: 0.05,
     Fault.UNKNOWN_STATUS: 0.05,
     Fault.STREAM_CLOSED: 0.04,

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from functools import partial
 from random import Random
-from typing import Any
+from typing import Any, assert_never
 
 from actors.runtime.simulated import SimulatedSystem
 from exchanges.failures import not_processed, unanswered, unknown
@@ -17,6 +17,8 @@ from exchanges.gateway import Capabilities
 from exchanges.paper.model import OrderTraded, PaperOrder, RefusalReason, RequestRefused
 from messages.commands import (
     CancelVenueOrder,
+    FetchBalances,
+    FetchFills,
     FetchInstruments,
     FetchOpenOrders,
     FetchServerTime,
@@ -39,7 +41,7 @@ from messages.reports import (
 from messages.types import Evidence, EvidenceSource, OrderType, TimeInForce
 
 from .faults import Fault, Faults
-from .reads import SEARCH_SOURCES, find, listed, looked_up, searched
+from .reads import SEARCH_SOURCES, balances_told, fills_listed, find, listed, looked_up, searched
 from .stream import SimulatedStream
 from .venue import SETTLE_MS, Venue
 from .wire import EXCHANGE, evidence, instruments, new_order, venue_fill, venue_order
@@ -139,8 +141,12 @@ class SimulatedGateway:
                 self._ask(call, _CALL_TIMEOUT_MS, lambda _: self._told_time(request), signed=False)
             case FetchInstruments():
                 self._ask(call, _CALL_TIMEOUT_MS, lambda _: self._told_rules(request), signed=False)
+            case FetchFills():
+                self._ask(call, _CALL_TIMEOUT_MS, partial(fills_listed, self._venue, request))
+            case FetchBalances():
+                self._ask(call, _CALL_TIMEOUT_MS, lambda _: balances_told(self._venue, request, self.clock_ms()))
             case _:
-                call.end(unanswered(request, "not simulated"))
+                assert_never(request)
 
     def venue_offset_ms(self) -> int:
         """The last offset read, aimed low."""
@@ -285,15 +291,14 @@ class SimulatedGateway:
         if order is None or isinstance(events[0], RequestRefused):
             report = CancelRefused(**_head(request), code="-2011", text="Unknown order sent.", evidence=proof)
         else:
-            ended = self._venue.engine.truth.orders[order.order_id]
+            ended = self._venue.as_of(order.order_id, self._venue.now_ms())
+            assert ended is not None
             report = CancelConfirmed(**_head(request), order=venue_order(ended), evidence=proof)
         self._answer(call, report)
 
     # ----- questions
 
-    def _ask(
-        self, call: _Call, budget_ms: int, answer: Callable[[int], CallReport], *, signed: bool = True
-    ) -> None:
+    def _ask(self, call: _Call, budget_ms: int, answer: Callable[[int], CallReport], *, signed: bool = True) -> None:
         request = call.request
         assert not isinstance(request, PlaceOrder | CancelVenueOrder)
         stamp_ms = self._stamp_ms() if signed else 0

@@ -21,7 +21,7 @@ from messages.control import Verdict
 from messages.reports import CancelAmbiguous, CancelReport, PlaceAmbiguous, PlaceNotProcessed, PlaceRejected
 from messages.types import Attempt, Order, PublicStatus, Trigger, VenueOrder
 
-Replacements = list[tuple[object, str, Callable[..., Any]]]
+from .fill_mutants import FILL_MUTANTS, Replacements
 
 
 def _effects_before_commit() -> Replacements:
@@ -135,6 +135,7 @@ MUTANTS: dict[str, Callable[[], Replacements]] = {
     "fills_not_deduplicated": _fills_not_deduplicated,
     "no_second_look": _no_second_look,
     "cancel_before_proof": _cancel_before_proof,
+    **FILL_MUTANTS,
 }
 
 

@@ -1,12 +1,15 @@
 """Once all is quiet: is everything we hold what the venue holds, and is nothing left over?"""
 
 from collections.abc import Iterator, Mapping
+from fractions import Fraction
 
 from actors.memory import PublishedViews
-from exchanges.paper.model import PaperOrder
-from messages.types import Order, OrderState, TimeInForce
+from exchanges.paper.accounts import PLENTY
+from exchanges.paper.model import Execution, PaperOrder
+from messages.types import Order, OrderState, Side, TimeInForce
 
 from .auditor import ENDS, SHOWN, Auditor
+from .wire import EXCHANGE
 
 _WORKING = frozenset({OrderState.ACKNOWLEDGED, OrderState.PARTIALLY_FILLED})
 
@@ -21,8 +24,12 @@ def differences(auditor: Auditor, accounts: tuple[str, ...], views: Mapping[str,
         for order in orders.values():
             yield from _unsettled(order)
             yield from _unlike_venue(auditor, account, order)
+            if auditor.timeouts.pending(account, order):
+                yield f"{order.order_id} has not come to the end of its fill timeout"
         yield from _unknown(auditor, account)
         yield from _ledger(auditor, account)
+        yield from _positions(auditor, account, views[account])
+        yield from _closes(auditor, account)
         yield from _projection(auditor, account, views[account])
 
 
@@ -75,6 +82,49 @@ def _ledger(auditor: Auditor, account: str) -> Iterator[str]:
         yield f"execution {fill_id} of {venue_order_id} is {where}"
 
 
+def _positions(auditor: Auditor, account: str, views: PublishedViews) -> Iterator[str]:
+    for key in sorted(auditor.positions.parked[account]):
+        yield f"execution {key} still waits for its order"
+    recorded = dict(auditor.positions.of_account(account))
+    if {symbol: views.positions.get((EXCHANGE, symbol)) for symbol in recorded} != recorded:
+        yield f"account {account}: readers see other positions than are committed"
+    booked = {(fill.symbol, fill.fill_id, fill.venue_order_id) for fill in auditor.fills[account].values()}
+    real = [each for each in auditor.truth.truth.executions if each.account == account]
+    left_out = [each for each in real if (each.symbol, str(each.trade_id), str(each.order_id)) not in booked]
+    for symbol, position in recorded.items():
+        base = auditor.truth.instruments[symbol].base
+        size = sum((_signed(each) for each in real if each.symbol == symbol), Fraction(0))
+        if Fraction(position.size) != size - sum((_signed(e) for e in left_out if e.symbol == symbol), Fraction(0)):
+            yield f"account {account}: the position of {symbol} is not what the venue executed"
+        free, locked = auditor.truth.balances(account)[base]
+        beyond = Fraction(free + locked) - sum((_gained(e, base) for e in real if e not in left_out), Fraction(0))
+        if position.unexplained is None:
+            yield f"account {account}: {symbol} was never compared with the balances"
+        elif not left_out and (position.unexplained != PLENTY or position.drift):
+            yield f"account {account}: {symbol} drifts by {position.drift} from {position.unexplained}"
+        elif Fraction(position.unexplained) + Fraction(position.drift) != beyond:
+            yield f"account {account}: {symbol} hides what the balances show, {float(beyond)}"
+
+
+def _signed(execution: Execution) -> Fraction:
+    return Fraction(execution.size) * (1 if execution.side is Side.BUY else -1)
+
+
+def _gained(execution: Execution, asset: str) -> Fraction:
+    base = execution.symbol.partition("-")[0] == asset
+    fee = Fraction(execution.fee) if execution.fee_currency == asset else Fraction(0)
+    return (_signed(execution) if base else Fraction(0)) - fee
+
+
+def _closes(auditor: Auditor, account: str) -> Iterator[str]:
+    for close in auditor.closes.closes[account].values():
+        order = auditor.orders[account][close.order_id]
+        if auditor.closes.told[close.close_id] != 1:
+            yield f"the end of close {close.close_id} was told {auditor.closes.told[close.close_id]} times"
+        if close.closed_size != order.filled_size:
+            yield f"close {close.close_id} says {close.closed_size}, its order executed {order.filled_size}"
+
+
 def _projection(auditor: Auditor, account: str, views: PublishedViews) -> Iterator[str]:
     open_orders = [order for order in auditor.orders[account].values() if order.state in SHOWN]
     if {order.venue_order_id or order.client_order_id for order in open_orders} != set(auditor.shown[account]):
@@ -94,5 +144,3 @@ def duplicates(auditor: Auditor, accounts: tuple[str, ...]) -> Iterator[str]:
     for (account, client_id), ids in auditor.truth.truth.duplicates().items():
         if account in accounts:
             yield f"the venue accepted {len(ids)} orders under {client_id}"
-
-

@@ -4,9 +4,25 @@ from decimal import Decimal
 from typing import Any, Final
 
 from exchanges.paper.model import PaperOrder
-from messages.commands import CancelVenueOrder, FetchOpenOrders, LookUpOrder, SearchOrder, VenueRequest
+from messages.commands import (
+    CancelVenueOrder,
+    FetchBalances,
+    FetchFills,
+    FetchOpenOrders,
+    LookUpOrder,
+    SearchOrder,
+    VenueRequest,
+)
 from messages.fills import FillSource
-from messages.reports import CallReport, OpenOrdersFetched, OrderFound, OrderNotFound, OrdersSearched
+from messages.reports import (
+    BalancesFetched,
+    CallReport,
+    FillsFetched,
+    OpenOrdersFetched,
+    OrderFound,
+    OrderNotFound,
+    OrdersSearched,
+)
 from messages.types import Evidence
 
 from .faults import Fault
@@ -79,6 +95,29 @@ def listed(venue: Venue, request: FetchOpenOrders, sent_venue_ms: int, proof: Ev
         asked_venue_ms=sent_venue_ms,
         evidence=proof,
     )
+
+
+def fills_listed(venue: Venue, request: FetchFills, sent_venue_ms: int) -> CallReport:
+    """Answer with a symbol's executions, up to now or to a moment ago."""
+    trades = venue.trades_as_of(request.account_id, request.symbol, venue.now_ms() - venue.lag_ms(Fault.STALE_TRADES))
+    since = request.since_venue_ms or 0
+    return FillsFetched(
+        **_head(request),
+        symbol=request.symbol,
+        fills=tuple(
+            venue_fill(each, FillSource.REST, with_client_id=False)
+            for each in trades
+            if each.at_ms >= since and request.venue_order_id in (None, str(each.order_id))
+        ),
+        asked_venue_ms=sent_venue_ms,
+    )
+
+
+def balances_told(venue: Venue, request: FetchBalances, received_ms: int) -> CallReport:
+    """Answer with all balances, as of now or of a moment ago."""
+    totals = venue.totals_as_of(request.account_id, venue.now_ms() - venue.lag_ms(Fault.STALE_BALANCES))
+    balances = tuple((asset, total, total) for asset, total in totals.items())
+    return BalancesFetched(**_head(request), balances=balances, received_ms=received_ms)
 
 
 def _progress(order: PaperOrder) -> tuple[bool, Decimal]:

@@ -153,9 +153,7 @@ class SimulatedStoreRim:
         self._say(reply_to, AccountLoaded(lease=lease, records=records), self._random.randint(0, 20))
 
     def _not_loaded(self, account_id: str, reply_to: str, reason: str, *, owned_elsewhere: bool = False) -> None:
-        self._say(
-            reply_to, AccountNotLoaded(account_id=account_id, reason=reason, owned_elsewhere=owned_elsewhere), 1
-        )
+        self._say(reply_to, AccountNotLoaded(account_id=account_id, reason=reason, owned_elsewhere=owned_elsewhere), 1)
 
     def _away(self) -> bool:
         return self._system.clock.monotonic_ms() < self.down_until_ms

@@ -6,8 +6,16 @@ from typing import Any
 
 from actors.runtime.simulated import SimulatedSystem
 from exchanges.paper.model import OrderEvent, OrderTraded
-from messages.fills import FillSource
-from messages.reports import FrameUnreadable, OrderReported, StreamConnected, StreamLost, StreamReport
+from messages.fills import FillSource, VenueFill
+from messages.reports import (
+    FillReceived,
+    FrameUnreadable,
+    OrderReported,
+    StreamConnected,
+    StreamGap,
+    StreamLost,
+    StreamReport,
+)
 from messages.types import EvidenceSource
 
 from .faults import Fault, Faults
@@ -41,6 +49,10 @@ class SimulatedStream:
         self._connected = False
         self._connection = 0
         self._silent_until_ms = 0
+        self._shuffled_until_ms = 0
+        self._number = 0
+        self._next_number = 1
+        """What the next frame's number must be, or frames are missing."""
         self._last_ms = 0
         """When the frame before arrives: the next one comes no earlier."""
         venue.listeners[account_id] = self._on_event
@@ -59,6 +71,7 @@ class SimulatedStream:
             return
         self._connected = True
         self._connection += 1
+        self._next_number = self._number + 1
         self._report(StreamConnected(**self._head(), connection=self._connection, received_ms=self._now_ms()))
 
     def _break(self, reason: str) -> None:
@@ -75,13 +88,31 @@ class SimulatedStream:
         if self._faults.strikes(Fault.STREAM_CLOSED):
             self._break("connection closed")
             return
+        if self._next_number <= self._number:
+            self._tell_gap()
+        for report in self._frames(event):
+            self._deliver_somehow(report)
+
+    def _deliver_somehow(self, report: StreamReport) -> None:
+        now_ms = self._system.clock.monotonic_ms()
+        if self._faults.strikes(Fault.FRAME_SHUFFLE):
+            self._shuffled_until_ms = now_ms + self._random.randint(200, 3000)
+        if now_ms < self._shuffled_until_ms:
+            self._report(report, self._random.randint(1, 3000), in_order=False)
+            return
         delayed = self._faults.strikes(Fault.FRAME_DELAY)
         delay = self._random.randint(300, 2500) if delayed else self._random.randint(1, 15)
         overtaken = self._faults.strikes(Fault.FRAME_REORDER)
-        report = self._frame(event)
         self._report(report, delay + (400 if overtaken else 0), in_order=not overtaken)
         if self._faults.strikes(Fault.FRAME_DUPLICATE):
             self._report(report, delay + self._random.randint(1, 2000), in_order=False)
+
+    def _tell_gap(self) -> None:
+        gap = StreamGap(
+            **self._head(), expected=self._next_number, received=self._number + 1, received_ms=self._now_ms()
+        )
+        self._next_number = self._number + 1
+        self._report(gap, self._random.randint(1, 15))
 
     def _swallowed(self) -> bool:
         if self._system.clock.monotonic_ms() < self._silent_until_ms:
@@ -93,6 +124,9 @@ class SimulatedStream:
                 connection = self._connection
                 self._system.schedule(_SILENCE_MS, lambda: self._break_if(connection))
             return True
+        if self._faults.strikes(Fault.FRAME_GAP):
+            self._number += 1
+            return True
         return self._faults.strikes(Fault.FRAME_DROP)
 
     def _break_if(self, connection: int) -> None:
@@ -100,13 +134,23 @@ class SimulatedStream:
             self._silent_until_ms = 0
             self._break("silent")
 
-    def _frame(self, event: OrderEvent) -> StreamReport:
+    def _frames(self, event: OrderEvent) -> list[StreamReport]:
         if self._faults.strikes(Fault.FRAME_UNREADABLE):
-            return FrameUnreadable(**self._head(), reason="not JSON", body_sha256="0" * 64, received_ms=self._now_ms())
-        fill = None
-        if isinstance(event, OrderTraded):
-            fill = venue_fill(event.execution, FillSource.STREAM, with_client_id=True)
-        unknown = fill is None and self._faults.strikes(Fault.UNKNOWN_STATUS)
+            what: dict[str, Any] = {"reason": "not JSON", "body_sha256": "0" * 64, "received_ms": self._now_ms()}
+            return [FrameUnreadable(**self._head(), **what)]
+        if not isinstance(event, OrderTraded):
+            return [self._order_frame(event, None, unknown=self._faults.strikes(Fault.UNKNOWN_STATUS))]
+        named = not self._faults.strikes(Fault.FILL_ALONE)
+        fill = venue_fill(event.execution, FillSource.STREAM, with_client_id=named or self._random.random() < 0.5)
+        if named:
+            return [self._order_frame(event, fill)]
+        proof = evidence(EvidenceSource.STREAM, "fill", sent_ms=None, received_ms=self._now_ms())
+        frames: list[StreamReport] = [FillReceived(**self._head(), fill=fill, evidence=proof)]
+        if self._random.random() < 0.6:
+            frames.insert(self._random.randint(0, 1), self._order_frame(event, None))
+        return frames
+
+    def _order_frame(self, event: OrderEvent, fill: VenueFill | None, *, unknown: bool = False) -> OrderReported:
         return OrderReported(
             **self._head(),
             order=venue_order(event.order, unknown_status=unknown),

@@ -7,6 +7,7 @@ It outlives every crash of ours. Gateways bring requests, streams carry its even
 from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 from functools import partial
 from itertools import count
@@ -15,7 +16,7 @@ from random import Random
 from actors.runtime.simulated import START_MS, SimulatedSystem
 from exchanges.paper.catalogue import default_instruments
 from exchanges.paper.engine import Engine
-from exchanges.paper.model import Events, Execution, NewOrder, OrderEvent, PaperOrder, PaperStatus
+from exchanges.paper.model import Events, Execution, NewOrder, OrderEvent, OrderTraded, PaperOrder, PaperStatus
 from messages.types import OrderType, Side
 
 from .faults import Fault, Faults
@@ -24,6 +25,10 @@ SETTLE_MS = 3000
 """How long a read may lag behind; the product is configured with the same figure."""
 SYMBOLS = ("BTC-USDT", "ETH-USDT")
 CROWD = "crowd"
+DEEP_FROM = Decimal("0.05")
+"""An order this far from the last price, as a share of it, is out of the crowd's reach and executes by a script."""
+_STEPS = (1, 2, 3, 5, 8, 13, 20, 40, 100)
+"""Into how many executions a scripted order may fall."""
 _WHIMS = {
     Fault.VENUE_CANCEL: PaperStatus.CANCELLED,
     Fault.VENUE_EXPIRE: PaperStatus.EXPIRED,
@@ -45,7 +50,13 @@ class Venue:
         """Per account: where its stream is fed."""
         self.under_way: Counter[tuple[str, str]] = Counter()
         """Placements on their way here that would still be accepted, by account and client order id."""
+        self.late: dict[int, Decimal] = {}
+        """By order: how much of it executed before a cancel and was shown after it."""
+        self._shown_from_ms: dict[tuple[str, int], int] = {}
+        """By symbol and number: when an execution that is shown late is shown."""
         self.down_until_ms = 0
+        self.quiet = False
+        """Nothing more happens by itself."""
         self._crowd_orders = count(1)
         for account in accounts:
             self.engine.add_account(account, unlimited=True)
@@ -67,10 +78,15 @@ class Venue:
         accepted = self.engine.find(order.account, order.symbol, order.client_order_id)
         if accepted is not None and accepted.is_open:
             self._be_moody(accepted)
+            if self._is_deep(accepted):
+                self.trickle(accepted)
         return events
 
     def cancel(self, account: str, order_id: int) -> Events:
         """Cancel an order of an account."""
+        order = self.engine.order(order_id)
+        if order is not None and self._can_fall_behind(order) and self._faults.strikes(Fault.FILL_AFTER_CANCEL):
+            return self._cancel_hiding_a_fill(order)
         return self._published(self.engine.cancel(account, order_id, self.now_ms()))
 
     def withdraw(self, account: str, order_id: int) -> None:
@@ -80,11 +96,23 @@ class Venue:
     def execute(self, order_id: int, share: Decimal) -> None:
         """Let a resting order execute against the outside world, if it still can: this share of what remains."""
         order = self.engine.order(order_id)
-        if order is None or not order.is_open or not order.working or order.price is None:
+        if order is None:
             return
         step = self.engine.instruments[order.symbol].step_size
-        size = max(step, order.remaining * share // step * step)
-        self._published(self.engine.execute(order_id, order.price, min(size, order.remaining), self.now_ms()))
+        self.execute_at(order_id, order.price, max(step, order.remaining * share // step * step))
+
+    def execute_at(self, order_id: int, price: Decimal | None, size: Decimal) -> None:
+        """Let a resting order execute so much against the outside world, or what remains, if it still can.
+
+        Whatever the price is, the market stays where it is.
+        """
+        order = self.engine.order(order_id)
+        if order is None or not order.is_open or not order.working or price is None or self.quiet:
+            return
+        last = self.engine.last_price(order.symbol)
+        events = self.engine.execute(order_id, price, min(size, order.remaining), self.now_ms())
+        self.engine._floor.last_prices[order.symbol] = last
+        self._published(events)
 
     def end(self, order_id: int, status: PaperStatus) -> None:
         """Let the venue end an order by itself."""
@@ -137,15 +165,82 @@ class Venue:
 
     def trades_as_of(self, account: str, symbol: str, at_ms: int) -> list[Execution]:
         """All executions of an account in a symbol up to a time."""
-        return [each for each in self.engine.executions_of(account, symbol) if each.at_ms <= at_ms]
+        executions = self.engine.executions_of(account, symbol)
+        return [each for each in executions if self._shown_from_ms.get((symbol, each.trade_id), each.at_ms) <= at_ms]
+
+    def totals_as_of(self, account: str, at_ms: int) -> dict[str, Decimal]:
+        """What an account had of every asset at a time."""
+        totals = {asset: free + locked for asset, (free, locked) in self.engine.balances(account).items()}
+        for symbol, rules in self.engine.instruments.items():
+            for each in self.engine.executions_of(account, symbol):
+                if each.at_ms > at_ms:
+                    sign = -1 if each.side is Side.BUY else 1
+                    totals[rules.base] += sign * each.size
+                    totals[rules.quote] -= sign * each.value
+                    totals[each.fee_currency] += each.fee
+        return totals
 
     def lag_ms(self, fault: Fault) -> int:
         """How far a read looks into the past: 0, or less than the settle time."""
         return self._random.randint(1, SETTLE_MS - 1) if self._faults.strikes(fault) else 0
 
+    # ----- orders away from the crowd
+
+    def trickle(self, order: PaperOrder) -> None:
+        """Let an order that rests execute in many small steps, several of them in the same millisecond."""
+        draw = self._random
+        rules = self.engine.instruments[order.symbol]
+        steps = int(order.size / rules.step_size)
+        if draw.random() < 0.4:
+            steps = draw.randint(1, steps)
+        number = min(steps, draw.choice(_STEPS))
+        cuts = sorted(draw.sample(range(1, steps), number - 1))
+        span_ms, at_ms = draw.choice((30, 1500, 12_000)), draw.randint(0, 200)
+        for begin, end in zip([0, *cuts], [*cuts, steps], strict=True):
+            if draw.random() < 0.6:
+                at_ms += draw.randint(0, max(1, 2 * span_ms // number))
+            better = draw.randint(0, 50) * rules.tick_size * (-1 if order.side is Side.BUY else 1)
+            price, size = (order.price or Decimal(0)) + better, (end - begin) * rules.step_size
+            self._system.schedule(at_ms, partial(self.execute_at, order.order_id, price, size))
+
+    def _is_deep(self, order: PaperOrder) -> bool:
+        last = self.engine.last_price(order.symbol)
+        return order.price is not None and abs(order.price - last) > last * DEEP_FROM
+
+    # ----- executions that are shown late
+
+    def _can_fall_behind(self, order: PaperOrder) -> bool:
+        step = self.engine.instruments[order.symbol].step_size
+        return order.is_open and order.working and order.price is not None and order.remaining > step and not self.quiet
+
+    def _cancel_hiding_a_fill(self, order: PaperOrder) -> Events:
+        step = self.engine.instruments[order.symbol].step_size
+        last = self.engine.last_price(order.symbol)
+        size = max(step, order.remaining / 3 // step * step)
+        traded = self.engine.execute(order.order_id, order.price or Decimal(0), size, self.now_ms())
+        self.engine._floor.last_prices[order.symbol] = last
+        cancelled = self.engine.cancel(order.account, order.order_id, self.now_ms())
+        shown = {"filled_size": order.filled_size, "filled_value": order.filled_value}
+        understated = [
+            replace(event, order=event.order.evolve(**shown)) if isinstance(event, OrderEvent) else event
+            for event in cancelled
+        ]
+        delay_ms = self._random.randint(1, SETTLE_MS - 500)
+        ended = self.engine.truth.orders[order.order_id]
+        self.late[order.order_id] = size
+        for event in traded:
+            if isinstance(event, OrderTraded):
+                self._shown_from_ms[order.symbol, event.execution.trade_id] = self.now_ms() + delay_ms
+                self._system.schedule(delay_ms, partial(self._publish, (replace(event, order=ended),)))
+        return self._published(tuple(understated))
+
     # ----- parts
 
     def _published(self, events: Events) -> Events:
+        self._publish(events)
+        return events
+
+    def _publish(self, events: Events) -> None:
         now_ms = self.now_ms()
         for event in events:
             if isinstance(event, OrderEvent) and event.account != CROWD:
@@ -153,7 +248,6 @@ class Venue:
                 listener = self.listeners.get(event.account)
                 if listener is not None:
                     listener(event)
-        return events
 
     def _be_moody(self, order: PaperOrder) -> None:
         for fault, status in _WHIMS.items():

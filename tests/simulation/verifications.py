@@ -71,6 +71,7 @@ class _Batch(Simulation):
     def __init__(self, seed: int, orders: int) -> None:
         super().__init__(seed, _AMBIGUOUS)
         self._orders = orders
+        self.venue.quiet = True
         self._reviewed: set[str] = set()
         self.faults.odds = self.faults.odds | {
             Fault.LOST_BEFORE: 0.5, Fault.LOST_AFTER: 1.0, Fault.FRAME_DROP: 1.0, Fault.READ_FAILS: 0.1,

@@ -4,7 +4,7 @@ Every intent has a size of its own, so that its orders at the venue are recognis
 """
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, fields, replace
 from decimal import Decimal
 from functools import partial
@@ -17,6 +17,7 @@ from exchanges.paper.engine import Engine
 from messages.commands import (
     AccountCommand,
     CancelOrder,
+    ClosePosition,
     CreateDraft,
     DiscardDraft,
     OrderTerms,
@@ -25,13 +26,15 @@ from messages.commands import (
 )
 from messages.events import Event
 from messages.queries import DraftDone, Reply
-from messages.types import OrderState, OrderType, Side, TimeInForce
+from messages.types import InitiatedBy, OrderState, OrderType, Side, TimeInForce
 
 from .auditor import Auditor
 from .venue import SYMBOLS
 from .wire import EXCHANGE
 
-_KINDS = ("resting", "resting", "resting", "crossing", "market", "quote", "ioc", "fok", "gtt", "post")
+_KINDS = (
+    "resting", "resting", "resting", "deep", "deep", "deep", "crossing", "market", "quote", "ioc", "fok", "gtt", "post",
+)  # fmt: skip
 _REPEAT_WITHIN_MS = 25_000
 """Repetitions without a request id come within this time: well inside the identity's time bucket."""
 _STEP = {"BTC-USDT": Decimal("0.00001"), "ETH-USDT": Decimal("0.0001")}
@@ -100,6 +103,13 @@ class Workload:
                 if asked.intent is not None and self._random.random() < 0.6:
                     self._later(10_000, partial(self.repeat, asked.intent))
 
+    def forget_closes(self, account: str, symbol: str) -> None:
+        """The actor that would have answered them has failed."""
+        for correlation_id, asked in list(self.waiting.items()):
+            command = asked.command
+            if isinstance(command, ClosePosition) and (command.account_id, command.symbol) == (account, symbol):
+                del self.waiting[correlation_id]
+
     # ----- what hosts do
 
     def place(self) -> None:
@@ -134,6 +144,29 @@ class Workload:
             return
         recent = known[-8:]
         self._cancel(account, self._random.choice(recent))
+
+    def close(self) -> None:
+        """Close a position or a part of it, perhaps with a second click, perhaps where nothing is open."""
+        account, symbol = self._random.choice(self._accounts), self._random.choice(SYMBOLS)
+        size = abs(self._auditor.positions.recorded[account, symbol].size) if self._is_open(account, symbol) else None
+        if size is None and self._random.random() < 0.8:
+            return
+        quantity = None
+        if self._random.random() < 0.5:
+            there = size or _UNIT[symbol]
+            quantity = self._random.choice((there / 3, there / 2, there, there * 3, Decimal(0))).quantize(_STEP[symbol])
+        self._close(account, symbol, quantity)
+        if self._random.random() < 0.4:
+            self._later(self._random.choice((5, 3000)), lambda: self._close(account, symbol, quantity))
+
+    def _is_open(self, account: str, symbol: str) -> bool:
+        position = self._auditor.positions.recorded.get((account, symbol))
+        return position is not None and position.size != 0
+
+    def _close(self, account: str, symbol: str, quantity: Decimal | None) -> None:
+        by = InitiatedBy.RISK_RULE if self._random.random() < 0.3 else InitiatedBy.USER
+        wanted: dict[str, Any] = {"exchange": EXCHANGE, "symbol": symbol, "quantity": quantity, "initiated_by": by}
+        self._tell(ClosePosition(**self._head(account), **wanted), None)
 
     def _cancel(self, account: str, order_id: str) -> None:
         self._auditor.cancels_asked.add((account, order_id))
@@ -185,7 +218,7 @@ class Workload:
         chosen: dict[str, Any] = {"account_id": self._random.choice(self._accounts), "symbol": symbol, "side": side}
         chosen["size"] = _UNIT[symbol] + self._numbers * _STEP[symbol]
         chosen["type"] = OrderType.LIMIT
-        chosen["price"] = self._price(symbol, side, crossing=kind in ("crossing", "ioc", "fok"))
+        chosen["price"] = self._price(symbol, side, kind)
         if kind in ("market", "quote"):
             chosen |= {"type": OrderType.MARKET, "price": None}
         if kind == "quote":
@@ -197,14 +230,17 @@ class Workload:
             chosen |= {"time_in_force": TimeInForce.GTT, "expires_at_ms": expires_ms}
         if kind == "post":
             chosen["post_only"] = True
+        if kind != "market" and self._random.random() < 0.4:
+            chosen["fill_timeout_ms"] = self._random.choice((0, 300, 1000, 3000, 8000))
         if self._random.random() < 0.6:
             chosen["request_id"] = f"request-{self._numbers}"
         return OrderTerms(exchange=EXCHANGE, **chosen)
 
-    def _price(self, symbol: str, side: Side, *, crossing: bool) -> Decimal:
+    def _price(self, symbol: str, side: Side, kind: str) -> Decimal:
         last = self._engine.last_price(symbol)
         tick = self._engine.instruments[symbol].tick_size
-        away = self._random.randint(2, 30) * (1 if crossing else -1) * (1 if side is Side.BUY else -1)
+        sign = (1 if kind in ("crossing", "ioc", "fok") else -1) * (1 if side is Side.BUY else -1)
+        away = sign * (self._random.randint(120, 300) if kind == "deep" else self._random.randint(2, 30))
         return (last + last * away / 2000).quantize(tick)
 
     def _head(self, account: str) -> dict[str, Any]:
@@ -230,11 +266,17 @@ def _fields(terms: OrderTerms) -> dict[str, Any]:
     return {each.name: getattr(terms, each.name) for each in fields(OrderTerms)}
 
 
-def venue_orders_per_intent(workload: Workload, engine: Engine) -> list[tuple[Intent, int]]:
-    """How many orders that worked to the end or executed each intent has at the venue."""
+def venue_orders_per_intent(
+    workload: Workload, engine: Engine, closing: Collection[tuple[str, str]]
+) -> list[tuple[Intent, int]]:
+    """How many orders that worked to the end or executed each intent has at the venue.
+
+    `closing`: account and client order id of orders that close positions and may be of any size.
+    """
     by_size: dict[tuple[str, Decimal], int] = defaultdict(int)
     for order in engine.truth.orders.values():
-        if order.is_open or order.filled_size:
+        closes = (order.account, order.first_client_order_id) in closing
+        if (order.is_open or order.filled_size) and not closes:
             amount = order.quote_size if order.quote_size is not None else order.size
             by_size[order.account, amount] += 1
     counted = []

@@ -1,0 +1,42 @@
+"""What an account's owner does at the venue by hand: orders that no host of ours knows of, and that execute too."""
+
+from decimal import Decimal
+from functools import partial
+from random import Random
+from typing import Any
+
+from actors.runtime.simulated import SimulatedSystem
+from exchanges.paper.model import NewOrder
+from messages.types import OrderType, Side
+
+from .venue import SYMBOLS, Venue
+
+_SIZE = Decimal("0.5")
+_WITHIN_MS = 4000
+
+
+class Owner:
+    """Of all accounts of a run."""
+
+    def __init__(self, system: SimulatedSystem, venue: Venue, random: Random, accounts: tuple[str, ...]) -> None:
+        self._system = system
+        self._venue = venue
+        self._random = random
+        self._accounts = accounts
+
+    def trade(self) -> None:
+        """Place an order by hand: at the market, near it or far away from it; perhaps withdraw it again."""
+        draw = self._random
+        account, symbol, side = draw.choice(self._accounts), draw.choice(SYMBOLS), draw.choice(list(Side))
+        percent = draw.choice((None, 1, 1, 10, 10))
+        last = self._venue.engine.last_price(symbol)
+        terms: dict[str, Any] = {"type": OrderType.MARKET, "size": _SIZE / 50}
+        if percent is not None:
+            away = (last / 100 * percent * (-1 if side is Side.BUY else 1)).quantize(Decimal("0.01"))
+            terms = {"type": OrderType.LIMIT, "size": _SIZE, "price": last + away}
+        client_id = f"manual-{draw.getrandbits(32)}"
+        self._venue.place(NewOrder(account=account, client_order_id=client_id, symbol=symbol, side=side, **terms))
+        placed = self._venue.engine.find(account, symbol, client_id)
+        if placed is not None and placed.is_open and draw.random() < 0.5:
+            withdraw = partial(self._venue.withdraw, account, placed.order_id)
+            self._system.schedule(draw.randint(0, _WITHIN_MS), withdraw)
