@@ -268,7 +268,7 @@ class AccountActor(CommittingActor[_Inbox]):
             turn.rewrite_public(name)
         recovery.recount(turn)
         recovery.resume(turn, self._desk)
-        fill_timeouts.announce(turn, self._desk)
+        fill_timeouts.announce(turn, self._desk, loaded=True)
         closing.announce(turn)
         turn.effect(SetTimer("sweep", self._sweep_ms(), SweepDue()))
         return self._finish(turn)

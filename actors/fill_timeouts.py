@@ -36,14 +36,18 @@ def follow(turn: Turn, desk: Desk) -> None:
             _want(turn, after, due_ms)
 
 
-def announce(turn: Turn, desk: Desk) -> None:
-    """Want every timer anew: after a start, and when the supervisor has forgotten them."""
+def announce(turn: Turn, desk: Desk, *, loaded: bool = False) -> None:
+    """Want every timer anew: after a start, and when the supervisor has forgotten them.
+
+    `loaded`: every order was just read from the store, so that none of the timers has to wait for it.
+    """
+    want = _want_again if loaded else _want
     for order in turn.memory.live_orders():
         due_ms = _deadline(desk, order)
         if due_ms is not None:
-            _want(turn, order, due_ms)
+            want(turn, order, due_ms)
         elif _struck_unfilled(desk, order):
-            _want(turn, order, turn.now_ms)
+            want(turn, order, turn.now_ms)
 
 
 def on_due(turn: Turn, desk: Desk, message: FillTimeoutDue) -> None:
@@ -98,7 +102,7 @@ def _want(turn: Turn, order: Order, due_ms: int) -> None:
 
 
 def _want_again(turn: Turn, order: Order, due_ms: int) -> None:
-    # The order is durable since its first timer runs: the next one need not wait for a store that is away.
+    # The order is durable, or no timer would have run for it: this one need not wait for a store that is away.
     wanted = FillTimerWanted(account_id=order.account_id, order_id=order.order_id, due_ms=due_ms)
     turn.outcome.at_once.append(Send(FILL_TIMEOUTS, wanted))
 

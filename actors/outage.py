@@ -5,6 +5,7 @@ venue changes nothing there, and a timer is seen by nobody; they wait for no com
 never: let anything out that a host or a venue could rely on later.
 """
 
+from actors.reminders import ExpiryDue
 from actors.runtime.outcome import CancelTimer, Effect, Send, SetTimer, Spawn
 from messages.commands import CancelVenueOrder, FetchBalances, FetchFills, FetchOpenOrders, LookUpOrder, SearchOrder
 from messages.control import VerificationEnded, VerificationRequested
@@ -26,6 +27,9 @@ def needs_no_commit(effect: Effect) -> bool:
     match effect:
         case Send(message=message):
             return isinstance(message, _PROMISES_NOTHING)
+        case SetTimer(message=ExpiryDue()):
+            # At its end an order is cancelled at the venue: one whose intent is not durable was never there.
+            return False
         case SetTimer() | CancelTimer() | Spawn():
             # A failed exchange actor comes back too: without it no cancel reaches the venue.
             return True

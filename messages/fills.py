@@ -89,7 +89,8 @@ class ParkedFill:
 class Position:
     """What the fills of one account, exchange and symbol add up to. Pure arithmetic of fills, but for the last two.
 
-    The average entry price is `entry_value / size`, the realised profit `cash + entry_value`; fees are in neither.
+    The average entry price is `entry_value / size`, the realised profit `cash + entry_value`. Fees that were charged in
+    the base asset are taken out of `size`, and so make what is left dearer; other fees are in neither figure.
     """
 
     account_id: str

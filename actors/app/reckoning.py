@@ -42,19 +42,21 @@ class Reckoned:
         """Add one execution, which comes after those before it."""
         size, price, fee = Fraction(row["size"]), Fraction(row["price"]), Fraction(row["fee"])
         signed = size if row["side"] == "BUY" else -size
-        self.entry = self._entry(signed, price)
-        self.size += signed
+        # What is charged in the base asset is gone from what is held.
+        net = signed - (fee if row["feeCurrency"] == row["symbol"].split("-")[0] else 0)
+        self.entry = self._entry(signed, net, price)
+        self.size += net
         self.cash -= signed * price
         self.turnover += size
         self.fills += 1
         if fee:
             self.fees[row["feeCurrency"]] += fee
 
-    def _entry(self, signed: Fraction, price: Fraction) -> Fraction:
-        after = self.size + signed
-        if self.size * signed >= 0:
+    def _entry(self, signed: Fraction, net: Fraction, price: Fraction) -> Fraction:
+        after = self.size + net
+        if self.size * signed >= 0 and after * signed > 0:
             return self.entry + signed * price
-        if after * self.size >= 0:
+        if after * self.size > 0:
             return self.entry * after / self.size
         return after * price
 

@@ -46,6 +46,12 @@ def flat(account_id: str, exchange: str, symbol: str) -> Position:
     return Position(account_id=account_id, exchange=exchange, symbol=symbol)
 
 
+def base_of(symbol: str) -> str | None:
+    """Name the base asset of a canonical `BASE-QUOTE`; None for a contract, whose fees are never units of itself."""
+    base, dash, _ = symbol.partition("-")
+    return base if dash else None
+
+
 def fold(position: Position, fill: Fill) -> Position:
     """Add one execution that comes after all that the position holds. What comparisons found is carried over.
 
@@ -65,6 +71,9 @@ def fold(position: Position, fill: Fill) -> Position:
         size, cash = EXACT.add(position.size, fill.size), EXACT.subtract(position.cash, value)
     else:
         size, cash = EXACT.subtract(position.size, fill.size), EXACT.add(position.cash, value)
+    if fill.fee_currency is not None and fill.fee_currency == base_of(fill.symbol):
+        # A fee in the base asset is taken out of what is held; it makes what is left dearer.
+        size = EXACT.subtract(size, fill.fee)
     entry_value, opened_ms = _entry(position, fill, size=size, value=value)
     return Position(
         account_id=position.account_id,
@@ -88,12 +97,12 @@ def _entry(position: Position, fill: Fill, *, size: Decimal, value: Decimal) -> 
     buys = fill.side is Side.BUY
     if not size:
         return ZERO, None
-    if not before:
+    if not before and (size > ZERO) is buys:
         return (value if buys else value.copy_negate()), fill.received_ms
-    if (before > ZERO) is buys:
+    if (size > ZERO) is buys and (before > ZERO) is buys:
         entered = EXACT.add(position.entry_value, value) if buys else EXACT.subtract(position.entry_value, value)
         return entered, position.opened_ms
-    if (size > ZERO) is (before > ZERO):
+    if before and (size > ZERO) is (before > ZERO):
         return RATIO.divide(EXACT.multiply(position.entry_value, size), before), position.opened_ms
     return EXACT.multiply(size, fill.price), fill.received_ms
 
@@ -253,21 +262,14 @@ def moved(
         for currency, fee in position.fees:
             if not currency:
                 return None
-            if currency == asset:
+            if currency == asset and currency != base_of(position.symbol):
                 total = EXACT.subtract(total, fee)
     return total
 
 
 def closable(position: Position, base: str) -> Decimal:
-    """Base units that can be closed: what is open, less, for a long position, the fees paid out of what was bought.
-
-    Never more than the position, so that no close turns it round, and never below 0.
-    """
-    size = position.size.copy_abs()
-    if position.size <= ZERO:
-        return size
-    owned = EXACT.subtract(size, dict(position.fees).get(base, ZERO))
-    return max(ZERO, min(size, owned))
+    """Base units that can be closed, without a sign: what is open."""
+    return position.size.copy_abs()
 
 
 def judge_holding(position: Position, readings: Sequence[HoldingReported]) -> HoldingCompared | None:

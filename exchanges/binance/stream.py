@@ -37,6 +37,9 @@ RULES = StreamRules(
 )
 RECV_WINDOW_MS = 5000
 
+# Reading a member of an enumeration by its class costs more than reading a field.
+_STREAM = EvidenceSource.STREAM
+_NO_SYMBOLS = SymbolBook()
 _SUBSCRIBE_ID = "subscribe"
 _HTTP_OK = 200
 # These change no order and state no balance that `outboundAccountPosition` does not state too.
@@ -131,14 +134,14 @@ class BinanceStream:
         raise UnreadableError("e is unknown")
 
     def _order(self, event: Record, frame: bytes, received_ms: int) -> OrderReported:
-        order, fill = read_execution_report(event, self._session.symbols() or SymbolBook())
+        order, fill = read_execution_report(event, self._session.symbols() or _NO_SYMBOLS)
         return OrderReported(
             account_id=self._account_id,
             exchange=EXCHANGE,
             order=order,
             fill=fill,
             evidence=Evidence(
-                source=EvidenceSource.STREAM,
+                source=_STREAM,
                 endpoint="executionReport",
                 received_ms=received_ms,
                 venue_time_ms=optional_integer(event, "E"),

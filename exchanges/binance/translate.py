@@ -6,17 +6,20 @@ with a field missing or of the wrong kind, is unreadable as a whole (`Unreadable
 
 from collections.abc import Callable, Iterable
 from decimal import Context, Decimal
+from functools import partial
 from typing import Any, TypeVar
 
 import orjson
 
 from exchanges.binance.fields import (
+    Reader,
     Record,
     UnreadableError,
     amount,
     amount_or_none,
     as_list,
     as_record,
+    fault,
     flag,
     identifier,
     integer,
@@ -24,12 +27,15 @@ from exchanges.binance.fields import (
     optional_text,
     positive_amount,
     signed_amount,
+    signed_or_none,
     text,
     text_or_empty,
+    unsigned_or_none,
+    word,
 )
 from exchanges.binance.symbols import EXCHANGE, ORDER_TYPES, SymbolBook
 from messages.fills import FillSource, Liquidity, VenueFill
-from messages.types import ZERO, OrderType, PublicStatus, Side, TimeInForce, VenueOrder
+from messages.types import ZERO, PublicStatus, Side, TimeInForce, VenueOrder
 
 CANCEL_ID_PREFIX = "cxl-"
 """Our cancels carry this and the order's client id: it may be shown in place of the order's own afterwards, and the
@@ -51,9 +57,47 @@ ENDED = frozenset({PublicStatus.FILLED, PublicStatus.CANCELLED, PublicStatus.EXP
 
 _SIDES = {"BUY": Side.BUY, "SELL": Side.SELL}
 _TIMES_IN_FORCE = {"GTC": TimeInForce.GTC, "IOC": TimeInForce.IOC, "FOK": TimeInForce.FOK}
-_EXECUTION_TYPES = frozenset({"NEW", "CANCELED", "REPLACED", "REJECTED", "TRADE", "EXPIRED", "TRADE_PREVENTION"})
+_STOP_TYPES = frozenset({"STOP_LOSS", "TAKE_PROFIT", "STOP_LOSS_LIMIT", "TAKE_PROFIT_LIMIT"})
+# Whether it is an execution.
+_EXECUTION_TYPES = {
+    **dict.fromkeys(("NEW", "CANCELED", "REPLACED", "REJECTED", "EXPIRED", "TRADE_PREVENTION"), False),
+    "TRADE": True,
+}
+# Reading a member of an enumeration by its class costs more than reading a field, so those of every record stand here.
+_BUY, _SELL = Side.BUY, Side.SELL
+_MAKER, _TAKER = Liquidity.MAKER, Liquidity.TAKER
+_REST, _STREAM = FillSource.REST, FillSource.STREAM
+_IMMEDIATE = TimeInForce.IOC
+
 # Sums and products of amounts with up to forty digits stay exact.
 _EXACT = Context(prec=100)
+
+# The fields that are read in one go, and what each of them has to be.
+_ORDER_FIELDS: dict[str, Reader] = {
+    **dict.fromkeys(("symbol", "status"), text),
+    "orderId": identifier,
+    "side": partial(word, known=_SIDES),
+    "type": partial(word, known=ORDER_TYPES),
+    "timeInForce": partial(word, known=_TIMES_IN_FORCE),
+    **dict.fromkeys(("origQty", "executedQty", "price"), amount),
+    "cummulativeQuoteQty": signed_amount,
+    **dict.fromkeys(("stopPrice", "origQuoteOrderQty"), amount_or_none),
+    "time": optional_integer,
+    "origClientOrderId": optional_text,
+    "clientOrderId": text,
+}
+_REPORT_FIELDS: dict[str, Reader] = {
+    **dict.fromkeys(("s", "X"), text),
+    "i": identifier,
+    "S": partial(word, known=_SIDES),
+    "o": partial(word, known=ORDER_TYPES),
+    "f": partial(word, known=_TIMES_IN_FORCE),
+    **dict.fromkeys(("q", "z", "Z", "p"), amount),
+    **dict.fromkeys(("P", "Q"), amount_or_none),
+    "O": optional_integer,
+    "C": text_or_empty,
+    "c": text,
+}
 
 T = TypeVar("T")
 
@@ -76,37 +120,93 @@ def order_status(venue_status: str, reason: str | None) -> PublicStatus | None:
     return _STATUSES.get(venue_status)
 
 
-def read_order(record: Record, symbols: SymbolBook) -> VenueOrder:
+def read_order(value: Any, symbols: SymbolBook) -> VenueOrder:
     """Translate an order object of a query, a list, a full place answer or a cancel answer.
 
     In a cancel answer, `clientOrderId` is the cancel's id and `origClientOrderId` the order's.
     """
-    reason = _told(optional_text(record, "expiryReason"))
-    venue_status = text(record, "status")
-    venue_type = text(record, "type")
-    client_order_id = optional_text(record, "origClientOrderId") or text(record, "clientOrderId")
-    filled_value = signed_amount(record, "cummulativeQuoteQty")
+    record = as_record(value)
+    get = record.get
+    named = get("origClientOrderId")
+    client_order_id = get("clientOrderId") if named is None or named == "" else named
+    updated_ms, transacted_ms = optional_integer(record, "updateTime"), optional_integer(record, "transactTime")
+    if updated_ms is None or (transacted_ms is not None and transacted_ms > updated_ms):
+        updated_ms = transacted_ms
+    order = _order(
+        symbols,
+        (get("symbol"), client_order_id, get("side"), get("type"), get("timeInForce"), get("status")),
+        (get("orderId"), get("time"), updated_ms),
+        (get("origQty"), get("executedQty"), get("cummulativeQuoteQty")),
+        (get("price"), get("stopPrice"), get("origQuoteOrderQty")),
+        _told(record, "expiryReason"),
+    )
+    if order is None:
+        raise fault(record, _ORDER_FIELDS, "stopPrice")
+    return order
+
+
+def _order(
+    symbols: SymbolBook,
+    texts: tuple[Any, Any, Any, Any, Any, Any],
+    numbers: tuple[Any, Any, int | None],
+    sizes: tuple[Any, Any, Any],
+    prices: tuple[Any, Any, Any],
+    reason: str,
+) -> VenueOrder | None:
+    """Make an order of what its record says, absent fields as None; None when any of it is not as documented.
+
+    In one go, because this runs for every order of every list and for every event.
+    """
+    symbol, client_order_id, side, kind, lasting, status = texts
+    order_id, created_ms, updated_ms = numbers
+    if (
+        not type(symbol) is type(client_order_id) is type(side) is type(kind) is type(lasting) is type(status) is str
+        or not (symbol and client_order_id and status)
+        or type(order_id) is not int
+        or order_id < 0
+        or (type(created_ms) is not int and created_ms is not None)
+    ):
+        return None
+    our_side, our_type, our_time = _SIDES.get(side), ORDER_TYPES.get(kind), _TIMES_IN_FORCE.get(lasting)
+    (size, filled_size, filled_value), (price, stop_price, quote_size) = sizes, prices
+    try:
+        size, filled_size = unsigned_or_none(size), unsigned_or_none(filled_size)
+        filled_value, price = signed_or_none(filled_value), unsigned_or_none(price)
+        stop_price = ZERO if stop_price is None else unsigned_or_none(stop_price)
+        quote_size = ZERO if quote_size is None else unsigned_or_none(quote_size)
+    except TypeError:
+        # An array or an object in the place of an amount.
+        return None
+    if (
+        (our_side is None or our_type is None or our_time is None)
+        or (size is None or filled_size is None or filled_value is None)
+        or (price is None or stop_price is None or quote_size is None)
+        # Other orders show no stop price, or zero; a stop order without one is not as documented.
+        or (not stop_price and kind in _STOP_TYPES)
+    ):
+        return None
     return VenueOrder(
         exchange=EXCHANGE,
-        symbol=symbols.canonical(text(record, "symbol")),
-        venue_order_id=identifier(record, "orderId"),
+        symbol=symbols.canonical(symbol),
+        venue_order_id=str(order_id),
         client_order_id=original_client_id(client_order_id),
-        side=_known(_SIDES, record, "side"),
-        type=_known(ORDER_TYPES, record, "type"),
-        time_in_force=_time_in_force(record, "timeInForce", venue_type),
-        status=order_status(venue_status, reason),
-        venue_status=venue_status,
-        size=amount(record, "origQty"),
-        filled_size=amount(record, "executedQty"),
+        side=our_side,
+        type=our_type,
+        # The venue writes GTC on market orders, which never rest.
+        time_in_force=_IMMEDIATE if kind == "MARKET" else our_time,
+        status=order_status(status, reason),
+        venue_status=status,
+        size=size,
+        filled_size=filled_size,
         # Negative means that the venue does not know, for some old orders.
-        filled_value=None if filled_value < 0 else filled_value,
-        price=amount(record, "price") or None,
-        stop_price=_stop_price(record, "stopPrice", venue_type),
-        quote_size=amount_or_none(record, "origQuoteOrderQty"),
-        post_only=venue_type == "LIMIT_MAKER",
-        created_venue_ms=optional_integer(record, "time"),
-        updated_venue_ms=_latest(optional_integer(record, "updateTime"), optional_integer(record, "transactTime")),
-        reason=reason or "",
+        filled_value=None if filled_value < ZERO else filled_value,
+        price=price or None,
+        stop_price=stop_price or None,
+        quote_size=quote_size or None,
+        post_only=kind == "LIMIT_MAKER",
+        created_venue_ms=created_ms,
+        updated_venue_ms=updated_ms,
+        reason=reason,
     )
 
 
@@ -127,9 +227,9 @@ def read_placed_fills(record: Record, order: VenueOrder) -> tuple[tuple[VenueFil
             fee=signed_amount(entry, "commission"),
             fee_currency=optional_text(entry, "commissionAsset"),
             # An order that executes while it is being placed takes.
-            liquidity=Liquidity.TAKER,
+            liquidity=_TAKER,
             venue_time_ms=integer(record, "transactTime"),
-            source=FillSource.REST,
+            source=_REST,
         )
 
     return read_list(record.get("fills", []), fill)
@@ -143,48 +243,34 @@ def read_trade(value: Any, symbols: SymbolBook) -> VenueFill:
         symbol=symbols.canonical(text(record, "symbol")),
         fill_id=identifier(record, "id"),
         venue_order_id=identifier(record, "orderId"),
-        side=Side.BUY if flag(record, "isBuyer") else Side.SELL,
+        side=_BUY if flag(record, "isBuyer") else _SELL,
         price=positive_amount(record, "price"),
         size=positive_amount(record, "qty"),
         fee=signed_amount(record, "commission"),
         fee_currency=optional_text(record, "commissionAsset"),
-        liquidity=Liquidity.MAKER if flag(record, "isMaker") else Liquidity.TAKER,
+        liquidity=_MAKER if flag(record, "isMaker") else _TAKER,
         venue_time_ms=integer(record, "time"),
-        source=FillSource.REST,
+        source=_REST,
     )
 
 
 def read_execution_report(event: Record, symbols: SymbolBook) -> tuple[VenueOrder, VenueFill | None]:
     """Translate an executionReport event; with the execution when it is one."""
-    execution = text(event, "x")
-    if execution not in _EXECUTION_TYPES:
-        raise UnreadableError("x is unknown")
-    venue_status = text(event, "X")
-    venue_type = text(event, "o")
-    reason = _told(optional_text(event, "eR")) or _told(optional_text(event, "r"))
-    order = VenueOrder(
-        exchange=EXCHANGE,
-        symbol=symbols.canonical(text(event, "s")),
-        venue_order_id=identifier(event, "i"),
-        # A cancel puts its own id into `c` and moves the order's to `C`.
-        client_order_id=original_client_id(text_or_empty(event, "C") or text(event, "c")),
-        side=_known(_SIDES, event, "S"),
-        type=_known(ORDER_TYPES, event, "o"),
-        time_in_force=_time_in_force(event, "f", venue_type),
-        status=order_status(venue_status, reason),
-        venue_status=venue_status,
-        size=amount(event, "q"),
-        filled_size=amount(event, "z"),
-        filled_value=amount(event, "Z"),
-        price=amount(event, "p") or None,
-        stop_price=_stop_price(event, "P", venue_type),
-        quote_size=amount_or_none(event, "Q"),
-        post_only=venue_type == "LIMIT_MAKER",
-        created_venue_ms=optional_integer(event, "O"),
-        updated_venue_ms=integer(event, "T"),
-        reason=reason or "",
+    get = event.get
+    # A cancel puts its own id into `c` and moves the order's to `C`.
+    moved = get("C")
+    client_order_id = get("c") if moved == "" else moved
+    order = _order(
+        symbols,
+        (get("s"), client_order_id, get("S"), get("o"), get("f"), get("X")),
+        (get("i"), get("O"), integer(event, "T")),
+        (get("q"), get("z"), get("Z")),
+        (get("p"), get("P"), get("Q")),
+        _told(event, "eR") or _told(event, "r"),
     )
-    return order, _execution(event, order) if execution == "TRADE" else None
+    if order is None or order.filled_value is None:
+        raise fault(event, _REPORT_FIELDS, "P")
+    return order, _execution(event, order) if word(event, "x", _EXECUTION_TYPES) else None
 
 
 def _execution(event: Record, order: VenueOrder) -> VenueFill:
@@ -199,9 +285,9 @@ def _execution(event: Record, order: VenueOrder) -> VenueFill:
         size=positive_amount(event, "l"),
         fee=signed_amount(event, "n"),
         fee_currency=optional_text(event, "N"),
-        liquidity=Liquidity.MAKER if flag(event, "m") else Liquidity.TAKER,
+        liquidity=_MAKER if flag(event, "m") else _TAKER,
         venue_time_ms=integer(event, "T"),
-        source=FillSource.STREAM,
+        source=_STREAM,
     )
 
 
@@ -237,28 +323,8 @@ def original_client_id(client_order_id: str) -> str:
     return client_order_id.removeprefix(CANCEL_ID_PREFIX)
 
 
-def _known(table: dict[str, T], record: Record, name: str) -> T:
-    value = table.get(text(record, name))
-    if value is None:
-        raise UnreadableError(f"{name} is unknown")
-    return value
-
-
-def _time_in_force(record: Record, name: str, venue_type: str) -> TimeInForce:
-    # The venue writes GTC on market orders, which never rest.
-    found = _known(_TIMES_IN_FORCE, record, name)
-    return TimeInForce.IOC if ORDER_TYPES.get(venue_type) is OrderType.MARKET else found
-
-
-def _stop_price(record: Record, name: str, venue_type: str) -> Decimal | None:
-    # Other orders show none, or zero; a stop order without one is not as documented.
-    stops = ORDER_TYPES.get(venue_type) in (OrderType.STOP_MARKET, OrderType.STOP_LIMIT)
-    return positive_amount(record, name) if stops else amount_or_none(record, name)
-
-
-def _told(reason: str | None) -> str | None:
-    return None if reason == "NONE" else reason
-
-
-def _latest(*moments: int | None) -> int | None:
-    return max((moment for moment in moments if moment is not None), default=None)
+def _told(record: Record, name: str) -> str:
+    reason = record.get(name)
+    if reason is None or reason == "NONE":
+        return ""
+    return text_or_empty(record, name)

@@ -55,6 +55,16 @@ def test_cancel_given_again_is_sent_again() -> None:
     assert len(account.to_venue(CancelVenueOrder)) == 3
 
 
+def test_gtt_order_whose_intent_is_not_durable_is_not_cancelled_at_its_end() -> None:
+    """It has not left, so a cancel of it would be about nothing."""
+    account = Account()
+    account.take(submit(time_in_force=TimeInForce.GTT, expires_at_ms=NOW_MS + 10**12))
+    account.take(AWAY)
+    assert not any(key.startswith("expiry:") for key in account.actor._timers)
+    account.commit()
+    assert any(key.startswith("expiry:") for key in account.actor._timers)
+
+
 def test_gtt_order_that_ends_during_an_outage_is_cancelled_at_once() -> None:
     account = Account()
     place = working(account, time_in_force=TimeInForce.GTT, expires_at_ms=NOW_MS + 10**12)

@@ -11,10 +11,10 @@ from factories import ACCOUNT, EXCHANGE, NOW_MS, SYMBOL, make
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from actors.domain.arithmetic import EXACT
 from actors.domain.positions import (
     average_entry,
     booking_order,
-    closable,
     flat,
     fold,
     moved,
@@ -24,6 +24,7 @@ from actors.domain.positions import (
 )
 from actors.errors import InvariantViolated
 from messages import Side
+from messages.base import copied
 from messages.fills import Fill, Position
 
 D = Decimal
@@ -248,7 +249,7 @@ def test_movement_of_an_asset_counts_it_as_base_as_quote_and_as_fee() -> None:
         make(Position, symbol="BNB-USDT", size=D(0), cash=D(7), fill_count=2),
     ]
     found = {asset: moved(asset, positions, assets_of) for asset in ("BTC", "USDT", "ETH", "BNB", "XRP")}
-    assert found == {"BTC": D("2.39"), "USDT": D(-193), "ETH": D(-3), "BNB": D(-1), "XRP": D(0)}
+    assert found == {"BTC": D("2.49"), "USDT": D(-193), "ETH": D(-3), "BNB": D(-1), "XRP": D(0)}
 
 
 def test_movement_is_not_known_while_the_assets_of_a_traded_symbol_are_not() -> None:
@@ -262,19 +263,43 @@ def test_movement_is_not_known_while_a_fee_may_be_in_any_asset() -> None:
     assert moved("BTC", [position], assets_of) is None
 
 
-@pytest.mark.parametrize(
-    ("size", "fees", "wanted"),
-    [
-        ("2", (), "2"),
-        ("2", (("BNB", "1"), ("BTC", "0.25")), "1.75"),
-        ("-2", (("BTC", "0.25"),), "2"),
-        ("0.1", (("BTC", "0.25"),), "0"),
-        ("2", (("BTC", "-0.25"),), "2"),
-        ("0", (), "0"),
-    ],
-)
-def test_closable_size_is_what_is_owned_and_never_more_than_the_position(
-    size: str, fees: tuple[tuple[str, str], ...], wanted: str
+# ----- fees in the base asset
+
+
+def test_fee_in_the_base_asset_leaves_the_position_and_makes_it_dearer() -> None:
+    (bought,) = fills_of([(Side.BUY, D(100), D(1))])
+    position = position_of([copied(bought, fee=D("0.2"), fee_currency="BTC")])
+    assert (position.size, position.cash, position.fees) == (D("0.8"), D(-100), (("BTC", D("0.2")),))
+    assert average_entry(position) == D(125)
+    assert realised_pnl(position) == 0
+
+
+def test_position_bought_for_a_fee_in_base_is_flat_when_what_was_left_is_sold() -> None:
+    bought, sold = fills_of([(Side.BUY, D(100), D(1)), (Side.SELL, D(150), D("0.8"))])
+    position = position_of([copied(bought, fee=D("0.2"), fee_currency="BTC"), sold])
+    assert (position.size, position.entry_value, position.opened_ms) == (0, 0, None)
+    assert realised_pnl(position) == D(20)
+
+
+def test_fee_in_another_asset_leaves_the_position_alone() -> None:
+    (bought,) = fills_of([(Side.BUY, D(100), D(1))])
+    assert position_of([copied(bought, fee=D("0.2"), fee_currency="BNB")]).size == 1
+    assert position_of([copied(bought, fee=D("0.2"), fee_currency=None)]).size == 1
+
+
+@given(trades, st.lists(st.sampled_from([D(0), D("0.001"), D("-0.0005")]), min_size=60, max_size=60))
+def test_size_is_what_was_traded_less_the_fees_in_base_and_profit_never_appears_from_nothing(
+    pairs: list[Trade], rates: list[Decimal]
 ) -> None:
-    position = make(Position, size=D(size), fees=tuple((currency, D(fee)) for currency, fee in fees))
-    assert closable(position, "BTC") == D(wanted)
+    fills = [
+        copied(fill, fee=EXACT.multiply(fill.size, rate), fee_currency="BTC")
+        for fill, rate in zip(fills_of(pairs), rates, strict=False)
+    ]
+    position = position_of(fills)
+    net = sum(Fraction(f.size) * (1 if f.side is Side.BUY else -1) - Fraction(f.fee) for f in fills)
+    assert Fraction(position.size) == net
+    if net == 0:
+        assert position.entry_value == 0
+    elif position.entry_value:
+        assert (position.entry_value > 0) is (net > 0)
+

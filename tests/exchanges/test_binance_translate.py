@@ -204,6 +204,83 @@ def test_amount_that_is_not_as_documented_is_unreadable(value):
         read_order({**ORDER, "origQty": value}, BOOK)
 
 
+WRONG = [None, "", "secret", -7, 1.5, True, ["secret"], {"secret": "secret"}]
+TEXTS = ("", "secret")
+ORDER_FIELDS = {
+    **dict.fromkeys(("symbol", "clientOrderId", "status"), ("secret",)),
+    **dict.fromkeys(("side", "type", "timeInForce", "orderId", "origQty", "executedQty", "price"), ()),
+    "cummulativeQuoteQty": (),
+    **dict.fromkeys(("stopPrice", "origQuoteOrderQty"), (None,)),
+    **dict.fromkeys(("time", "updateTime"), (None, -7)),
+    **dict.fromkeys(("expiryReason", "origClientOrderId"), (None, *TEXTS)),
+}
+"""Fields of an order, and which of the wrong values are right for them."""
+REPORT_FIELDS = {
+    **dict.fromkeys(("s", "c", "X"), ("secret",)),
+    **dict.fromkeys(("S", "o", "f", "x", "i", "q", "z", "Z", "p", "t", "L", "l", "n"), ()),
+    "C": TEXTS,
+    **dict.fromkeys(("P", "Q"), (None,)),
+    "T": (-7,),
+    "O": (None, -7),
+    **dict.fromkeys(("N", "eR", "r"), (None, *TEXTS)),
+    "m": (True,),
+}
+
+
+@pytest.mark.parametrize(
+    ("read", "sample", "name", "value"),
+    [
+        (read, sample, name, value)
+        for read, sample, fields in ((read_order, ORDER, ORDER_FIELDS), (read_execution_report, TRADED, REPORT_FIELDS))
+        for name, right in fields.items()
+        for value in WRONG
+        if not any(value is each for each in right)
+    ],
+)
+def test_record_with_one_wrong_field_is_refused_by_its_name_and_not_its_value(read, sample, name, value):
+    with pytest.raises(UnreadableError) as refused:
+        read({**sample, name: value}, BOOK)
+    assert str(refused.value).split()[0] == name
+    assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("read", "sample", "name"),
+    [
+        *((read_order, ORDER, name) for name, right in ORDER_FIELDS.items() if None not in right),
+        *((read_execution_report, TRADED, name) for name, right in REPORT_FIELDS.items() if None not in right),
+    ],
+)
+def test_record_without_a_field_is_refused_by_the_name_of_that_field(read, sample, name):
+    with pytest.raises(UnreadableError, match=rf"^{name} "):
+        read({key: value for key, value in sample.items() if key != name}, BOOK)
+
+
+@pytest.mark.parametrize("stop", [None, "0.00000000"])
+def test_stop_order_without_a_stop_price_is_refused_by_the_name_of_the_price(stop):
+    with pytest.raises(UnreadableError, match=r"^stopPrice "):
+        read_order({**ORDER, "type": "STOP_LOSS_LIMIT", "stopPrice": stop}, BOOK)
+    with pytest.raises(UnreadableError, match=r"^P "):
+        read_execution_report({**TRADED, "o": "STOP_LOSS_LIMIT", "P": stop}, BOOK)
+
+
+def test_amounts_keep_their_digits_as_written():
+    order, fill = read_execution_report({**TRADED, "q": "00.0100", "L": "60000.10", "n": "-0.00"}, BOOK)
+    assert fill is not None
+    assert (str(order.size), str(fill.price), str(fill.fee)) == ("0.0100", "60000.10", "-0.00")
+
+
+def test_amount_that_was_read_before_is_judged_by_each_field_anew():
+    for _ in range(2):
+        fill = read_execution_report({**TRADED, "n": "-7"}, BOOK)[1]
+        assert fill is not None
+        assert fill.fee == Decimal(-7)
+        assert read_order({**ORDER, "origQty": "7"}, BOOK).size == Decimal(7)
+        for wrong in ("-7", 7, 7.0):
+            with pytest.raises(UnreadableError, match=r"^origQty "):
+                read_order({**ORDER, "origQty": wrong}, BOOK)
+
+
 def test_balance_total_is_exact():
     entry = {"asset": "SHIB", "free": "123456789012345678901234567890.12345678", "locked": "0.00000001"}
     asset, total, free = read_balance(entry, asset="asset", free="free", locked="locked")

@@ -214,8 +214,9 @@ class Reference:
         """Add one execution, by average cost."""
         signed = Fraction(row["size"]) * (1 if row["side"] == Side.BUY else -1)
         price = Fraction(row["price"])
-        after = self.size + signed
-        if self.size * signed >= 0:
+        in_base = row["feeCurrency"] == row["symbol"].split("-")[0]
+        after = self.size + signed - (Fraction(row["fee"]) if in_base else 0)
+        if self.size * signed >= 0 and after * signed > 0:
             self.entry_value += signed * price
         elif after * self.size > 0:
             self.entry_value = self.entry_value * after / self.size

@@ -64,6 +64,7 @@ ENDS = {
     PaperStatus.EXPIRED: frozenset({S.EXPIRED}),
     PaperStatus.REJECTED: frozenset({S.REJECTED}),
 }
+_MANY = 50
 C = CompletionReason
 REASONS: dict[OrderState, frozenset[CompletionReason | None]] = {
     S.FILLED: frozenset({C.FULLY_FILLED}),
@@ -112,7 +113,7 @@ class Auditor:
         self._replied: set[str] = set()
         self.booked_within_ms: int | None = None
         """How long after its execution a fill of ours may be booked at the latest; None: any time."""
-        self.positions = PositionAudit(self.violate)
+        self.positions = PositionAudit(self.seen, venue.now_ms, self.violate)
         self.timeouts = TimeoutAudit(self.by_order, now_ms, self.violate)
         self.closes = CloseAudit(self, self.positions, self.timeouts, self.violate)
 
@@ -217,6 +218,7 @@ class Auditor:
     def _on_order(self, account: str, order: Order, steps: list[StateTransition]) -> None:
         before = self.orders[account].get(order.order_id)
         self.orders[account][order.order_id] = order
+        self.seen["order of many fills"] += order.fill_count >= _MANY
         self._check_steps(account, before, order, steps)
         self._check_reason(order)
         self.timeouts.on_order(account, before, order)
@@ -332,7 +334,10 @@ class Auditor:
     def on_wire(self, request: VenueRequest) -> None:
         """A request leaves for the venue."""
         order = self.orders[request.account_id].get(request.order_id)
-        if order is None:
+        if order is None and isinstance(request, CancelVenueOrder):
+            # Cancels leave while the store is away, also of orders whose placement waits for it: they find nothing.
+            self.seen["cancel before placement"] += 1
+        elif order is None:
             what = f"{type(request).__name__} for {request.order_id}"
             self.violate("7 durable before visible", f"{what}, which is not in the store")
         elif isinstance(request, PlaceOrder):

@@ -60,6 +60,7 @@ SOMETIMES = (
     "reply:Refused:account_stopped",
     "reply:CloseDone:", "reply:Refused:no_position", "reply:Refused:close_in_progress", "reply:Refused:invalid_order",
     "PARTIALLY_FILLED>PARTIAL_FILL_TIMEOUT", "completion:timeout", "completion:unfilled_timeout",
+    "fill:stream", "fill:rest", "fill:reconcile", "fill:late", "order of many fills", "position:flipped",
     "parked", "close:active", "close:done", "close:timed_out", "PositionOpened", "PositionClosed", "PositionCloseEnded",
     "alert:FillTimeout", "alert:StreamGap", "alert:ClockSkew", "alert:TerminalCorrection", "alert:PositionActorFailed",
     "ManualReviewRequired", "FillRecorded", "alert:AccountFenced", "alert:StoreUnavailable", "alert:UnknownVenueStatus",

@@ -1,7 +1,7 @@
 """The auditor's own fill timeouts: when each order's time is over, counted from its committed executions.
 
-A timeout must not strike before that, and not more than a second after it (or after that was shown, where the store was
-slow) while nothing that would have to notice it was being restarted.
+A timeout must not strike before that, and not notably later (or after the execution was shown, where the store was slow)
+while nothing that would have to notice it was being restarted.
 """
 
 from collections import defaultdict
@@ -12,7 +12,8 @@ from messages.events import Event, FillRecorded, OrderStateChanged
 from messages.fills import Fill
 from messages.types import CompletionReason, Order, OrderState
 
-_LATE_MS = 1000
+_LATE_MS = 50
+"""In virtual time this much stands for the second that is promised: here nothing waits for a processor."""
 _LOADING_MS = 200
 _SUPERVISOR_MS = 6000
 """The longest that a failed supervisor is away."""

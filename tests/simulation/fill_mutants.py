@@ -1,20 +1,23 @@
 """Builds that are broken where executions, positions, fill timeouts and closes are handled. See `mutants`."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 from actors import absorbing, closing, fill_timeouts
 from actors.auditing import Audits
-from actors.desk import Desk
+from actors.desk import FILL_TIMEOUTS, Desk
 from actors.domain import claims
 from actors.domain.lifecycle import TERMINAL, transition
 from actors.domain.positions import SymbolFills, fold
 from actors.position import PositionActor
 from actors.runtime.outcome import Outcome, Send
 from actors.store.port import Table, Write
+from actors.supervisors.fill_timeouts import FillTimeoutSupervisor
 from actors.turn import Turn
 from messages.commands import ClosePosition, FetchFills, FetchOpenOrders
+from messages.control import FillTimerWanted
 from messages.fills import Fill, Position, PositionClose, VenueFill
 from messages.types import ZERO, CompletionReason, Evidence, EvidenceSource, Order, OrderState, Trigger
 
@@ -87,6 +90,24 @@ def _timeout_never() -> Replacements:
     return [(fill_timeouts, "follow", forget)]
 
 
+def _timeout_counts_from_commit() -> Replacements:
+    def relative(turn: Turn, order: Order, due_ms: int) -> None:
+        delay_ms = max(0, due_ms - turn.now_ms)
+        account_id, order_id = order.account_id, order.order_id
+        turn.send(FILL_TIMEOUTS, FillTimerWanted(account_id=account_id, order_id=order_id, due_ms=delay_ms))
+
+    on_wanted = FillTimeoutSupervisor._on_wanted
+
+    def from_now(self: FillTimeoutSupervisor, message: FillTimerWanted) -> Outcome:
+        return on_wanted(self, replace(message, due_ms=self.system.clock.now_ms() + message.due_ms))
+
+    return [
+        (fill_timeouts, "_want", relative),
+        (fill_timeouts, "_want_again", relative),
+        (FillTimeoutSupervisor, "_on_wanted", from_now),
+    ]
+
+
 def _audit_off() -> Replacements:
     on_due = Audits.on_due
 
@@ -133,6 +154,7 @@ FILL_MUTANTS: dict[str, Callable[[], Replacements]] = {
     "terminal_not_held": _terminal_not_held,
     "timeout_before_confirmation": _timeout_before_confirmation,
     "timeout_never": _timeout_never,
+    "timeout_counts_from_commit": _timeout_counts_from_commit,
     "audit_off": _audit_off,
     "late_fill_dropped": _late_fill_dropped,
     "close_twice": _close_twice,

@@ -93,17 +93,24 @@ def _positions(auditor: Auditor, account: str, views: PublishedViews) -> Iterato
     left_out = [each for each in real if (each.symbol, str(each.trade_id), str(each.order_id)) not in booked]
     for symbol, position in recorded.items():
         base = auditor.truth.instruments[symbol].base
-        size = sum((_signed(each) for each in real if each.symbol == symbol), Fraction(0))
-        if Fraction(position.size) != size - sum((_signed(e) for e in left_out if e.symbol == symbol), Fraction(0)):
+        size = sum((_net(each) for each in real if each.symbol == symbol), Fraction(0))
+        if Fraction(position.size) != size - sum((_net(e) for e in left_out if e.symbol == symbol), Fraction(0)):
             yield f"account {account}: the position of {symbol} is not what the venue executed"
         free, locked = auditor.truth.balances(account)[base]
         beyond = Fraction(free + locked) - sum((_gained(e, base) for e in real if e not in left_out), Fraction(0))
         if position.unexplained is None:
             yield f"account {account}: {symbol} was never compared with the balances"
-        elif not left_out and (position.unexplained != PLENTY or position.drift):
+            continue
+        agrees = position.unexplained == PLENTY and not position.drift
+        if not agrees and not left_out and not auditor.positions.compared_too_early(account, symbol):
             yield f"account {account}: {symbol} drifts by {position.drift} from {position.unexplained}"
-        elif Fraction(position.unexplained) + Fraction(position.drift) != beyond:
+        if Fraction(position.unexplained) + Fraction(position.drift) != beyond:
             yield f"account {account}: {symbol} hides what the balances show, {float(beyond)}"
+
+
+def _net(execution: Execution) -> Fraction:
+    in_base = execution.fee_currency == execution.symbol.split("-")[0]
+    return _signed(execution) - (Fraction(execution.fee) if in_base else 0)
 
 
 def _signed(execution: Execution) -> Fraction:

@@ -5,7 +5,7 @@ that an execution which waits for its order never gets lost on the way into the 
 """
 
 from bisect import bisect
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -45,8 +45,8 @@ class NaivePosition:
         """All of them together."""
         return self._sums[-1]
 
-    def add(self, fill: Fill) -> None:
-        """Put an execution in its place and add up again what comes after it."""
+    def add(self, fill: Fill) -> bool:
+        """Put an execution in its place and add up again what comes after it. True: nothing does."""
         place = (fill.venue_time_ms, int(fill.fill_id), int(fill.venue_order_id))
         index = bisect(self.fills, place, key=lambda entry: entry[0])
         self.fills.insert(index, (place, fill))
@@ -56,6 +56,7 @@ class NaivePosition:
         if fill.fee:
             self.fees[fill.fee_currency or ""] += Fraction(fill.fee)
         self.updated_ms = max(self.updated_ms, fill.received_ms)
+        return index == len(self.fills) - 1
 
     def before_and_after(self, fill: Fill) -> tuple[Fraction, Fraction]:
         """The size of the position around one of its executions."""
@@ -90,14 +91,21 @@ def alike(one: Fraction, other: Fraction, *, exact: bool = False) -> bool:
 def _after(sums: Sums, fill: Fill) -> Sums:
     sign = 1 if fill.side is Side.BUY else -1
     moved, price = sign * Fraction(fill.size), Fraction(fill.price)
-    size, cash = sums.size + moved, sums.cash - moved * price
+    kept = Fraction(fill.fee) if fill.fee_currency == fill.symbol.split("-")[0] else Fraction(0)
+    size, cash = sums.size + moved - kept, sums.cash - moved * price
     if size == 0:
         return Sums(cash=cash)
+    if sums.size == 0 and (size > 0) is (moved > 0):
+        return Sums(size, moved * price, cash, fill.received_ms)
     if sums.size == 0 or (sums.size > 0) is not (size > 0):
         return Sums(size, size * price, cash, fill.received_ms)
     if (moved > 0) is (sums.size > 0):
         return Sums(size, sums.entry + moved * price, cash, sums.opened_ms, sums.divided)
     return Sums(size, sums.entry / sums.size * size, cash, sums.opened_ms, divided=True)
+
+
+def _key(fill: Fill) -> tuple[str, str, str]:
+    return fill.symbol, fill.fill_id, fill.venue_order_id
 
 
 @dataclass(slots=True)
@@ -114,11 +122,17 @@ class SectionFills:
 class PositionAudit:
     """Of all accounts."""
 
-    def __init__(self, violate: Callable[[str, str], None]) -> None:
+    def __init__(
+        self, seen: Counter[str], venue_now_ms: Callable[[], int], violate: Callable[[str, str], None]
+    ) -> None:
+        self._seen = seen
+        self._venue_now_ms = venue_now_ms
         self._violate = violate
         self.naive: dict[tuple[str, str], NaivePosition] = defaultdict(NaivePosition)
         """By account and symbol."""
         self.recorded: dict[tuple[str, str], Position] = {}
+        self._compared: dict[tuple[str, str], tuple[int, frozenset[tuple[str, str, str]]]] = {}
+        """When a position was compared with the balances for the first time, and the executions booked by then."""
         self.parked: dict[str, set[str]] = defaultdict(set)
         """By account: keys of the executions that wait for their order."""
 
@@ -126,9 +140,16 @@ class PositionAudit:
         """A section was committed."""
         touched = dict.fromkeys(fill.symbol for fill in section.booked.values())
         for fill in section.booked.values():
-            self.naive[account, fill.symbol].add(fill)
+            self._seen[f"fill:{fill.source}"] += 1
+            if not self.naive[account, fill.symbol].add(fill):
+                self._seen["fill:late"] += 1
         for position in section.positions:
             touched.pop(position.symbol, None)
+            before = self.recorded.get((account, position.symbol))
+            if before is not None and before.size * position.size < 0:
+                self._seen["position:flipped"] += 1
+            if position.unexplained is not None and (account, position.symbol) not in self._compared:
+                self._compared[account, position.symbol] = self._venue_now_ms(), frozenset(self._booked(account))
             self.recorded[account, position.symbol] = position
             wrong = self.naive[account, position.symbol].unlike(position)
             if wrong:
@@ -145,6 +166,20 @@ class PositionAudit:
             if key not in section.booked:
                 self._violate("3 parked", f"{key} does not wait for its order any more, and was not booked")
             self.parked[account].discard(key)
+
+    def compared_too_early(self, account: str, symbol: str) -> bool:
+        """Whether the first comparison came between an execution and its booking.
+
+        What the account held beyond its executions is wrong from then on, and so is the drift: by as much, so that the
+        two together are right.
+        """
+        at_ms, booked = self._compared[account, symbol]
+        fills = [fill for (owner, _), naive in self.naive.items() if owner == account for _, fill in naive.fills]
+        return any(fill.venue_time_ms <= at_ms and _key(fill) not in booked for fill in fills)
+
+    def _booked(self, account: str) -> Iterable[tuple[str, str, str]]:
+        owned = (naive for (owner, _), naive in self.naive.items() if owner == account)
+        return (_key(fill) for naive in owned for _, fill in naive.fills)
 
     def of_account(self, account: str) -> Iterable[tuple[str, Position]]:
         """Recorded positions by symbol."""

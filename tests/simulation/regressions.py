@@ -3,6 +3,8 @@
 REGRESSIONS: dict[int, str] = {
     2: "a look-up that died with the exchange actor was never asked again",
     3: "an alert was committed for no account",
+    6: "the fill timers of a loaded account waited for the commit of its first section",
+    13: "a fill timeout ran from the commit of the fill instead of from the fill",
     18: "a GTT order that the venue rejected was called expired",
     45: "a cancel that died with the exchange actor was never sent again",
     57: "a restarted account was fenced out by its own earlier sections in the same group",

@@ -5,6 +5,7 @@ from multiprocessing import get_context
 import pytest
 
 from .campaign import Campaign, run_seed, run_seeds
+from .faults import Fault
 from .mutants import MUTANTS
 from .regressions import REGRESSIONS
 from .simulation import Simulation
@@ -48,6 +49,16 @@ def test_simulation_without_faults_settles_with_no_review_and_no_alert() -> None
         assert verdict.seen["FillRecorded"]
         assert not verdict.seen["ManualReviewRequired"]
         assert not verdict.seen["alert:AccountFenced"]
+
+
+def test_simulation_of_a_stream_that_silently_drops_frames_books_every_fill_within_one_audit() -> None:
+    silent = [simulation for simulation in map(Simulation, range(1, 121)) if simulation.silent]
+    assert len(silent) > 5
+    for simulation in silent:
+        verdict = simulation.run()
+        assert verdict.violation is None, verdict.seed
+        assert verdict.faults.keys() == {Fault.FRAME_DROP}
+        assert verdict.seen["fill:reconcile"]
 
 
 @pytest.mark.parametrize("seed", sorted(REGRESSIONS))
