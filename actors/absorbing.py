@@ -10,7 +10,7 @@ from actors.desk import CANCEL_AGAIN_MS, Desk, cancel_request, known_again, rere
 from actors.domain.claims import Absorbed, absorb
 from actors.domain.fills import fill_key, missing_quantity, price_deviation_percent
 from actors.domain.lifecycle import TERMINAL
-from actors.memory import FillRepeated, Held, HeldGone
+from actors.memory import FillRepeated, Held, HeldGone, SeenWorking
 from actors.reminders import cancel_again_timer
 from actors.runtime.outcome import CancelTimer
 from actors.turn import Turn
@@ -51,9 +51,9 @@ def absorb_claim(
     new = new_fills(turn, desk, order, (*fills, *parked), evidence, source)
     merged = absorb(order, claim, new, at_ms=turn.now_ms, evidence=evidence, tolerance=tolerance, trigger=trigger)
     if not merged.twin:
+        _release(turn, desk, merged)
         for explained in parked:
             turn.unpark(explained)
-        _release(turn, desk, merged)
     if merged.order is not order:
         turn.save(merged.order, merged.transitions, merged.fills)
     _tell_operators(turn, order, merged, claim)
@@ -61,15 +61,22 @@ def absorb_claim(
         _check_price(turn, desk, fill)
     _look_again(turn, desk, order, claim, merged, evidence)
     after = merged.order
+    if _works(merged, claim):
+        turn.note(SeenWorking(after.order_id, turn.now_ms))
     if merged.reopened and after.cancel_pending:
         turn.send(desk.exchange_address[after.exchange], cancel_request(after))
     if after.state in TERMINAL and order.state not in TERMINAL:
-        _ended(turn, after, complete=merged.missing <= ZERO)
+        _ended(turn, after, complete=merged.missing <= ZERO and not holds_back(turn, desk, after))
     elif merged.corrections:
         _request_corrected(turn, after)
     elif order.state is OrderState.SUBMITTED and after.state is not OrderState.SUBMITTED:
         after_acknowledgement(turn, after)
     return merged
+
+
+def _works(merged: Absorbed, claim: VenueOrder | None) -> bool:
+    shown = claim is not None and claim.status is not None and claim.status in _WORKING_CLAIM and not merged.twin
+    return merged.order.state not in TERMINAL and (shown or bool(merged.fills))
 
 
 # ----- executions
@@ -83,11 +90,14 @@ def new_fills(
     evidence: Evidence,
     source: FillSource | None = None,
 ) -> list[Fill]:
-    """The executions among `fills` that are not booked yet, as ours, in order."""
+    """The executions among `fills` that are not booked yet, as ours, in order.
+
+    They are the order's, so they are named by its symbol, whatever the record that told them calls it.
+    """
     fresh: dict[str, Fill] = {}
     offset_ms = desk.offsets_ms.get(order.exchange, 0)
     for fill in fills:
-        key = fill_key(fill.exchange, fill.symbol, fill.venue_order_id, fill.fill_id)
+        key = fill_key(order.exchange, order.symbol, fill.venue_order_id, fill.fill_id)
         booked = fresh.get(key) or turn.booked(order.order_id, key)
         if booked is not None:
             turn.note(FillRepeated(booked.source, source or fill.source))
@@ -99,8 +109,8 @@ def new_fills(
             order_id=order.order_id,
             venue_order_id=fill.venue_order_id,
             account_id=order.account_id,
-            exchange=fill.exchange,
-            symbol=fill.symbol,
+            exchange=order.exchange,
+            symbol=order.symbol,
             side=fill.side,
             price=fill.price,
             size=fill.size,
@@ -157,6 +167,12 @@ def holds_back(turn: Turn, desk: Desk, order: Order) -> bool:
     return held is not None and missing_quantity(order, held.claim.filled_size, desk.policy.fill_tolerance) > ZERO
 
 
+def holds_back_end(turn: Turn, desk: Desk, order: Order) -> bool:
+    """Whether what is held back says that the order works no longer."""
+    held = turn.memory.held.get(order.order_id)
+    return held is not None and held.claim.status not in _WORKING_CLAIM and holds_back(turn, desk, order)
+
+
 def _look_again(
     turn: Turn, desk: Desk, before: Order, claim: VenueOrder | None, merged: Absorbed, evidence: Evidence
 ) -> None:
@@ -166,7 +182,8 @@ def _look_again(
         if held is None or _says_more(claim, held.claim):
             turn.note(Held(after.order_id, claim, evidence))
         # The missing execution may be a moment behind; what has not come by then is read from the venue.
-        reread(turn, desk, after, delay_ms=desk.policy.buffer_window_ms, for_fills=True)
+        only_fills = not merged.unknown_status
+        reread(turn, desk, after, delay_ms=desk.policy.buffer_window_ms, for_fills=only_fills)
     elif merged.twin or (merged.unknown_status and _may_work(after)):
         reread(turn, desk, after, delay_ms=desk.policy.buffer_window_ms)
     elif claim is None and merged.fills and _held_for_dead(before) and after.state is not OrderState.FILLED:

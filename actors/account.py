@@ -11,9 +11,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import ClassVar, Protocol, TypeAlias, get_args
 
-from actors import admission, closing, fill_timeouts, recovery
+from actors import admission, askers, closing, fill_timeouts, recovery
 from actors.admission import Circumstances
-from actors.commanding import cancel, discard_draft, report_command, resolve_review
+from actors.commanding import cancel, discard_draft, refuse_unserved, refused_late, report_command, resolve_review
 from actors.connections import Connections
 from actors.desk import FILL_TIMEOUTS, SUPERVISOR, Desk
 from actors.domain.idempotency import keys_for
@@ -62,6 +62,7 @@ from messages.control import (
     AccountLeft,
     CancelClose,
     ChildFailed,
+    CloseMet,
     Committed,
     FillTimeoutDue,
     HoldingCompared,
@@ -167,12 +168,13 @@ class AccountActor(CommittingActor[_Inbox]):
         stale = verdict is Verdict.STALE
         text = _FENCED[verdict]
         answers = last_answers(self._memory, (outcome for _, _, outcome in self._unreleased), text)
-        answers += [Respond(given_up(each.correlation_id, text)) for each in self._connections.histories.give_up()]
+        answers += [Respond(given_up(each.correlation_id, text)) for each in self._connections.forget("fenced out")]
         self._memory = AccountMemory()
         self._meter.take_stock(self._memory)
         self._lease = None
         self._views.in_service = False
-        self._connections.close_all("fenced out")
+        # Whatever it wanted to be reminded of concerns records that are gone.
+        self.cancel_all_timers()
         effects: list[Effect] = [*answers, Publish(self._alert("AccountFenced", Severity.CRITICAL, text))]
         left = AccountLeft(account_id=self.account_id)
         effects += [Send(SUPERVISOR, left), Send(FILL_TIMEOUTS, left)]
@@ -222,7 +224,7 @@ class AccountActor(CommittingActor[_Inbox]):
                 return self._on_command(message)
             case VerificationDue() | ReportUnresolved() | ReportCommand() | FillTimeoutDue() | ReportFillTimers():
                 return self._on_asked(message)
-            case PlaceClose() | CancelClose() | HoldingCompared():
+            case PlaceClose() | CloseMet() | CancelClose() | HoldingCompared():
                 return self._on_position(message)
             case (
                 ResendDue() | CancelAgainDue() | ExpiryDue() | HistoryDue() | HeldDue() | ReconcileDue() | AuditDue()
@@ -255,7 +257,7 @@ class AccountActor(CommittingActor[_Inbox]):
     # ----- handlers
 
     def _on_loaded(self, message: AccountLoaded) -> Outcome:
-        self._memory = recovery.rebuild(message.records)
+        self._memory = recovery.rebuild(message.records, self._policy.exchanges)
         self._lease = message.lease
         self.epoch, self.seq = message.lease.epoch, message.lease.seq
         self._unreleased.clear()
@@ -267,6 +269,8 @@ class AccountActor(CommittingActor[_Inbox]):
             turn.effect(Spawn(address, self._build_exchange(name)))
             turn.rewrite_public(name)
         recovery.recount(turn)
+        recovery.tell_unserved(turn)
+        self._connections.audits.load(turn)
         recovery.resume(turn, self._desk)
         fill_timeouts.announce(turn, self._desk, loaded=True)
         closing.announce(turn)
@@ -308,13 +312,7 @@ class AccountActor(CommittingActor[_Inbox]):
 
     def _decide_command(self, command: HostCommand) -> Outcome:
         turn = self._turn()
-        waited = turn.now_ms - command.offered_ms if command.offered_ms else 0
-        if waited > self._policy.queue_timeout_ms and not command.urgent:
-            turn.refuse(
-                command.correlation_id, RefusalCode.QUEUE_TIMEOUT,
-                f"waited {waited} ms for its turn, allowed are {self._policy.queue_timeout_ms} ms; not executed",
-                rule="queueTimeout", limit=str(self._policy.queue_timeout_ms), actual=str(waited),
-            )  # fmt: skip
+        if (not command.urgent and refused_late(turn, self._policy, command)) or refuse_unserved(turn, command):
             return self._finish(turn)
         match command:
             case SubmitOrder():
@@ -328,7 +326,7 @@ class AccountActor(CommittingActor[_Inbox]):
             case CancelOrder():
                 cancel(turn, self._desk, command)
             case ClosePosition():
-                closing.ask_close(turn, self._desk, command)
+                closing.ask_close(turn, self._desk, command, self._circumstances())
             case ResolveReview():
                 resolve_review(turn, self._desk, command)
         self._connections.histories.hold(turn, command)
@@ -368,13 +366,15 @@ class AccountActor(CommittingActor[_Inbox]):
         turn.effect(SetTimer("sweep", self._sweep_ms(), SweepDue()))
         return self._finish(turn)
 
-    def _on_position(self, message: PlaceClose | CancelClose | HoldingCompared) -> Outcome:
+    def _on_position(self, message: PlaceClose | CloseMet | CancelClose | HoldingCompared) -> Outcome:
         turn = self._turn()
         match message:
             case PlaceClose():
                 closing.place_close(turn, self._desk, message, self._circumstances())
                 if turn.awaits is not None:
                     self._connections.histories.want(turn, *turn.awaits)
+            case CloseMet():
+                askers.on_met(turn, message)
             case CancelClose():
                 closing.cancel_close(turn, self._desk, message)
             case HoldingCompared():

@@ -152,7 +152,7 @@ def _place(
     keys: Keys,
     generation: int,
 ) -> None:
-    closed = _closed(terms.exchange, policy, now)
+    closed = closed_for(terms.exchange, policy, now)
     if closed is not None:
         turn.refuse(terms.correlation_id, *closed)
         return
@@ -253,7 +253,7 @@ def submit_draft(turn: Turn, command: SubmitDraft, policy: AccountPolicy, now: C
                 view=turn.view_of(draft),
             )
         return
-    closed = _closed(draft.exchange, policy, now)
+    closed = closed_for(draft.exchange, policy, now)
     if closed is not None:
         turn.refuse(command.correlation_id, *closed)
         return
@@ -463,7 +463,8 @@ def _answer_duplicate(turn: Turn, correlation_id: str, reply_when: str, entry: I
         turn.reply(settled_reply(order, shown, correlation_id, duplicate=True))
 
 
-def _closed(exchange: str, policy: AccountPolicy, now: Circumstances) -> tuple[RefusalCode, str] | None:
+def closed_for(exchange: str, policy: AccountPolicy, now: Circumstances) -> tuple[RefusalCode, str] | None:
+    """Say why no new order is accepted on an exchange; None when they are."""
     if policy.refuse_without_store and not now.store_available:
         return RefusalCode.STORE_UNAVAILABLE, "the store is away: no intent can be made durable; cancels still work"
     why = now.gates.get(exchange, "not connected yet")

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from actors.absorbing import absorb_claim
 from actors.desk import Desk
+from actors.domain.claims import Absorbed
 from actors.domain.idempotency import is_ours
 from actors.turn import Turn
 from messages.events import Severity
@@ -24,7 +25,7 @@ def take_in(
     evidence: Evidence,
     trigger: Trigger = Trigger.RECONCILIATION,
     source: FillSource | None = None,
-) -> Order:
+) -> Absorbed:
     """Merge a venue's claim into the order it is about, adopting that order first where we do not know it.
 
     A second venue order under a client id we know becomes an order of its own.
@@ -42,7 +43,7 @@ def take_in(
     if turn.order(order.order_id) is None:
         # Recorded whatever the claim says of it: a status nobody knows must not make the order invisible.
         turn.save(order)
-    return absorb_claim(turn, desk, order, claim, own, evidence, trigger, source).order
+    return absorb_claim(turn, desk, order, claim, own, evidence, trigger, source)
 
 
 def _adopt(turn: Turn, desk: Desk, account_id: str, claim: VenueOrder, *, twin: bool) -> Order:

@@ -5,18 +5,20 @@ looked up: it is booked with its order as soon as an answer, a look-up or a list
 """
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Final
 
 from actors.absorbing import absorb_claim
 from actors.adoption import take_in
 from actors.desk import Desk
+from actors.housekeeping import taken_in_alone
 from actors.reminders import ParkedDue
 from actors.runtime.outcome import CancelTimer, SetTimer
 from actors.turn import Turn
 from messages.commands import LookUpOrder
 from messages.events import Severity
 from messages.fills import FillSource, VenueFill
-from messages.reports import FillReceived, FillsFetched, LookUpReport, OrderFound
+from messages.reports import FillReceived, FillsFetched, LookUpReport, OrderFound, OrdersSearched, VenueReport
 from messages.types import Evidence, EvidenceSource, Order, Trigger
 
 PARKED: Final = "parked:"
@@ -31,30 +33,49 @@ _Place = tuple[str, str, str]
 
 def on_fill_received(turn: Turn, desk: Desk, report: FillReceived) -> None:
     """The stream told an execution by itself."""
-    _receive(turn, desk, (report.fill,), report.evidence, None)
+    _receive(turn, desk, report, (report.fill,), report.evidence, None)
 
 
-def on_fills_fetched(turn: Turn, desk: Desk, report: FillsFetched) -> None:
-    """A list of executions: what is not booked yet was missed, and is."""
+def on_fills_fetched(turn: Turn, desk: Desk, report: FillsFetched) -> bool:
+    """A list of executions: what is not booked yet was missed, and is. False: not everything could be."""
     if report.unreadable:
         text = f"{report.unreadable} executions could not be read; the list is fetched again"
         turn.alert("SyncIncomplete", Severity.WARNING, text, exchange=report.exchange, symbol=report.symbol)
     evidence = Evidence(source=EvidenceSource.LOOKUP, endpoint="fills", received_ms=turn.now_ms)
-    _receive(turn, desk, report.fills, evidence, FillSource.RECONCILE)
+    booked = _receive(turn, desk, report, report.fills, evidence, FillSource.RECONCILE)
+    return booked and not report.unreadable
+
+
+def on_unlisted(
+    turn: Turn, desk: Desk, report: OrdersSearched, fills: Sequence[VenueFill], since_venue_ms: int
+) -> None:
+    """Executions of a search whose orders it does not show. Those of orders that we do not know either count from the
+    moment up to which executions are known: what lies before is booked, or from before our time.
+    """
+    missed = [fill for fill in fills if fill.venue_time_ms >= since_venue_ms or _order_of(turn, fill) is not None]
+    _receive(turn, desk, report, missed, report.evidence, FillSource.RECONCILE)
 
 
 def _receive(
-    turn: Turn, desk: Desk, fills: Sequence[VenueFill], evidence: Evidence, source: FillSource | None
-) -> None:
+    turn: Turn,
+    desk: Desk,
+    report: VenueReport,
+    fills: Sequence[VenueFill],
+    evidence: Evidence,
+    source: FillSource | None,
+) -> bool:
     by_order: dict[_Place, list[VenueFill]] = {}
     for fill in fills:
         by_order.setdefault((fill.exchange, fill.symbol, fill.venue_order_id), []).append(fill)
+    booked = True
     for place, own in by_order.items():
         order = _order_of(turn, own[0])
         if order is not None:
-            absorb_claim(turn, desk, order, None, own, evidence, Trigger.RECONCILIATION, source)
+            merge = partial(absorb_claim, turn, desk, order, None, own, evidence, Trigger.RECONCILIATION, source)
+            booked = taken_in_alone(turn, report, order, merge) and booked
         else:
             _park(turn, desk, place, own)
+    return booked
 
 
 def _order_of(turn: Turn, fill: VenueFill) -> Order | None:

@@ -3,8 +3,8 @@
 Start order: store, rims, venues, actors; stop order: the reverse. Must never: decide anything about orders.
 """
 
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
@@ -186,8 +186,9 @@ class Runtime:
             connect_timeout_ms=redis.connect_timeout_ms,
             events_max=self.settings.order_management.lifecycle.events.stream_max_length,
         )
-        self.facts = store.open()
-        store.keep_alive(self._owner, self._owner_ttl_ms)
+        with naming_redis_url(self.settings):
+            self.facts = store.open()
+            store.keep_alive(self._owner, self._owner_ttl_ms)
         return store
 
     def _choose_folder(self) -> Path:
@@ -256,6 +257,20 @@ class Runtime:
             price_deviation_max_percent=tracking.pricing.max_price_deviation_percent,
             price_places={"stocks": places.stocks, "forex": places.forex, "crypto": places.crypto},
         )
+
+
+@contextmanager
+def naming_redis_url(settings: Settings) -> Iterator[None]:
+    """Say of a server that does not answer which setting led there; an embedded one is in no setting."""
+    try:
+        yield
+    except StoreUnavailable as error:
+        if settings.redis.url is None:
+            raise
+        raise StoreUnavailable(
+            f"the server of redis.url does not answer ({error}): start it or correct redis.url; without redis.url an "
+            "embedded server is used"
+        ) from error
 
 
 def _exchange_policy(name: str, settings: ExchangeSettings) -> ExchangePolicy:

@@ -5,19 +5,20 @@ order before it, so that a close can never be for more than there is. Must never
 it is at the commit.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from decimal import Decimal
 from typing import Final
 
-from actors.admission import Circumstances, submit
-from actors.commanding import cancel
+from actors import askers
+from actors.admission import Circumstances, closed_for, submit
+from actors.commanding import cancel, refused_late
 from actors.desk import Desk
-from actors.domain.arithmetic import plain
+from actors.domain.arithmetic import apart_by, plain
 from actors.domain.lifecycle import TERMINAL
-from actors.domain.positions import closable, moved
-from actors.domain.rules import largest_size
-from actors.memory import AccountMemory
+from actors.domain.positions import closable, moved, unreserved
+from actors.domain.rules import check_close, largest_size
+from actors.memory import AccountMemory, Uncompared, runs
 from actors.turn import Turn
 from messages.base import copied
 from messages.commands import CancelOrder, ClosePosition, SubmitOrder
@@ -33,58 +34,105 @@ from messages.control import (
 )
 from messages.events import PositionCloseEnded, Severity
 from messages.fills import CloseState, Position, PositionClose
-from messages.queries import CloseDone, RefusalCode
+from messages.queries import CloseDone, RefusalCode, Refused
 from messages.reports import BalancesFetched
-from messages.types import ZERO, InitiatedBy, Order, OrderType, Side
+from messages.types import ZERO, InitiatedBy, Order, OrderState, OrderType, Side
 
 REQUEST: Final = "close:"
 """Begins the request id of a close's order, so that asking for the same close again finds the same order."""
 
 
+_NAMED_MAX: Final = 10
+"""Orders that a refusal names; of more it says how many."""
+
+
 # ----- closing
 
 
-def ask_close(turn: Turn, desk: Desk, command: ClosePosition) -> None:
+def ask_close(turn: Turn, desk: Desk, command: ClosePosition, now: Circumstances) -> None:
     """Hand a host's wish to the position, which knows whether a close runs already."""
-    position = turn.memory.positions.get((command.exchange, command.symbol))
+    wrong = check_close(command)
+    if wrong is not None:
+        turn.refuse(command.correlation_id, wrong.code, wrong.text, fields=(wrong.rule,))
+        return
+    command = copied(command, message_id=command.message_id or command.correlation_id)
     known = turn.memory.closes.get(command.message_id)
-    if known is not None and known.state is not CloseState.ACTIVE:
+    conflict = _conflict(turn, command, known)
+    obstacle = _obstacle(turn, desk, command, now)
+    if conflict is not None:
+        turn.refuse(command.correlation_id, conflict.code, conflict.text, fields=conflict.fields)
+    elif known is not None and not runs(known):
         # The same command once more, after its end: nothing is left to do but to say how it ended.
         turn.reply(CloseDone(correlation_id=command.correlation_id, close=known))
-    elif command.exchange not in desk.policy.exchanges:
+    elif known is None and obstacle is not None and not askers.awaited(turn, command.message_id):
+        turn.refuse(command.correlation_id, *obstacle)
+    else:
+        askers.note(turn, command, command.message_id)
+        turn.tell_position(command.exchange, command.symbol, CloseAsked(command=command))
+
+
+def _conflict(turn: Turn, command: ClosePosition, known: PositionClose | None) -> Refused | None:
+    # One id means one close: whoever uses it for another one must not be given the end of the first.
+    asked = (command.exchange, command.symbol, command.quantity)
+    others = [(each.exchange, each.symbol, each.quantity) for each in askers.commands(turn, command.message_id)]
+    if known is not None:
+        others.append((known.exchange, known.symbol, known.asked))
+    names = ("exchange", "symbol", "quantity")
+    fields = [name for other in others for name, mine, its in zip(names, asked, other, strict=True) if mine != its]
+    if not fields:
+        return None
+    different = tuple(dict.fromkeys(fields))
+    text = f"message id {command.message_id!r} was used for a different close; different: {', '.join(different)}"
+    return Refused(code=RefusalCode.IDEMPOTENCY_CONFLICT, text=text, fields=different)
+
+
+def _obstacle(turn: Turn, desk: Desk, command: ClosePosition, now: Circumstances) -> tuple[RefusalCode, str] | None:
+    if command.exchange not in desk.policy.exchanges:
         have = ", ".join(sorted(desk.policy.exchanges)) or "none"
         text = f"account {command.account_id!r} has no exchange {command.exchange!r}; it has: {have}"
-        turn.refuse(command.correlation_id, RefusalCode.UNKNOWN_EXCHANGE, text)
-    elif command.quantity is not None and not (command.quantity.is_finite() and command.quantity > ZERO):
-        text = f"quantity is {command.quantity}; it must be above 0, whatever the direction of the position, or None"
-        turn.refuse(command.correlation_id, RefusalCode.INVALID_ORDER, text, fields=("quantity",))
-    elif position is None or not position.size:
-        text = f"there is no position in {command.symbol!r} on {command.exchange}"
-        turn.refuse(command.correlation_id, RefusalCode.NO_POSITION, text)
-    else:
-        turn.tell_position(command.exchange, command.symbol, CloseAsked(command=command))
+        return RefusalCode.UNKNOWN_EXCHANGE, text
+    position = turn.memory.positions.get((command.exchange, command.symbol))
+    if position is None or not position.size:
+        return RefusalCode.NO_POSITION, f"there is no position in {command.symbol!r} on {command.exchange}"
+    return closed_for(command.exchange, desk.policy, now)
 
 
 def place_close(turn: Turn, desk: Desk, message: PlaceClose, now: Circumstances) -> None:
     """Place the order of a close: for no more than the position is now."""
-    command = message.command
     known = turn.memory.closes.get(message.close_id)
     if known is not None:
-        told = CloseBegun if known.state is CloseState.ACTIVE else CloseEnded
-        turn.tell_position(command.exchange, command.symbol, told(close=known))
+        _tell_known(turn, message, known)
         return
+    # What is refused here is for everybody who waits for the close, not for the one command.
+    command = copied(message.command, correlation_id="")
     other = next(running(turn.memory, command.exchange, command.symbol), None)
-    size = None if other is not None else _size(turn, command)
+    size = None
     if other is not None:
-        # Begun by a position actor that is no more, before this one could be told of it.
+        # Begun by a position actor that is no more, or by an order that works after all.
         text = f"close {other.close_id} of this position, initiated by {other.initiated_by.value}, is in progress"
-        turn.refuse(command.correlation_id, RefusalCode.CLOSE_IN_PROGRESS, text)
-    elif size is not None:
-        order = _submit(turn, desk, message, size, now)
-        if order is not None:
-            _begin(turn, message, order)
-            return
+        turn.refuse("", RefusalCode.CLOSE_IN_PROGRESS, text)
+    elif not refused_late(turn, desk.policy, command):
+        size = _size(turn, command)
+    order = None if size is None else _submit(turn, desk, message, size, now)
+    if order is not None:
+        _begin(turn, message, order)
+        return
+    if turn.refusal is not None:
+        askers.tell_refusal(turn, message.close_id, turn.refusal)
     turn.tell_position(command.exchange, command.symbol, CloseNotBegun(close_id=message.close_id))
+
+
+def _tell_known(turn: Turn, message: PlaceClose, known: PositionClose) -> None:
+    command = message.command
+    conflict = _conflict(turn, command, known)
+    if conflict is not None:
+        askers.refuse(turn, command, conflict)
+        turn.tell_position(command.exchange, command.symbol, CloseNotBegun(close_id=message.close_id))
+    elif runs(known):
+        turn.tell_position(command.exchange, command.symbol, CloseBegun(close=known))
+    else:
+        askers.tell_end(turn, known)
+        turn.tell_position(command.exchange, command.symbol, CloseEnded(close=known))
 
 
 def _size(turn: Turn, command: ClosePosition) -> Decimal | None:
@@ -92,20 +140,48 @@ def _size(turn: Turn, command: ClosePosition) -> Decimal | None:
     position, instrument = turn.memory.positions.get(place), turn.memory.instruments.get(place)
     if position is None or instrument is None:
         text = f"{command.exchange} lists no symbol {command.symbol!r}, or its rules were never loaded"
-        turn.refuse(command.correlation_id, RefusalCode.INSTRUMENT_UNKNOWN, text)
+        turn.refuse("", RefusalCode.INSTRUMENT_UNKNOWN, text)
         return None
+    closers = _closers(turn, position)
     there = closable(position, instrument.base)
-    wanted = there if command.quantity is None else command.quantity
-    size = largest_size(wanted, OrderType.MARKET, instrument)
-    if wanted > there or size is None:
-        turn.refuse(
-            command.correlation_id, RefusalCode.NO_POSITION,
-            f"{plain(wanted)} {instrument.base} are to be closed, {plain(there)} can be"
-            + ("" if size is not None else "; that is less than the venue's smallest market order"),
-            rule="position", limit=plain(there), actual=plain(wanted),
-        )  # fmt: skip
+    free = unreserved(there, closers)
+    if free is None:
+        text = f"nobody knows how much of the position {_named(closers)} will close: they are for a quote quantity"
+        turn.refuse("", RefusalCode.NO_POSITION, text, rule="position")
         return None
-    return size
+    wanted = free if command.quantity is None else command.quantity
+    size = largest_size(wanted, OrderType.MARKET, instrument)
+    if wanted <= free and size is not None:
+        return size
+    asked = there if command.quantity is None else wanted
+    turn.refuse(
+        "", RefusalCode.NO_POSITION,
+        f"{plain(asked)} {instrument.base} are to be closed, {plain(free)} can be"
+        + (f", for the rest is held by {_named(closers)}" if closers else "")
+        + ("" if size is not None else "; that is less than the venue's smallest market order"),
+        rule="position", limit=plain(free), actual=plain(asked),
+    )  # fmt: skip
+    return None
+
+
+def _closers(turn: Turn, position: Position) -> list[Order]:
+    # Orders that may execute against the position, and those of which nobody knows whether they will.
+    return [
+        order
+        for order in turn.memory.live_orders(position.exchange)
+        if order.symbol == position.symbol
+        and order.side is _closing_side(position)
+        and order.state is not OrderState.DRAFT
+    ]
+
+
+def _closing_side(position: Position) -> Side:
+    return Side.SELL if position.size > ZERO else Side.BUY
+
+
+def _named(orders: list[Order]) -> str:
+    names = ", ".join(order.order_id for order in orders[:_NAMED_MAX])
+    return f"orders {names}" + (f" and {len(orders) - _NAMED_MAX} more" if len(orders) > _NAMED_MAX else "")
 
 
 def _submit(turn: Turn, desk: Desk, message: PlaceClose, size: Decimal, now: Circumstances) -> Order | None:
@@ -118,7 +194,7 @@ def _submit(turn: Turn, desk: Desk, message: PlaceClose, size: Decimal, now: Cir
             account_id=command.account_id,
             exchange=command.exchange,
             symbol=command.symbol,
-            side=Side.SELL if position.size > ZERO else Side.BUY,
+            side=_closing_side(position),
             type=OrderType.MARKET,
             size=size,
             reduce_only=desk.policy.exchanges[command.exchange].capabilities.reduce_only,
@@ -132,12 +208,9 @@ def _submit(turn: Turn, desk: Desk, message: PlaceClose, size: Decimal, now: Cir
     for _, order in turn.changed_orders():
         if order.request_id == request_id and order.state not in TERMINAL:
             return order
-    refusal = turn.refusal
-    if refusal is not None:
-        turn.reply(copied(refusal, correlation_id=command.correlation_id))
-    else:
+    if turn.refusal is None:
         text = f"{command.exchange} takes no new orders on {command.symbol}: its recent history is not merged yet"
-        turn.refuse(command.correlation_id, RefusalCode.GATE_CLOSED, text)
+        turn.refuse("", RefusalCode.GATE_CLOSED, text)
     return None
 
 
@@ -160,7 +233,7 @@ def _begin(turn: Turn, message: PlaceClose, order: Order) -> None:
 def cancel_close(turn: Turn, desk: Desk, message: CancelClose) -> None:
     """The time of a close is over: cancel its order; the close ends when that is settled."""
     close = turn.memory.closes.get(message.close_id)
-    if close is None or close.state is not CloseState.ACTIVE or close.cancelling:
+    if close is None or not runs(close) or close.cancelling:
         return
     turn.save_close(replace(close, cancelling=True))
     cancel(
@@ -171,27 +244,55 @@ def cancel_close(turn: Turn, desk: Desk, message: CancelClose) -> None:
 
 
 def follow(turn: Turn) -> None:
-    """End every close whose order ends in this turn."""
+    """End every close whose order ends in this turn, and correct those whose order was held for dead and was not."""
     for _, order in turn.changed_orders():
-        close_id = turn.memory.closing.get(order.order_id)
-        if close_id is None or order.state not in TERMINAL:
+        close_id = turn.memory.close_of.get(order.order_id)
+        if close_id is None:
             continue
-        close = turn.close(close_id)
-        short = order.filled_size < close.size
-        ended = replace(
-            close,
-            state=CloseState.TIMED_OUT if short and close.cancelling else CloseState.DONE,
-            closed_size=order.filled_size,
-            reason=(order.reason_text or order.reason) if short else "",
-            ended_ms=turn.now_ms,
-        )
-        turn.save_close(ended)
-        turn.event(PositionCloseEnded(account_id=turn.account_id, close=ended))
-        turn.tell_position(order.exchange, order.symbol, CloseEnded(close=ended))
+        before = turn.close(close_id)
+        after = _as_its_order(before, order, turn.now_ms)
+        if after == before:
+            continue
+        turn.save_close(after)
+        if before.state is CloseState.ACTIVE:
+            turn.event(PositionCloseEnded(account_id=turn.account_id, close=after))
+        else:
+            _tell_correction(turn, after)
+        if runs(after):
+            turn.tell_position(order.exchange, order.symbol, CloseBegun(close=after))
+        elif runs(before):
+            askers.tell_end(turn, after)
+            turn.tell_position(order.exchange, order.symbol, CloseEnded(close=after))
+
+
+def _as_its_order(close: PositionClose, order: Order, now_ms: int) -> PositionClose:
+    if order.state not in TERMINAL:
+        if close.state is CloseState.ACTIVE:
+            return close
+        # The cancel that its time may have led to is settled: this order was seen to work after that.
+        cancelling = close.cancelling and close.reopened
+        return replace(close, reopened=True, cancelling=cancelling, closed_size=order.filled_size)
+    short = order.filled_size < close.size
+    return replace(
+        close,
+        state=CloseState.TIMED_OUT if short and close.cancelling else CloseState.DONE,
+        closed_size=order.filled_size,
+        reason=(order.reason_text or order.reason) if short else "",
+        ended_ms=now_ms if close.ended_ms is None else close.ended_ms,
+        reopened=False,
+    )
+
+
+def _tell_correction(turn: Turn, close: PositionClose) -> None:
+    text = "the order of a close whose end was told " + ("works after all" if close.reopened else "did otherwise")
+    turn.alert(
+        "CloseCorrected", Severity.CRITICAL, text,
+        close_id=close.close_id, order_id=close.order_id, symbol=close.symbol, closed=plain(close.closed_size),
+    )  # fmt: skip
 
 
 def running(memory: AccountMemory, exchange: str, symbol: str) -> Iterator[PositionClose]:
-    """The closes of a position whose orders have not ended; one, unless a store was tampered with."""
+    """The closes of a position whose orders may work: one, or one more whose order was held for dead."""
     for close_id in memory.closing.values():
         close = memory.closes[close_id]
         if (close.exchange, close.symbol) == (exchange, symbol):
@@ -202,23 +303,28 @@ def announce(turn: Turn) -> None:
     """After a start, tell the positions whose closes run of them."""
     for close_id in turn.memory.closing.values():
         close = turn.memory.closes[close_id]
-        turn.tell_position(close.exchange, close.symbol, CloseBegun(close=close))
+        if close.exchange not in turn.memory.unserved:
+            turn.tell_position(close.exchange, close.symbol, CloseBegun(close=close))
 
 
 # ----- comparing with the venue
 
 
-def tell_holdings(turn: Turn, report: BalancesFetched) -> None:
-    """Tell every position of an exchange what the venue holds of its base asset, and what our fills have moved."""
+def tell_holdings(turn: Turn, report: BalancesFetched, comparable: Collection[str]) -> None:
+    """Tell every position of an exchange whose base asset can be compared what the venue holds of it, and what our
+    fills have moved. A position that cannot be compared at all as things are is told to the operators.
+    """
     positions = [position for place, position in turn.memory.positions.items() if place[0] == report.exchange]
     totals = {asset: total for asset, total, _ in report.balances}
     booked = sum(position.fill_count for position in positions)
+    uncompared = set()
     for position in positions:
         instrument = turn.memory.instruments.get((position.exchange, position.symbol))
-        if instrument is None:
-            continue
-        flow = moved(instrument.base, positions, turn.memory.assets_of)
-        if flow is not None:
+        flow = None if instrument is None else moved(instrument.base, positions, turn.memory.assets_of)
+        if instrument is None or flow is None:
+            uncompared.add(position.symbol)
+        elif instrument.base in comparable:
+            position = _with_baseline(turn, position, positions, instrument.base)  # noqa: PLW2901
             turn.tell_position(
                 position.exchange,
                 position.symbol,
@@ -230,6 +336,39 @@ def tell_holdings(turn: Turn, report: BalancesFetched) -> None:
                     fills_booked=booked,
                 ),
             )
+    _tell_uncompared(turn, report.exchange, frozenset(uncompared))
+
+
+def _tell_uncompared(turn: Turn, exchange: str, symbols: frozenset[str]) -> None:
+    told = turn.memory.uncompared.get(exchange, frozenset())
+    if not any(name == exchange for name, _ in turn.memory.instruments):
+        return
+    turn.note(Uncompared(exchange, symbols))
+    if symbols - told:
+        turn.alert(
+            "HoldingsNotCompared", Severity.WARNING,
+            "what the venue holds cannot be compared with our fills: a symbol is not listed, or a fee without a "
+            "currency may have been charged in the asset",
+            exchange=exchange, symbols=",".join(sorted(symbols)),
+        )  # fmt: skip
+
+
+def _with_baseline(turn: Turn, position: Position, positions: list[Position], asset: str) -> Position:
+    # What was there beyond our fills is the asset's: a position that joins others of it must find what they find.
+    if position.unexplained is not None:
+        return position
+    known = (
+        other.unexplained
+        for other in positions
+        if other.unexplained is not None
+        and (turn.memory.assets_of(other.exchange, other.symbol) or ("", ""))[0] == asset
+    )
+    unexplained = next(known, None)
+    if unexplained is None:
+        return position
+    joined = copied(position, unexplained=unexplained)
+    turn.save_position(joined)
+    return joined
 
 
 def on_compared(turn: Turn, message: HoldingCompared) -> None:
@@ -238,8 +377,19 @@ def on_compared(turn: Turn, message: HoldingCompared) -> None:
     if position is None:
         return
     turn.save_position(copied(position, unexplained=message.unexplained, drift=message.drift))
-    if message.drift and message.drift != position.drift:
+    if message.drift and message.drift != position.drift and not _told_already(turn, message):
         _tell_drift(turn, position, message)
+
+
+def _told_already(turn: Turn, message: HoldingCompared) -> bool:
+    # A holding is that of an asset: every position of the asset finds the same, and the first one has told it.
+    return any(
+        not apart_by(other.drift, message.drift)
+        for place, other in turn.memory.positions.items()
+        if place[0] == message.exchange
+        and place[1] != message.symbol
+        and (turn.memory.assets_of(*place) or ("", ""))[0] == message.asset
+    )
 
 
 def _tell_drift(turn: Turn, position: Position, message: HoldingCompared) -> None:

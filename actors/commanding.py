@@ -3,14 +3,18 @@
 Every function fills a `Turn`. Must never: take a cancel that was asked for as a cancel that happened.
 """
 
+from actors import askers
 from actors.absorbing import request_failed
 from actors.desk import Desk, cancel_request, request_round
+from actors.domain.claims import CANCEL_TRIGGER
 from actors.domain.lifecycle import TERMINAL, evolve, transition
 from actors.domain.verification import proven_unplaced
 from actors.memory import Waiter
+from actors.policy import AccountPolicy
 from actors.turn import Turn
-from messages.commands import CancelOrder, DiscardDraft, ResolveReview
+from messages.commands import AccountCommand, CancelOrder, DiscardDraft, ResolveReview, SubmitDraft
 from messages.control import ReportCommand
+from messages.inboxes import HostCommand
 from messages.queries import CancelDone, DraftDone, OrderUnresolved, RefusalCode, ReviewResolved
 from messages.types import (
     CompletionReason,
@@ -22,7 +26,17 @@ from messages.types import (
     Trigger,
 )
 
-_CANCEL_TRIGGER = {InitiatedBy.RISK_RULE: Trigger.RISK_RULE_CANCEL}
+
+def refuse_unserved(turn: Turn, command: HostCommand) -> bool:
+    """Refuse a command about an order whose exchange is not configured any more; False: it is about no such order."""
+    if not isinstance(command, CancelOrder | DiscardDraft | SubmitDraft | ResolveReview):
+        return False
+    order = turn.memory.find(command.order_id)
+    if order is None or order.state in TERMINAL or order.exchange not in turn.memory.unserved:
+        return False
+    text = f"{order.exchange} is not configured any more: the order is shown as last known and cannot be acted on"
+    turn.refuse(command.correlation_id, RefusalCode.UNKNOWN_EXCHANGE, text, view=turn.view_of(order))
+    return True
 
 
 def cancel(turn: Turn, desk: Desk, command: CancelOrder) -> None:
@@ -112,8 +126,22 @@ def _may_attach(turn: Turn, order: Order, venue_order_id: str) -> bool:
     return owner == order.order_id and order.venue_order_id in (None, venue_order_id)
 
 
+def refused_late(turn: Turn, policy: AccountPolicy, command: AccountCommand) -> bool:
+    """Refuse a command that has waited longer than one may: nobody expects it to be executed any more."""
+    waited = turn.now_ms - command.offered_ms if command.offered_ms else 0
+    if waited <= policy.queue_timeout_ms:
+        return False
+    turn.refuse(
+        command.correlation_id, RefusalCode.QUEUE_TIMEOUT,
+        f"waited {waited} ms for its turn, allowed are {policy.queue_timeout_ms} ms; not executed",
+        rule="queueTimeout", limit=str(policy.queue_timeout_ms), actual=str(waited),
+    )  # fmt: skip
+    return True
+
+
 def report_command(turn: Turn, message: ReportCommand) -> None:
     """A host's patience is over: name the order its command waits for. A command that is not waiting was answered."""
+    askers.report(turn, message.command_id)
     for order_id, waiters in turn.memory.waiters.items():
         if any(waiter.correlation_id == message.command_id for waiter in waiters):
             order = turn.memory.orders[order_id]
@@ -166,7 +194,7 @@ def _end_here(turn: Turn, order: Order, by: InitiatedBy, reason: str) -> Order:
     ended, step = transition(
         order,
         OrderState.CANCELLED,
-        _CANCEL_TRIGGER.get(by, Trigger.USER_CANCEL_ORDER),
+        _withdrawal(order, by),
         turn.now_ms,
         reason=reason,
         evidence=evidence,
@@ -175,6 +203,13 @@ def _end_here(turn: Turn, order: Order, by: InitiatedBy, reason: str) -> Order:
     )
     turn.save(ended, (step,))
     return ended
+
+
+def _withdrawal(order: Order, by: InitiatedBy) -> Trigger:
+    if order.state is OrderState.SUBMITTED or by is InitiatedBy.RISK_RULE:
+        return CANCEL_TRIGGER[by]
+    # Before it is submitted, only its owner's word or a risk rule withdraws an order: whoever speaks, does so for him.
+    return Trigger.USER_CANCEL_ORDER
 
 
 def _ask_venue(turn: Turn, desk: Desk, order: Order, command: CancelOrder) -> None:

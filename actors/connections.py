@@ -60,6 +60,17 @@ class Connections:
             self.gates[exchange] = why
             self._views.gates[exchange] = why
 
+    def forget(self, why: str) -> list[SubmitDraft | SubmitOrder]:
+        """The records are not ours any more: whatever was fetched vouches for nothing. Streams are opened anew.
+
+        The answer lists the placements that waited for a history; they must be answered.
+        """
+        self._up_since_ms.clear()
+        self._comparing_soon.clear()
+        self.audits.forget()
+        self.close_all(why)
+        return self.histories.give_up()
+
     def on_connected(self, turn: Turn, report: StreamConnected) -> None:
         """The stream is up: fetch what happened before."""
         self._up_since_ms[report.exchange] = report.received_ms
@@ -91,6 +102,7 @@ class Connections:
             self._set_gate(turn, report.exchange, "the user stream has a gap")
             self.histories.begin_anew(report.exchange)
             self.compare(turn, report.exchange)
+            self.audits.begin(turn, report.exchange)
 
     def compare(self, turn: Turn, exchange: str) -> None:
         """Fetch open orders and recent history, now and again after the interval."""
@@ -120,7 +132,8 @@ class Connections:
         if isinstance(report, LookUpFailed):
             self.histories.on_failed(turn, report)
             return []
-        recovery.merge_search(turn, self._desk, report)
+        since_ms = self.audits.since(turn, report.exchange, report.symbol)
+        recovery.merge_search(turn, self._desk, report, since_ms)
         return self.histories.on_searched(turn, report, self._up_since_ms.get(report.exchange))
 
     def on_server_time(self, turn: Turn, report: ServerTimeFetched) -> None:

@@ -107,6 +107,10 @@ class ExchangeActor(OmsActor[_Inbox]):
         """Learn the venue's clock; the instruments follow it, and the stream follows them."""
         return Outcome(effects=[self._fetch("FetchServerTime")])
 
+    def on_stop(self) -> None:
+        """Nobody listens any more: whoever serves the account next opens a stream of its own."""
+        self._gateway.close_stream()
+
     def receive(self, message: _Inbox) -> Outcome:
         """Handle one message."""
         match message:

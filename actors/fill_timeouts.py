@@ -7,9 +7,10 @@ order timed out before the venue has confirmed that the remainder does not work 
 
 from typing import Final
 
+from actors.absorbing import holds_back_end
 from actors.desk import FILL_TIMEOUTS, Desk, cancel_request, reread
 from actors.domain.lifecycle import TERMINAL, evolve
-from actors.domain.timeouts import deadline_ms
+from actors.domain.timeouts import deadline_ms, timeout_ms
 from actors.runtime.outcome import Send
 from actors.turn import Turn
 from messages.control import FillTimeoutDue, FillTimerDropped, FillTimerWanted
@@ -33,7 +34,7 @@ def follow(turn: Turn, desk: Desk) -> None:
             if known:
                 turn.send(FILL_TIMEOUTS, FillTimerDropped(account_id=turn.account_id, order_id=after.order_id))
         elif not known and (due_ms := _deadline(desk, after)) is not None:
-            _want(turn, after, due_ms)
+            _want(turn, desk, after, due_ms)
 
 
 def announce(turn: Turn, desk: Desk, *, loaded: bool = False) -> None:
@@ -45,9 +46,9 @@ def announce(turn: Turn, desk: Desk, *, loaded: bool = False) -> None:
     for order in turn.memory.live_orders():
         due_ms = _deadline(desk, order)
         if due_ms is not None:
-            want(turn, order, due_ms)
+            want(turn, desk, order, due_ms)
         elif _struck_unfilled(desk, order):
-            want(turn, order, turn.now_ms)
+            want(turn, desk, order, turn.now_ms)
 
 
 def on_due(turn: Turn, desk: Desk, message: FillTimeoutDue) -> None:
@@ -55,9 +56,13 @@ def on_due(turn: Turn, desk: Desk, message: FillTimeoutDue) -> None:
     order = turn.order(message.order_id)
     if order is None or order.state in TERMINAL or order.state in _UNSENT:
         return
+    if holds_back_end(turn, desk, order):
+        # The venue has ended it, by its own word: what is awaited are executions, and there is nothing to cancel.
+        _want_again(turn, desk, order, turn.now_ms + _CANCEL_MS)
+        return
     due_ms = _deadline(desk, order)
-    if due_ms is not None and due_ms > turn.now_ms:
-        _want_again(turn, order, due_ms)
+    if due_ms is not None and due_ms > max(turn.now_ms, message.due_ms):
+        _want_again(turn, desk, order, due_ms)
     elif due_ms is not None:
         _strike(turn, desk, order)
     elif _struck_unfilled(desk, order):
@@ -67,7 +72,7 @@ def on_due(turn: Turn, desk: Desk, message: FillTimeoutDue) -> None:
 def _strike(turn: Turn, desk: Desk, order: Order) -> None:
     if order.cancel_pending:
         # Somebody is cancelling it already, and it stays his cancel; should it come to nothing, the time is over still.
-        _want_again(turn, order, turn.now_ms + _CANCEL_MS)
+        _want_again(turn, desk, order, turn.now_ms + _CANCEL_MS)
         return
     struck = evolve(order, timed_out_ms=turn.now_ms, updated_at_ms=turn.now_ms)
     if not desk.policy.fill_timeouts.cancel:
@@ -76,7 +81,7 @@ def _strike(turn: Turn, desk: Desk, order: Order) -> None:
     elif order.fill_count == 0:
         turn.save(struck)
         reread(turn, desk, struck, delay_ms=0)
-        _want_again(turn, struck, turn.now_ms + _QUERY_MS)
+        _want_again(turn, desk, struck, turn.now_ms + _QUERY_MS)
     else:
         _cancel(turn, desk, struck)
 
@@ -97,14 +102,20 @@ def _deadline(desk: Desk, order: Order) -> int | None:
     return deadline_ms(order, desk.exchange(order).asset_type, desk.policy.fill_timeouts)
 
 
-def _want(turn: Turn, order: Order, due_ms: int) -> None:
-    turn.send(FILL_TIMEOUTS, FillTimerWanted(account_id=order.account_id, order_id=order.order_id, due_ms=due_ms))
+def _want(turn: Turn, desk: Desk, order: Order, due_ms: int) -> None:
+    turn.send(FILL_TIMEOUTS, _timer(desk, order, due_ms))
 
 
-def _want_again(turn: Turn, order: Order, due_ms: int) -> None:
+def _want_again(turn: Turn, desk: Desk, order: Order, due_ms: int) -> None:
     # The order is durable, or no timer would have run for it: this one need not wait for a store that is away.
-    wanted = FillTimerWanted(account_id=order.account_id, order_id=order.order_id, due_ms=due_ms)
-    turn.outcome.at_once.append(Send(FILL_TIMEOUTS, wanted))
+    turn.outcome.at_once.append(Send(FILL_TIMEOUTS, _timer(desk, order, due_ms)))
+
+
+def _timer(desk: Desk, order: Order, due_ms: int) -> FillTimerWanted:
+    timeout = timeout_ms(order, desk.exchange(order).asset_type, desk.policy.fill_timeouts) or 0
+    return FillTimerWanted(
+        account_id=order.account_id, order_id=order.order_id, due_ms=due_ms, within_ms=max(timeout, _CANCEL_MS)
+    )
 
 
 def _tell(turn: Turn, order: Order, what: str) -> None:

@@ -163,8 +163,8 @@ class Hearing:
             case OpenOrdersFetched():
                 connections.on_open_orders(turn, report)
             case FillsFetched():
-                booking.on_fills_fetched(turn, self._desk, report)
-                connections.audits.on_fills(report)
+                booked = booking.on_fills_fetched(turn, self._desk, report)
+                connections.audits.on_fills(report, booked=booked)
                 self._metrics.fill_audit(exchange, "incomplete" if report.unreadable else "complete")
             case BalancesFetched():
                 connections.audits.on_balances(turn, report)

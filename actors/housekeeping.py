@@ -2,9 +2,12 @@
 that stay too long in one state.
 """
 
+from collections.abc import Callable
+
 from actors.desk import Desk, reread
 from actors.domain.idempotency import expired
 from actors.domain.lifecycle import TERMINAL, evolve, is_stuck
+from actors.errors import InvalidTransition
 from actors.settlement import begin_verification, in_flight
 from actors.turn import Turn
 from messages.events import ManualReviewRequired, Severity
@@ -36,18 +39,33 @@ def _unanswered(order: Order, venue_now_ms: int, overdue_ms: int) -> bool:
 def _is_stuck(turn: Turn, desk: Desk, order: Order) -> bool:
     if order.order_id in turn.memory.watched or order.verification is not None or order.state is OrderState.DRAFT:
         return False
-    # A resting order that the venue confirms is not stuck: what counts is the time since it was last heard of.
     policy = desk.policy
-    return is_stuck(order, turn.now_ms, policy.stuck_default_ms, policy.stuck_by_state_ms)
+    seen_ms = turn.memory.seen_working_ms.get(order.order_id, 0)
+    return is_stuck(
+        order, turn.now_ms, policy.stuck_default_ms, policy.stuck_by_state_ms, seen_working_ms=seen_ms
+    )  # fmt: skip
 
 
-def quarantine(turn: Turn, report: VenueReport, error: str) -> None:
+def taken_in_alone(turn: Turn, report: VenueReport, order: Order | None, merge: Callable[[], object]) -> bool:
+    """Merge what a report says of one order. False: our rules have no place for it; that order alone is quarantined,
+    and the rest of the report is not lost with it.
+    """
+    try:
+        merge()
+    except InvalidTransition as error:
+        quarantine(turn, report, str(error), order)
+        return False
+    return True
+
+
+def quarantine(turn: Turn, report: VenueReport, error: str, about: Order | None = None) -> None:
     """A venue said something of an order that our rules have no place for: keep the order, and ask a person.
 
-    One order's oddity must not stop its account; nothing of the report was taken in.
+    One order's oddity must not stop its account; nothing of what was said of it was taken in.
     """
-    turn.alert("ReportNotUnderstood", Severity.CRITICAL, error, report=type(report).__name__, order_id=report.order_id)
-    order = turn.order(report.order_id)
+    order_id = report.order_id if about is None else about.order_id
+    turn.alert("ReportNotUnderstood", Severity.CRITICAL, error, report=type(report).__name__, order_id=order_id)
+    order = turn.order(order_id)
     if order is None and isinstance(report, OrderReported):
         claim = report.order
         order = turn.memory.match(

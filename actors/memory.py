@@ -11,6 +11,7 @@ from actors.domain.fills import fill_key
 from actors.domain.lifecycle import TERMINAL
 from actors.domain.positions import SymbolFills
 from messages.base import fast_init
+from messages.commands import ClosePosition
 from messages.fills import CloseState, Fill, FillSource, ParkedFill, Position, PositionClose, VenueFill
 from messages.types import (
     Evidence,
@@ -105,6 +106,29 @@ class WaitersGone:
 
 
 @dataclass(frozen=True, slots=True)
+class Uncompared:
+    """The positions of an exchange that cannot be compared with what the venue holds."""
+
+    exchange: str
+    symbols: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class CloseAsker:
+    """A host's command that waits for the end of a close: its own, or one that it met."""
+
+    command: ClosePosition
+    close_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class CloseAskerGone:
+    """A host that waited for the end of a close was answered."""
+
+    correlation_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Watched:
     """An order whose state at the venue is being read again."""
 
@@ -118,6 +142,21 @@ class Watched:
     """This round's direct look-up said 'not found' to a question asked at this venue time."""
     for_fills: bool = False
     """Nothing but executions is missing: the question is dropped when they come by themselves."""
+    since_ms: int = 0
+    """The first question, our clock; 0: none was asked yet."""
+    answered: int = 0
+    """Rounds in which every question was answered."""
+    unheard: bool = False
+    """A question of the present round was not answered."""
+
+
+@fast_init
+@dataclass(frozen=True, slots=True)
+class SeenWorking:
+    """A venue has just shown an order working, or executing."""
+
+    order_id: str
+    at_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +164,11 @@ class Unwatched:
     """The order's state at the venue is known again."""
 
     order_id: str
+
+
+def runs(close: PositionClose) -> bool:
+    """Whether the order of a close may still work."""
+    return close.state is CloseState.ACTIVE or close.reopened
 
 
 @dataclass(slots=True)
@@ -140,8 +184,12 @@ class AccountMemory:
     parked: dict[tuple[str, str, str], dict[str, ParkedFill]] = field(default_factory=dict)
     """By exchange, symbol and venue order id, then by fill key: executions of orders that are not known yet."""
     closes: dict[str, PositionClose] = field(default_factory=dict)
+    close_of: dict[str, str] = field(default_factory=dict)
+    """By our order id: the close that this order was placed for."""
     closing: dict[str, str] = field(default_factory=dict)
-    """By our order id: the close that runs by this order."""
+    """The same of closes that run."""
+    askers: dict[str, CloseAsker] = field(default_factory=dict)
+    """By correlation id: who waits for the end of a close."""
     held: dict[str, Held] = field(default_factory=dict)
     transitions: dict[str, tuple[StateTransition, ...]] = field(default_factory=dict)
     evidence: dict[str, Evidence] = field(default_factory=dict)
@@ -156,10 +204,16 @@ class AccountMemory:
     instruments: dict[tuple[str, str], Instrument] = field(default_factory=dict)
     waiters: dict[str, tuple[Waiter, ...]] = field(default_factory=dict)
     watched: dict[str, Watched] = field(default_factory=dict)
+    seen_working_ms: dict[str, int] = field(default_factory=dict)
+    """Live orders that a venue has shown working since we started, and when it last did, our clock."""
+    uncompared: dict[str, frozenset[str]] = field(default_factory=dict)
+    """By exchange: symbols of positions that could not be compared with what the venue holds the last time."""
     shown_as: dict[str, str] = field(default_factory=dict)
     """By our order id: its field in the public hash of open orders."""
     shown: dict[tuple[str, str], str] = field(default_factory=dict)
     """The same by exchange and field. Venue order ids are unique per symbol only, so two orders may want one field."""
+    unserved: frozenset[str] = frozenset()
+    """Exchanges that stored records speak of and that are not configured: shown as last known, and left alone."""
     unclaimed: dict[str, None] = field(default_factory=dict)
     """Orders of ours that the store had lost, until the request that placed them is made again."""
     _twin_keys: dict[str, str] = field(default_factory=dict)
@@ -187,24 +241,38 @@ class AccountMemory:
                 self._unpark(record)
             case PositionClose():
                 self._remember_close(record)
+            case IdempotencyEntry():
+                self._remember_entry(record)
+            case EntryForgotten():
+                self.entries.pop(record.key, None)
+            case _:
+                self._note(record)
+
+    def _note(self, record: object) -> None:
+        """Take in what is kept in memory only."""
+        match record:
+            case CloseAsker():
+                self.askers[record.command.correlation_id] = record
+            case CloseAskerGone():
+                self.askers.pop(record.correlation_id, None)
             case Held():
                 self.held[record.order_id] = record
             case HeldGone():
                 self.held.pop(record.order_id, None)
-            case IdempotencyEntry():
-                self._remember_entry(record)
             case Waiter():
                 self.waiters[record.order_id] = (*self.waiters.get(record.order_id, ()), record)
             case Watched():
                 self.watched[record.order_id] = record
             case Unwatched():
                 self.watched.pop(record.order_id, None)
+            case SeenWorking():
+                self.seen_working_ms[record.order_id] = record.at_ms
+            case Uncompared():
+                self.uncompared[record.exchange] = record.symbols
             case WaitersGone():
                 self._answered(record)
             case ShownAs():
                 self._remember_shown(record)
-            case EntryForgotten():
-                self.entries.pop(record.key, None)
             case Repeated():
                 entry = self.entries[record.key]
                 count = entry.access_count + 1
@@ -247,16 +315,20 @@ class AccountMemory:
         return None if instrument is None else (instrument.base, instrument.quote)
 
     def parked_for(self, order: Order, claim: VenueOrder | None) -> tuple[VenueFill, ...]:
-        """Parked executions that belong to an order, whose venue id is known or which the claim names."""
+        """Parked executions that belong to an order, whose venue id is known or which the claim names.
+
+        Parked under the claim's symbol too, where that is not the order's: they were told before the claim.
+        """
         venue_order_id = order.venue_order_id or (claim.venue_order_id if claim is not None else "")
-        parked = self.parked.get((order.exchange, order.symbol, venue_order_id), {})
-        return tuple(each.fill for each in parked.values())
+        symbols = dict.fromkeys((order.symbol, order.symbol if claim is None else claim.symbol))
+        places = (self.parked.get((order.exchange, symbol, venue_order_id), {}) for symbol in symbols)
+        return tuple(each.fill for parked in places for each in parked.values())
 
     def live_orders(self, exchange: str | None = None) -> Iterable[Order]:
-        """Orders in a non-terminal state, oldest first."""
+        """Orders in a non-terminal state that can be acted on, of one exchange or of all configured, oldest first."""
         for order_id in list(self.live):
             order = self.orders[order_id]
-            if exchange is None or order.exchange == exchange:
+            if order.exchange == exchange or (exchange is None and order.exchange not in self.unserved):
                 yield order
 
     def everything(self) -> Iterable[Record]:
@@ -279,6 +351,7 @@ class AccountMemory:
             self.by_venue_id[order.exchange, order.symbol, order.venue_order_id] = order.order_id
         if order.state in TERMINAL:
             self.live.pop(order.order_id, None)
+            self.seen_working_ms.pop(order.order_id, None)
         else:
             self.live[order.order_id] = None
         if order.idempotency_key is None and not order.external:
@@ -302,7 +375,8 @@ class AccountMemory:
 
     def _remember_close(self, record: PositionClose) -> None:
         self.closes[record.close_id] = record
-        if record.state is CloseState.ACTIVE:
+        self.close_of[record.order_id] = record.close_id
+        if runs(record):
             self.closing[record.order_id] = record.close_id
         else:
             self.closing.pop(record.order_id, None)

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from actors.memory import AccountMemory
 from actors.runtime.outcome import Outcome, Respond
 from messages.base import copied
-from messages.queries import OrderAdmitted, OrderPlaced, OrderUnresolved, RefusalCode, Refused, Reply
+from messages.queries import CloseDone, OrderAdmitted, OrderPlaced, OrderUnresolved, RefusalCode, Refused, Reply
 
 
 def last_answers(memory: AccountMemory, withheld: Iterable[Outcome], why: str) -> list[Respond]:
@@ -19,6 +19,8 @@ def last_answers(memory: AccountMemory, withheld: Iterable[Outcome], why: str) -
         for waiter in waiters:
             name = waiter.correlation_id
             answers[name] = given_up(name, why) if waiter.cancel else unresolved(name, why)
+    for name in memory.askers:
+        answers[name] = unresolved(name, why)
     for outcome in withheld:
         for effect in outcome.effects:
             if isinstance(effect, Respond):
@@ -28,7 +30,7 @@ def last_answers(memory: AccountMemory, withheld: Iterable[Outcome], why: str) -
 
 def unresolved(correlation_id: str, why: str) -> OrderUnresolved:
     """The answer to a placement of which nobody here will hear any more."""
-    text = f"{why}; ask again with the same request_id, or query the orders of the account"
+    text = f"{why}; ask again with the same request_id (a close: message_id), or query the orders of the account"
     return OrderUnresolved(correlation_id=correlation_id, view=None, text=text)
 
 
@@ -40,7 +42,7 @@ def given_up(correlation_id: str, why: str) -> Refused:
 
 def _instead_of(reply: Reply, why: str) -> Reply:
     match reply:
-        case OrderAdmitted() | OrderPlaced() | OrderUnresolved():
+        case OrderAdmitted() | OrderPlaced() | OrderUnresolved() | CloseDone():
             return unresolved(reply.correlation_id, why)
         case Refused():
             # That nothing was done needs no record to stay true; what it shows of an order does.

@@ -1,17 +1,18 @@
 """The position actor: sees that a position is closed once at a time, and compares it with what the venue holds.
 
-Holds the close that runs, who waits for its end and when its time is over. The order of a close is the account's:
-placed, recorded and cancelled there, and so are the position's numbers and what a comparison has found. This actor
-stores nothing; newly started, it is told by the account which close runs. It never decides how much is closed.
+Holds the close that runs and when its time is over. The order of a close is the account's: placed, recorded and
+cancelled there, and so are who waits for its end, the position's numbers and what a comparison has found. This actor
+stores nothing; newly started, it is told by the account which close runs. It never decides how much is closed, and
+answers no host.
 """
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import ClassVar, TypeAlias, assert_never, get_args
 
 from actors.domain.positions import READINGS, judge_holding
 from actors.runtime.base import OmsActor
-from actors.runtime.outcome import CancelTimer, Effect, Outcome, Respond, Send, SetTimer
+from actors.runtime.outcome import CancelTimer, Outcome, Send, SetTimer
 from actors.runtime.seam import System
 from messages.base import Message
 from messages.commands import ClosePosition
@@ -20,6 +21,7 @@ from messages.control import (
     CloseAsked,
     CloseBegun,
     CloseEnded,
+    CloseMet,
     CloseNotBegun,
     HoldingReported,
     Ping,
@@ -28,25 +30,15 @@ from messages.control import (
 )
 from messages.fills import PositionClose
 from messages.inboxes import PositionInbox
-from messages.queries import CloseDone, RefusalCode, Refused
 from messages.types import InitiatedBy
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Operation:
     """A close from the moment its order is asked for until it has ended."""
 
     close_id: str
     initiated_by: InitiatedBy
-    asker: str | None
-    """Correlation id of the command it was begun for; None when that was in an earlier life of this actor."""
-    adopters: list[str] = field(default_factory=list)
-    """Correlation ids of the commands that wait for its end instead of closing a second time."""
-
-    @property
-    def waiting(self) -> list[str]:
-        """Everybody who gets its result."""
-        return [*([] if self.asker is None else [self.asker]), *self.adopters]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,40 +91,38 @@ class PositionActor(OmsActor[_Inbox]):
         if running is None:
             return self._begin(command)
         if command.message_id == running.close_id:
-            # The same command once more: whoever asks it gets its one result.
-            if command.correlation_id not in running.waiting:
-                running.adopters.append(command.correlation_id)
+            # The same command once more: whoever asks it waits for its one end.
             return Outcome()
-        if command.initiated_by is InitiatedBy.RISK_RULE and running.initiated_by is InitiatedBy.USER:
-            running.adopters.append(command.correlation_id)
-            return Outcome()
-        return Outcome(effects=[Respond(_in_progress(command, running))])
+        met = CloseMet(
+            command=command,
+            close_id=running.close_id,
+            initiated_by=running.initiated_by,
+            waits=command.initiated_by is InitiatedBy.RISK_RULE and running.initiated_by is InitiatedBy.USER,
+        )
+        return Outcome(effects=[Send(self._account, met)])
 
     def _begin(self, command: ClosePosition) -> Outcome:
         close_id = command.message_id or self.system.ids.next()
-        self._operations[close_id] = _Operation(close_id, command.initiated_by, asker=command.correlation_id)
+        self._operations[close_id] = _Operation(close_id, command.initiated_by)
         return Outcome(effects=[Send(self._account, PlaceClose(close_id=close_id, command=command))])
 
     def _on_begun(self, close: PositionClose) -> Outcome:
-        self._operations.setdefault(close.close_id, _Operation(close.close_id, close.initiated_by, asker=None))
+        self._operations.setdefault(close.close_id, _Operation(close.close_id, close.initiated_by))
         key = _key(close.close_id)
         if close.cancelling:
             return Outcome(effects=[CancelTimer(key)])
-        due_in_ms = max(0, close.started_ms + self._close_timeout_ms - self.system.clock.now_ms())
+        due_in_ms = close.started_ms + self._close_timeout_ms - self.system.clock.now_ms()
+        # Farther off than the whole time of a close it can only seem to be: our clock was set back.
+        due_in_ms = min(max(0, due_in_ms), self._close_timeout_ms)
         return Outcome(effects=[SetTimer(key, due_in_ms, _CloseOverdue(close_id=close.close_id))])
 
     def _on_not_begun(self, message: CloseNotBegun) -> Outcome:
-        operation = self._operations.pop(message.close_id, None)
-        if operation is None:
-            return Outcome()
-        return Outcome(effects=[Respond(_not_begun(waiter, operation)) for waiter in operation.adopters])
+        self._operations.pop(message.close_id, None)
+        return Outcome()
 
     def _on_ended(self, close: PositionClose) -> Outcome:
-        effects: list[Effect] = [CancelTimer(_key(close.close_id))]
-        operation = self._operations.pop(close.close_id, None)
-        if operation is not None:
-            effects += [Respond(CloseDone(correlation_id=waiter, close=close)) for waiter in operation.waiting]
-        return Outcome(effects=effects)
+        self._operations.pop(close.close_id, None)
+        return Outcome(effects=[CancelTimer(_key(close.close_id))])
 
     # ----- holdings
 
@@ -144,19 +134,3 @@ class PositionActor(OmsActor[_Inbox]):
 
 def _key(close_id: str) -> str:
     return f"close:{close_id}"
-
-
-def _in_progress(command: ClosePosition, running: _Operation) -> Refused:
-    return Refused(
-        correlation_id=command.correlation_id,
-        code=RefusalCode.CLOSE_IN_PROGRESS,
-        text=f"close {running.close_id} of this position, initiated by {running.initiated_by.value}, is in progress",
-    )
-
-
-def _not_begun(waiter: str, operation: _Operation) -> Refused:
-    return Refused(
-        correlation_id=waiter,
-        code=RefusalCode.NOT_PLACED,
-        text=f"close {operation.close_id}, initiated by {operation.initiated_by.value} and waited for, was not begun",
-    )

@@ -6,7 +6,7 @@ Must never: start one twice while it lives, since a second would know nothing of
 from random import Random
 from typing import Any, cast
 
-from actors import closing
+from actors import askers, closing
 from actors.position import PositionActor
 from actors.runtime.base import OmsActor
 from actors.runtime.outcome import Effect, Send, Spawn, StopChild
@@ -47,7 +47,10 @@ class Positions:
         return effects
 
     def on_child_failed(self, turn: Turn, message: ChildFailed, monotonic_ms: int, random: Random) -> bool:
-        """Start a failed position again, and tell it which closes run. False: it was no position."""
+        """Start a failed position again when a close runs, and tell it so. False: it was no position.
+
+        One whose restarts are spent, like one without a close, is started when there is something to tell it.
+        """
         place = self._alive.pop(message.address, None)
         if place is None:
             return False
@@ -57,6 +60,7 @@ class Positions:
         turn.alert(
             "PositionActorFailed", Severity.CRITICAL, message.error, address=message.address, handling=message.handling
         )
+        askers.on_position_failed(turn, *place)
         if isinstance(decision, Restart):
             for close in closing.running(turn.memory, *place):
                 turn.tell_position(*place, CloseBegun(close=close))

@@ -70,10 +70,10 @@ def answer(
             return _fills_between(query, views, now_ms, policy, average)
         case GetPosition(exchange=exchange, symbol=symbol):
             position = views.positions.get((exchange, symbol))
-            return _positions([] if position is None else [position], now_ms)
+            return _positions([] if position is None else [position], now_ms, policy)
         case GetPositions(exchange=wanted):
             known = sorted(views.positions.copy().items())
-            return _positions([each for key, each in known if wanted is None or key[0] == wanted], now_ms)
+            return _positions([each for key, each in known if wanted is None or key[0] == wanted], now_ms, policy)
         case GetStuckOrders():
             chosen = [
                 order
@@ -192,11 +192,16 @@ def _as_shown(price: Decimal | None, exchange: str, policy: AccountPolicy) -> De
 # ----- positions
 
 
-def _positions(positions: Iterable[Position], now_ms: int) -> PositionsSnapshot:
-    views = tuple(
-        PositionView(
-            position=position, average_entry_price=average_entry(position), realised_pnl=realised_pnl(position)
-        )
-        for position in positions
+def _positions(positions: Iterable[Position], now_ms: int, policy: AccountPolicy) -> PositionsSnapshot:
+    return PositionsSnapshot(positions=tuple(_position(each, policy) for each in positions), as_of_ms=now_ms)
+
+
+def _position(position: Position, policy: AccountPolicy) -> PositionView:
+    average = average_entry(position)
+    return PositionView(
+        position=position,
+        average_entry_price=average,
+        shown_average_entry_price=_as_shown(average, position.exchange, policy),
+        # A sum that comes to nothing keeps the places of what was added up: 0E-16 is no figure to show anybody.
+        realised_pnl=realised_pnl(position) or ZERO,
     )
-    return PositionsSnapshot(positions=views, as_of_ms=now_ms)

@@ -5,14 +5,18 @@ is merged claim by claim, so an older list can neither wipe nor regress anything
 leads to a look-up.
 """
 
+from collections.abc import Collection
+from functools import partial
+
 from actors.adoption import take_in
-from actors.booking import parked_timer
+from actors.booking import on_unlisted, parked_timer
 from actors.desk import Desk, request_round, reread
 from actors.domain import positions
 from actors.domain.idempotency import is_ours
 from actors.domain.lifecycle import TERMINAL
 from actors.domain.positions import booking_order
 from actors.history import Histories
+from actors.housekeeping import taken_in_alone
 from actors.memory import AccountMemory
 from actors.reminders import cancel_again_timer, expiry_timer, resend_timer
 from actors.settlement import begin_verification
@@ -24,13 +28,13 @@ from messages.commands import FetchOpenOrders
 from messages.events import Severity
 from messages.fills import Fill, FillSource, ParkedFill, Position, PositionClose
 from messages.reports import OpenOrdersFetched, OrdersSearched
-from messages.types import AttemptOutcome, IdempotencyEntry, Order, OrderState, StateTransition
+from messages.types import AttemptOutcome, IdempotencyEntry, Order, OrderState, StateTransition, VenueOrder
 
 _UNKNOWN = frozenset({AttemptOutcome.IN_FLIGHT, AttemptOutcome.AMBIGUOUS})
 
 
-def rebuild(records: dict[Table, dict[str, bytes]]) -> AccountMemory:
-    """An account's memory from its stored records."""
+def rebuild(records: dict[Table, dict[str, bytes]], exchanges: Collection[str]) -> AccountMemory:
+    """An account's memory from its stored records; `exchanges` are the configured ones."""
     memory = AccountMemory()
     orders = [decode_record(Order, raw) for raw in records.get(Table.ORDERS, {}).values()]
     for order in sorted(orders, key=lambda o: (o.created_at_ms, o.order_id)):
@@ -51,6 +55,8 @@ def rebuild(records: dict[Table, dict[str, bytes]]) -> AccountMemory:
         memory.remember(decode_record(PositionClose, raw))
     for raw in records.get(Table.IDEMPOTENCY, {}).values():
         memory.remember(decode_record(IdempotencyEntry, raw))
+    spoken_of = {order.exchange for order in orders} | {place[0] for place in (*memory.positions, *memory.parked)}
+    memory.unserved = frozenset(spoken_of.difference(exchanges))
     return memory
 
 
@@ -71,6 +77,24 @@ def recount(turn: Turn) -> None:
         )  # fmt: skip
 
 
+def tell_unserved(turn: Turn) -> None:
+    """Say that orders work, or positions are open, where nobody watches them: their exchange is not configured."""
+    memory = turn.memory
+    for exchange in sorted(memory.unserved):
+        orders = [order.order_id for order in memory.orders.values() if memory.is_live(order.order_id)
+                  and order.exchange == exchange]  # fmt: skip
+        symbols = [name for (where, name), held in memory.positions.items() if where == exchange and held.size]
+        parked = sum(place[0] == exchange for place in memory.parked)
+        if orders or symbols or parked:
+            turn.alert(
+                "ExchangeNotConfigured", Severity.CRITICAL,
+                f"{exchange} is not configured, but records of it are open; they are shown as last known, and nobody "
+                "watches them or can act on them until it is configured again",
+                exchange=exchange, live_orders=str(len(orders)), orders=",".join(orders[:10]),
+                positions=",".join(symbols[:10]), unexplained=str(parked),
+            )  # fmt: skip
+
+
 def resume(turn: Turn, desk: Desk, exchange: str | None = None) -> None:
     """Take every unfinished matter up again: unknown and planned sendings, cancels, expiries.
 
@@ -78,7 +102,7 @@ def resume(turn: Turn, desk: Desk, exchange: str | None = None) -> None:
     under way with it.
     """
     for place in turn.memory.parked:
-        if exchange in (None, place[0]):
+        if exchange in (None, place[0]) and place[0] not in turn.memory.unserved:
             turn.effect(parked_timer(place, 0, 0))
     for order in turn.memory.live_orders(exchange):
         if order.expires_at_ms is not None and order.state is not OrderState.DRAFT:
@@ -123,14 +147,20 @@ def _watched_after_their_end(turn: Turn) -> list[Order]:
 def ask_for_everything(turn: Turn, desk: Desk, histories: Histories, exchange: str) -> None:
     """After a start or a gap: fetch the open orders, and search every symbol we have had orders in lately."""
     turn.send(desk.exchange_address[exchange], FetchOpenOrders(account_id=turn.account_id, exchange=exchange))
-    since = turn.now_ms - desk.policy.lookback_ms
-    recent = dict.fromkeys(
-        order.symbol
-        for order in turn.memory.orders.values()
-        if order.exchange == exchange and (order.state not in TERMINAL or order.updated_at_ms >= since)
-    )
-    for symbol in recent | dict.fromkeys(histories.waiting(exchange)):
+    for symbol in dict.fromkeys((*recent_symbols(turn, desk, exchange), *histories.waiting(exchange))):
         histories.ask(turn, exchange, symbol)
+
+
+def recent_symbols(turn: Turn, desk: Desk, exchange: str) -> tuple[str, ...]:
+    """The symbols of an exchange in which orders live, or have ended lately."""
+    since = turn.now_ms - desk.policy.lookback_ms
+    return tuple(
+        dict.fromkeys(
+            order.symbol
+            for order in turn.memory.orders.values()
+            if order.exchange == exchange and (order.state not in TERMINAL or order.updated_at_ms >= since)
+        )
+    )
 
 
 def merge_open_orders(turn: Turn, desk: Desk, report: OpenOrdersFetched) -> None:
@@ -138,7 +168,8 @@ def merge_open_orders(turn: Turn, desk: Desk, report: OpenOrdersFetched) -> None
     listed = set()
     for claim in report.orders:
         listed.add((claim.symbol, claim.venue_order_id))
-        take_in(turn, desk, report.account_id, claim, (), report.evidence)
+        merge = partial(take_in, turn, desk, report.account_id, claim, (), report.evidence)
+        taken_in_alone(turn, report, _known(turn, claim), merge)
     offset = desk.offsets_ms.get(report.exchange, 0)
     for order in turn.memory.live_orders(report.exchange):
         at_venue = order.state in (OrderState.ACKNOWLEDGED, OrderState.PARTIALLY_FILLED)
@@ -148,14 +179,26 @@ def merge_open_orders(turn: Turn, desk: Desk, report: OpenOrdersFetched) -> None
             reread(turn, desk, order, delay_ms=0)
 
 
-def merge_search(turn: Turn, desk: Desk, report: OrdersSearched) -> None:
-    """Merge what a symbol's recent history shows: known orders, and forgotten ones that carry our tag."""
+def merge_search(turn: Turn, desk: Desk, report: OrdersSearched, since_venue_ms: int) -> None:
+    """Merge what a symbol's recent history shows: known orders, forgotten ones that carry our tag, and what others have
+    executed since the moment up to which the symbol's executions are known.
+    """
+    late = {fill.venue_order_id for fill in report.fills if fill.venue_time_ms >= since_venue_ms}
+    shown = set()
     for claim in report.orders:
-        known = turn.memory.match(
-            claim.exchange, claim.symbol, venue_order_id=claim.venue_order_id, client_order_id=claim.client_order_id
-        )
+        known = _known(turn, claim)
         ours = claim.client_order_id is not None and is_ours(claim.client_order_id, desk.policy.tag)
-        if known is not None or ours:
-            take_in(
-                turn, desk, report.account_id, claim, report.fills, report.evidence, source=FillSource.RECONCILE
-            )
+        if known is not None or ours or claim.venue_order_id in late:
+            shown.add(claim.venue_order_id)
+            merge = partial(
+                take_in, turn, desk, report.account_id, claim, report.fills, report.evidence,
+                source=FillSource.RECONCILE,
+            )  # fmt: skip
+            taken_in_alone(turn, report, known, merge)
+    on_unlisted(turn, desk, report, [fill for fill in report.fills if fill.venue_order_id not in shown], since_venue_ms)
+
+
+def _known(turn: Turn, claim: VenueOrder) -> Order | None:
+    return turn.memory.match(
+        claim.exchange, claim.symbol, venue_order_id=claim.venue_order_id, client_order_id=claim.client_order_id
+    )

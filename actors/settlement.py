@@ -5,15 +5,20 @@ looked up next and what is sent again. Must never: end an order without evidence
 without a look-up on its way.
 """
 
+from collections.abc import Sequence
+
 from actors.absorbing import absorb_claim, after_acknowledgement, request_failed
 from actors.admission import next_attempt, place_request
+from actors.adoption import take_in
 from actors.desk import Desk, cancel_request, known_again, request_round, reread
+from actors.domain.claims import CANCEL_TRIGGER, ran_out_of_time
 from actors.domain.lifecycle import TERMINAL, evolve, transition
 from actors.domain.verification import fence_of, may_send_again, proven_unplaced
 from actors.reminders import cancel_again_timer, resend_timer
 from actors.turn import Turn
 from messages.base import copied
 from messages.events import Severity
+from messages.fills import VenueFill
 from messages.reports import (
     CancelAmbiguous,
     CancelConfirmed,
@@ -33,6 +38,7 @@ from messages.types import (
     Order,
     OrderState,
     Trigger,
+    VenueOrder,
     Verification,
     VerificationPhase,
 )
@@ -50,7 +56,7 @@ def on_place_accepted(turn: Turn, desk: Desk, report: PlaceAccepted) -> None:
     if order is None:
         return
     if report.order is not None:
-        absorb_claim(turn, desk, order, report.order, report.fills, report.evidence, Trigger.API_ACKNOWLEDGED)
+        _absorb_answer(turn, desk, order, report.order, report.fills, report.evidence, Trigger.API_ACKNOWLEDGED)
         return
     if order.venue_order_id is None:
         attempts = _settle_attempt(order, report.attempt, AttemptOutcome.ACCEPTED)
@@ -170,11 +176,12 @@ def send_again_or_end(turn: Turn, desk: Desk, order: Order, evidence: Evidence, 
         turn.effect(resend_timer(order.order_id, delay_ms))
         return
     if order.cancel_pending:
-        by = order.cancelled_by or InitiatedBy.USER
-        trigger = Trigger.RISK_RULE_CANCEL if by is InitiatedBy.RISK_RULE else Trigger.USER_CANCEL_ORDER
+        timed_out = ran_out_of_time(order)
+        by = CANCEL_TRIGGER[order.cancelled_by or InitiatedBy.USER]
         ended, step = transition(
-            order, OrderState.CANCELLED, trigger, turn.now_ms,
-            reason="cancelled_before_placement", evidence=evidence, completion=CompletionReason.CANCELLED,
+            order, OrderState.CANCELLED, Trigger.PARTIAL_FILL_TIMEOUT if timed_out else by, turn.now_ms,
+            reason="unfilled_timeout" if timed_out else "cancelled_before_placement", evidence=evidence,
+            completion=CompletionReason.UNFILLED_TIMEOUT if timed_out else CompletionReason.CANCELLED,
         )  # fmt: skip
     else:
         absent = order.attempts[-1].outcome is AttemptOutcome.ABSENT
@@ -228,7 +235,7 @@ def on_cancel_report(
         return
     match report:
         case CancelConfirmed():
-            absorb_claim(turn, desk, order, report.order, (), report.evidence, Trigger.RECONCILIATION)
+            _absorb_answer(turn, desk, order, report.order, (), report.evidence, Trigger.RECONCILIATION)
         case CancelNotProcessed():
             if order.state not in TERMINAL:
                 turn.effect(cancel_again_timer(order.order_id, max(report.retry_after_ms, _RESEND_DELAY_MS)))
@@ -242,6 +249,22 @@ def on_cancel_again(turn: Turn, desk: Desk, order_id: str) -> None:
     order = turn.order(order_id)
     if order is not None and order.cancel_pending and order.state not in TERMINAL:
         turn.send(desk.exchange_address[order.exchange], cancel_request(order))
+
+
+def _absorb_answer(
+    turn: Turn,
+    desk: Desk,
+    order: Order,
+    claim: VenueOrder,
+    fills: Sequence[VenueFill],
+    evidence: Evidence,
+    trigger: Trigger,
+) -> None:
+    if order.venue_order_id in (None, claim.venue_order_id):
+        absorb_claim(turn, desk, order, claim, fills, evidence, trigger)
+    else:
+        # The answer names a second venue order of this request: one of its own, with executions of its own.
+        take_in(turn, desk, order.account_id, claim, fills, evidence, trigger)
 
 
 def _settle_attempt(

@@ -19,6 +19,8 @@ PAPER_FUNDS: Final = {"USDT": Decimal(10**9), "USD": Decimal(10**9), "BTC": Deci
 """What an account on a paper venue begins with."""
 
 
+_FIRST_STEPS: Final = 24
+"""Steps of a random market before anybody trades: as many quotes on each side of every book."""
 _PAPER_NEEDS = ("starlette", "uvicorn", "websockets")
 
 
@@ -70,11 +72,16 @@ class Venues:
                 f"paper venues need the extra [run]: pip install '.[run]' (missing: {missing})"
             )
         paper = self._settings.paper
-        process = PaperProcess(paper.venues, seed=paper.seed, rate_limits=paper.rate_limits)
+        process = PaperProcess(paper.venues, seed=paper.seed, market=paper.market, rate_limits=paper.rate_limits)
         try:
-            return self._children.enter_context(process)
+            self._children.enter_context(process)
+            if paper.market:
+                # The very first order finds quotes on both sides.
+                for name in paper.venues:
+                    process.control(name).step_market(_FIRST_STEPS)
         except ControlError as error:
             raise PaperUnavailable(str(error)) from error
+        return process
 
     def _open(self, account_id: str, name: str, on_paper: bool) -> PooledGateway:  # noqa: FBT001
         exchange = self._settings.exchanges.by_name()[name]

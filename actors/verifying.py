@@ -4,11 +4,12 @@ Serves two questions with one procedure: 'was this order placed?' (its `verifica
 proven) and 'what has become of this order?' (it is `watched`; the venue has had it, so it is only ever found).
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from actors.absorbing import absorb_claim, holds_back
 from actors.adoption import take_in
 from actors.desk import CANCEL_AGAIN_MS, SUPERVISOR, Desk, request_round
+from actors.domain.claims import Absorbed
 from actors.domain.idempotency import bare_client_id
 from actors.domain.lifecycle import TERMINAL, evolve
 from actors.domain.matching import (
@@ -30,22 +31,10 @@ from messages.commands import LookUpOrder, SearchOrder
 from messages.control import VerificationDue, VerificationEnded
 from messages.events import ManualReviewRequired, Severity
 from messages.reports import LookUpFailed, OrderFound, OrderNotFound, OrdersSearched
-from messages.types import AttemptOutcome, Order, OrderState, Trigger, VenueOrder, VerificationPhase
+from messages.types import ZERO, AttemptOutcome, Order, OrderState, Trigger, VenueOrder, VerificationPhase
 
 _NOT_TELLING = "the venue does not tell what became of the order"
 _NOT_ANSWERING = "the venue leaves the questions about the order unanswered"
-
-
-@dataclass(frozen=True, slots=True)
-class _Asked(Watched):
-    """An order that has been asked about."""
-
-    since_ms: int = 0
-    """The first question, our clock."""
-    answered: int = 0
-    """Rounds in which every question was answered."""
-    unheard: bool = False
-    """A question of the present round was not answered."""
 
 
 def on_due(turn: Turn, desk: Desk, message: VerificationDue) -> None:
@@ -86,10 +75,13 @@ def on_found(turn: Turn, desk: Desk, report: OrderFound) -> str:
         _search(turn, desk, order, _asked(turn, order))
         return "mismatch"
     merged = absorb_claim(turn, desk, order, report.order, report.fills, report.evidence, Trigger.VERIFICATION_FOUND)
-    # An answer may be older than an end that the stream has told meanwhile, and lack nothing by itself.
-    open_ended = merged.missing > 0 or merged.unknown_status or holds_back(turn, desk, merged.order)
-    _after_finding(turn, desk, merged.order, complete=not open_ended)
+    _after_finding(turn, desk, merged.order, complete=not _open_ended(turn, desk, merged))
     return "found"
+
+
+def _open_ended(turn: Turn, desk: Desk, merged: Absorbed) -> bool:
+    # An answer may be older than an end that the stream has told meanwhile, and lack nothing by itself.
+    return merged.missing > ZERO or merged.unknown_status or holds_back(turn, desk, merged.order)
 
 
 def _is_about(order: Order, found: VenueOrder) -> bool:
@@ -144,10 +136,7 @@ def on_searched(turn: Turn, desk: Desk, report: OrdersSearched) -> str:
     asked = _asked(turn, order)
     match judged:
         case FoundMatch(venue_order):
-            after = take_in(
-                turn, desk, order.account_id, venue_order, report.fills, report.evidence, Trigger.VERIFICATION_FOUND
-            )
-            _after_finding(turn, desk, after, complete=after.filled_size >= venue_order.filled_size)
+            _take_in_found(turn, desk, order, asked, (venue_order,), report)
             return "found"
         case FoundByFills(venue_order_id):
             # It executed under our id although no list shows it: read it by the id the venue gave it.
@@ -157,10 +146,7 @@ def on_searched(turn: Turn, desk: Desk, report: OrdersSearched) -> str:
             if len(venue_order_ids) > len(venue_orders):
                 why = "the venue executed orders under our id that no list shows"
                 _review(turn, desk, order, asked, why, venue_order_ids)
-            for venue_order in venue_orders:
-                take_in(
-                    turn, desk, order.account_id, venue_order, report.fills, report.evidence, Trigger.VERIFICATION_FOUND
-                )
+            _take_in_found(turn, desk, order, asked, venue_orders, report)
             return "found"
         case Undecidable(candidates):
             ids = tuple(each.venue_order_id for each in candidates)
@@ -173,7 +159,29 @@ def on_searched(turn: Turn, desk: Desk, report: OrdersSearched) -> str:
             return "inconclusive"
 
 
-def _nothing_found(turn: Turn, desk: Desk, order: Order, asked: _Asked, report: OrdersSearched) -> str:
+def _take_in_found(
+    turn: Turn,
+    desk: Desk,
+    order: Order,
+    asked: Watched,
+    venue_orders: tuple[VenueOrder, ...],
+    report: OrdersSearched,
+) -> None:
+    found = None
+    for venue_order in venue_orders:
+        merged = take_in(
+            turn, desk, order.account_id, venue_order, report.fills, report.evidence, Trigger.VERIFICATION_FOUND
+        )
+        if merged.order.order_id == order.order_id:
+            found = merged
+    if found is not None:
+        _after_finding(turn, desk, found.order, complete=not _open_ended(turn, desk, found))
+    elif venue_orders:
+        # Nothing but second orders of the same request: what became of this one is as unknown as before.
+        _round_over(turn, desk, order, asked)
+
+
+def _nothing_found(turn: Turn, desk: Desk, order: Order, asked: Watched, report: OrdersSearched) -> str:
     question = order.verification
     if (
         question is None
@@ -223,15 +231,15 @@ def _after_finding(turn: Turn, desk: Desk, order: Order, *, complete: bool) -> N
         turn.effect(cancel_again_timer(order.order_id, CANCEL_AGAIN_MS))
 
 
-def _round_over(turn: Turn, desk: Desk, order: Order, asked: _Asked, *, at_least_ms: int = 0) -> None:
+def _round_over(turn: Turn, desk: Desk, order: Order, asked: Watched, *, at_least_ms: int = 0) -> None:
     again, due_in_ms = _concluded(turn, desk, order, asked, at_least_ms=at_least_ms)
     turn.note(again)
     request_round(turn, desk, order, due_in_ms=due_in_ms, rounds=again.rounds)
 
 
 def _concluded(
-    turn: Turn, desk: Desk, order: Order, asked: _Asked, *, at_least_ms: int = 0
-) -> tuple[_Asked, int]:
+    turn: Turn, desk: Desk, order: Order, asked: Watched, *, at_least_ms: int = 0
+) -> tuple[Watched, int]:
     # What is remembered when a round is over, and when the next one is due; raises the review when it is time for it.
     again = _next_of(asked)
     following = next_round(
@@ -249,8 +257,8 @@ def _concluded(
     return again, following.due_in_ms
 
 
-def _next_of(asked: _Asked) -> _Asked:
-    return _Asked(
+def _next_of(asked: Watched) -> Watched:
+    return Watched(
         asked.order_id,
         rounds=asked.rounds + 1,
         since_ms=asked.since_ms,
@@ -259,7 +267,7 @@ def _next_of(asked: _Asked) -> _Asked:
 
 
 def _review(
-    turn: Turn, desk: Desk, order: Order, asked: _Asked, reason: str, candidates: tuple[str, ...]
+    turn: Turn, desk: Desk, order: Order, asked: Watched, reason: str, candidates: tuple[str, ...]
 ) -> None:
     if not order.needs_review:
         _raise_review(turn, order, reason, candidates)
@@ -280,7 +288,7 @@ def _raise_review(turn: Turn, order: Order, reason: str, candidates: tuple[str, 
     )
 
 
-def _look_up(turn: Turn, desk: Desk, order: Order, asked: _Asked) -> None:
+def _look_up(turn: Turn, desk: Desk, order: Order, asked: Watched) -> None:
     policy = desk.policy.verification
     turn.note(
         replace(asked, phase=VerificationPhase.DIRECT_LOOKUP, asked_ms=turn.now_ms, direct_asked_venue_ms=None)
@@ -300,7 +308,7 @@ def _look_up(turn: Turn, desk: Desk, order: Order, asked: _Asked) -> None:
     )
 
 
-def _search(turn: Turn, desk: Desk, order: Order, asked: _Asked) -> None:
+def _search(turn: Turn, desk: Desk, order: Order, asked: Watched) -> None:
     policy = desk.policy.verification
     offset = desk.offsets_ms.get(order.exchange, 0)
     sent = order.attempts[0].recorded_ms if order.attempts else order.created_at_ms
@@ -328,9 +336,6 @@ def _open_question(turn: Turn, order: Order) -> bool:
     return order.verification is not None or order.order_id in turn.memory.watched
 
 
-def _asked(turn: Turn, order: Order) -> _Asked:
-    watched = turn.memory.watched.get(order.order_id)
-    if isinstance(watched, _Asked):
-        return watched
-    asked = _Asked(order.order_id, since_ms=turn.now_ms)
-    return asked if watched is None else replace(asked, rounds=watched.rounds, for_fills=watched.for_fills)
+def _asked(turn: Turn, order: Order) -> Watched:
+    watched = turn.memory.watched.get(order.order_id) or Watched(order.order_id)
+    return watched if watched.since_ms else replace(watched, since_ms=turn.now_ms)

@@ -15,7 +15,7 @@ from exchanges.binance.client import BinanceClient
 from exchanges.binance.sign import signer_for
 from exchanges.binance.stream import BinanceStream
 from exchanges.gateway import Capabilities, UserStream
-from exchanges.gateway_pool import PooledGateway
+from exchanges.gateway_pool import PooledGateway, default_read_workers
 from exchanges.http import Clock
 from exchanges.neighbours import Neighbours
 from exchanges.stream import WebSocketStream
@@ -83,7 +83,7 @@ def _binance(
         rest_url=settings.rest_url or BINANCE_REST_URL,
         aliases=settings.aliases,
         call_timeout_ms=settings.call_timeout_ms,
-        pool_size=workers + CANCEL_WORKERS,
+        pool_size=workers + CANCEL_WORKERS + default_read_workers(workers),
         neighbours=settings.neighbours,
     )
 

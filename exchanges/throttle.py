@@ -11,6 +11,8 @@ from enum import StrEnum
 
 CANCEL_SHARE_PERCENT = 10
 """Part of every budget that only cancels may use."""
+PLACE_SHARE_PERCENT = 10
+"""Part of every budget, beside that of the cancels, which reads must leave to placements."""
 CANCEL_HEAD_START_MS = 250
 """After a ban, cancels go first for this long."""
 
@@ -35,6 +37,14 @@ class Budget:
     window_ms: int
 
 
+_KEPT_FROM_PERCENT = {
+    CallKind.CANCEL: 0,
+    CallKind.PLACE: CANCEL_SHARE_PERCENT,
+    CallKind.READ: CANCEL_SHARE_PERCENT + PLACE_SHARE_PERCENT,
+}
+"""How much of every budget a call of a kind may not use."""
+
+
 class _Window:
     # Usage of one budget in the window that contains the latest call.
 
@@ -52,8 +62,7 @@ class _Window:
             self.used = 0
 
     def wait_ms(self, cost: int, kind: CallKind, now_ms: int) -> int:
-        share = 0 if kind is CallKind.CANCEL else CANCEL_SHARE_PERCENT
-        allowed = self.budget.limit * (100 - share) // 100
+        allowed = self.budget.limit * (100 - _KEPT_FROM_PERCENT[kind]) // 100
         if self.used + self.pending + cost <= allowed:
             return 0
         return max(1, (self.start_ms or 0) + self.budget.window_ms - now_ms)

@@ -7,7 +7,7 @@ from enum import StrEnum
 from messages.base import Message, fast_init
 from messages.commands import ClosePosition
 from messages.fills import Position, PositionClose
-from messages.types import VerificationPhase
+from messages.types import InitiatedBy, VerificationPhase
 
 
 class Verdict(StrEnum):
@@ -164,6 +164,8 @@ class FillTimerWanted(Message):
     order_id: str
     due_ms: int
     """Our clock; a time that is over means at once. Not a delay: this message waits for a commit."""
+    within_ms: int
+    """It cannot be farther off than this: where it seems so, our clock was set back."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,6 +182,8 @@ class FillTimeoutDue(Message):
 
     account_id: str
     order_id: str
+    due_ms: int
+    """The moment that was wanted. It has come, whatever our clock shows by now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -224,6 +228,18 @@ class CloseNotBegun(Message):
     """Account to position: there is no order; whoever asked has been told why."""
 
     close_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CloseMet(Message):
+    """Position to account: a close was asked for while another one runs."""
+
+    command: ClosePosition
+    close_id: str
+    """The one that runs."""
+    initiated_by: InitiatedBy
+    waits: bool
+    """Whoever asked gets the end of the one that runs; False: he is refused."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

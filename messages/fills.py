@@ -146,5 +146,8 @@ class PositionClose:
     """Why less was closed than its order was for, in the venue's words where it has some; empty when all was."""
     started_ms: int
     ended_ms: int | None = None
+    """When its end was told; what is corrected afterwards leaves it."""
+    reopened: bool = False
+    """Its order, held for dead when its end was told, works after all: it runs once more."""
 
 

@@ -19,6 +19,7 @@ from messages.control import (
     CloseAsked,
     CloseBegun,
     CloseEnded,
+    CloseMet,
     CloseNotBegun,
     Committed,
     FillTimeoutDue,
@@ -52,6 +53,7 @@ AccountInbox: TypeAlias = (
     | FillTimeoutDue
     | ReportFillTimers
     | PlaceClose
+    | CloseMet
     | CancelClose
     | HoldingCompared
     | ReportCommand

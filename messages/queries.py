@@ -266,7 +266,11 @@ class PositionView:
 
     position: Position
     average_entry_price: Decimal | None
-    """None while flat."""
+    """Exact to 50 digits; None while flat."""
+    shown_average_entry_price: Decimal | None = None
+    """The same, rounded half up to the places that the asset type is shown with; None where the exchange is no longer
+    configured.
+    """
     realised_pnl: Decimal
     """Quote units, before fees."""
 

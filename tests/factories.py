@@ -174,6 +174,8 @@ BY_NAME: dict[str, object] = {
     "view": lambda: make(OrderView),
     "views": lambda: (make(OrderView),),
     "weighted_average_price": Decimal("42500.00"),
+    "waits": True,
+    "within_ms": 120_000,
 }
 
 # Where a name means something else in one class, or an optional field is needed to make the whole valid.

@@ -241,7 +241,7 @@ WRONG = {
     "unknown section": ("orderManagment", {}, "did you mean orderManagement?"),
     "attribute name": ("orderManagement.verification.search_timeout_ms", 1, "did you mean searchTimeout?"),
     "key in another unit": ("orderManagement.verification.timeWindowMs", 1, "did you mean timeWindowSeconds?"),
-    "key far from all": ("paper.xyz", 1, "known here: venues, seed, rateLimits"),
+    "key far from all": ("paper.xyz", 1, "known here: venues, seed, market, rateLimits"),
     "server of another kind": ("redis.url", "http://cache", "must be an address that begins with redis://"),
     "server without a name": ("redis.url", "redis://", "must be an address that begins with redis://"),
     "server with a wrong port": ("redis.url", "redis://cache:x", "must be an address that begins with redis://"),

@@ -12,6 +12,7 @@ from decimal import Decimal
 from actors.app.audit_positions import check_closes, check_positions
 from actors.app.reckoning import average_errors
 from actors.app.verdict import Asked, Row, VenueRecord, Verdict, grouped
+from actors.domain.arithmetic import plain
 from actors.domain.fills import average_price
 from actors.domain.lifecycle import TERMINAL
 from actors.memory import PublishedViews
@@ -135,7 +136,7 @@ def _check_order(verdict: Verdict, order: Order, rows: list[Row]) -> None:
     verdict.timed_out += order.completion in (CompletionReason.TIMEOUT, CompletionReason.UNFILLED_TIMEOUT)
     if order.filled_size != Decimal(row["filledSize"]) or order.filled_value != Decimal(row["filledValue"]):
         verdict.note(
-            f"{_name(order)} executed {order.filled_size} for {order.filled_value}, at the venue "
+            f"{_name(order)} executed {plain(order.filled_size)} for {plain(order.filled_value)}, at the venue "
             f"{row['filledSize']} for {row['filledValue']}"
         )
 

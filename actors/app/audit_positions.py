@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from actors.app.reckoning import position_errors
 from actors.app.verdict import Row, VenueRecord, Verdict, grouped
-from actors.memory import PublishedViews
-from messages.fills import CloseState, PositionClose
+from actors.memory import PublishedViews, runs
+from messages.fills import PositionClose
 from messages.types import Order
 
 
@@ -26,7 +26,7 @@ def check_closes(
     for close in sorted(closes, key=lambda close: (close.started_ms, close.ended_ms or 0)):
         name = f"close {close.close_id} of account {close.account_id}"
         order = orders.get((close.account_id, close.order_id))
-        if close.state is CloseState.ACTIVE:
+        if runs(close):
             verdict.note(f"{name} has not ended")
         place = (close.account_id, close.exchange, close.symbol)
         before = running.get(place)

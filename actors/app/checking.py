@@ -4,14 +4,15 @@ It takes no account, raises no epoch and writes nothing, so it may read a server
 account is read in one transaction. A data folder belongs to one process at a time, and the check needs it for itself.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from actors.app.figures import price_places
 from actors.app.records import AccountFinding, PositionFinding, examine
-from actors.build import DEFAULT_DEPLOYMENT
+from actors.build import DEFAULT_DEPLOYMENT, naming_redis_url
 from actors.domain.arithmetic import plain
 from actors.errors import StoreError
 from actors.settings import Settings
@@ -29,6 +30,8 @@ class CheckResult:
 
     where: str
     accounts: tuple[AccountFinding, ...]
+    places: Mapping[str, int]
+    """By exchange: decimal places that average prices are shown with."""
 
     @property
     def differences(self) -> list[str]:
@@ -60,10 +63,11 @@ def run_check(settings: Settings, folder: Path | None) -> CheckResult:
             connect_timeout_ms=settings.redis.connect_timeout_ms,
         )
         try:
-            accounts = tuple(examine(account, store.load(account)) for account in store.accounts())
+            with naming_redis_url(settings):
+                accounts = tuple(examine(account, store.load(account)) for account in store.accounts())
         finally:
             store.close()
-    return CheckResult(where, accounts)
+    return CheckResult(where, accounts, price_places(settings))
 
 
 @contextmanager

@@ -40,6 +40,21 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on sta
 Config = Annotated[
     Path | None, typer.Option(help="Configuration file (YAML). With live credentials nothing is placed by itself.")
 ]
+RecordsConfig = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        help="Configuration file (YAML) that leads to the records: to the server of redis.url, or with live accounts "
+        "to the data folder of their deployment.",
+    ),
+]
+Folder = Annotated[
+    Path | None,
+    typer.Option(
+        help="Data folder of an embedded server that no process uses, instead of --config. The name of its deployment "
+        "stands in OMS__DEPLOYMENT__NAME, unless it is paper.",
+    ),
+]
 Seconds = Annotated[float | None, typer.Option(min=0.1, help="End after so many seconds; default: run until Ctrl-C.")]
 Seed = Annotated[int, typer.Option(min=0, help="Of orders and faults; the same seed draws the same ones.")]
 Faults = Annotated[str, typer.Option(help="Comma-separated names, 'all' or 'none'. 'list' names them.")]
@@ -113,8 +128,7 @@ def _show_drill(host: Host, result: DrillResult, *, as_json: bool) -> None:
         asked = f"{result.verdict.intents} of {result.options.intents} intents"
         host.out.print(f"interrupted after {asked}; not judged", highlight=False)
     else:
-        for table in drill_table(result):
-            host.out.print(table)
+        host.show(*drill_table(result))
     again = f"--venue {result.options.venue} --intents {result.options.intents} --seed {result.options.seed}"
     chosen = "all" if result.options.faults == NAMES else ",".join(result.options.faults) or "none"
     command = f"run.py drill {again} --fills {result.options.fills_max} --faults {chosen}"
@@ -146,27 +160,30 @@ def _add_replay(app: typer.Typer, host: Host) -> None:
         if as_json:
             host.print_json(result.as_json())
         else:
-            host.out.print(replay_table(result))
+            host.show(*replay_table(result))
         raise typer.Exit(EXIT_BROKEN if result.verdict.violations else 0)
 
 
 def _add_check(app: typer.Typer, host: Host) -> None:
     @app.command()
     def check(
-        config: Config = None,
-        folder: Annotated[
-            Path | None, typer.Option(help="Data folder of an embedded server; default: where the configuration leads.")
-        ] = None,
+        config: RecordsConfig = None,
+        folder: Folder = None,
         as_json: Json = False,  # noqa: FBT002
     ) -> None:
-        """Add all fills up anew and compare with the stored orders and positions. Reads only. Exit 0: all agree."""
+        """Add all fills up anew and compare with the stored orders and positions. Reads only.
+
+        Exit 0: all agree. 1: there are differences. 2: the records could not be read.
+        """
+        if config is not None and folder is not None:
+            text = "--config and --folder each lead to records: give one of them"
+            raise typer.BadParameter(text, param_hint="--folder")
         host.log_to(LoggingSettings(level="CRITICAL"))
         result = run_check(Settings.load(config), folder)
         if as_json:
             host.print_json(result.as_json())
         else:
-            for part in check_table(result):
-                host.out.print(part, highlight=False, soft_wrap=isinstance(part, str))
+            host.show(*check_table(result))
         raise typer.Exit(EXIT_BROKEN if result.differences else 0)
 
 

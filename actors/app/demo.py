@@ -5,7 +5,7 @@ With live credentials in the configuration nothing is placed and nothing is brok
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -17,6 +17,7 @@ from prometheus_client import start_http_server
 from rich.live import Live
 
 from actors.app.audit import audit, is_settled, only
+from actors.app.figures import counted
 from actors.app.host import Host
 from actors.app.ledger import Ledger
 from actors.app.live import picture, plain_line
@@ -24,10 +25,10 @@ from actors.app.schedule import NAMES, STORE_KILLED, Saboteur, draw_stages
 from actors.app.trader import Trader
 from actors.app.verdict import Verdict
 from actors.app.watch import Parity, Scene, Watch
-from actors.app.workload import intents
+from actors.app.workload import TIMEOUT_MS, intents
 from actors.app.world import read_record
 from actors.closing import REQUEST
-from actors.errors import OmsError, StoreUnavailable
+from actors.errors import OmsError
 from actors.memory import PublishedViews
 from actors.oms import Oms
 from actors.settings import MetricsSettings, Settings
@@ -58,6 +59,9 @@ _LAST_ORDERS_S: Final = 5.0
 _SETTLE_S: Final = 30.0
 """How long books and the venue's record may take to agree: more than two of the regular comparisons."""
 _VIOLATIONS_SHOWN: Final = 20
+_SHORT_TIMEOUTS: Final = (
+    f"some demo orders carry a fill timeout of {TIMEOUT_MS[0] // 1_000} to {TIMEOUT_MS[1] // 1_000} s"
+)
 
 
 class PortTaken(OmsError):
@@ -85,13 +89,7 @@ def run_demo(options: DemoOptions, host: Host) -> bool:
             host.progress.print(f"metrics on {_serve_metrics(settings.metrics, oms, running)}", soft_wrap=True)
         host.progress.print("starting the store and the venues …", style="dim")
         oms.subscribe(partial(_say_owned, host, set()), Alert)
-        try:
-            running.enter_context(oms)
-        except StoreUnavailable as error:
-            raise StoreUnavailable(
-                f"the server of redis.url does not answer ({error}): start it or correct redis.url; without redis.url "
-                "an embedded server is used"
-            ) from error
+        running.enter_context(oms)
         paper = oms.runtime.venues.paper
         until = None if options.seconds is None else time.monotonic() + options.seconds
         if paper is None or settings.is_live:
@@ -125,13 +123,13 @@ class _Watching:
 
     def __init__(self, oms: Oms, host: Host) -> None:
         self._host = host
-        self._title = _title(oms)
+        self._header = (_title(oms),)
         self._watch = Watch(oms, tuple(account.id for account in oms.settings.accounts))
         oms.subscribe(self._watch.listen)
 
     def run(self, until: float | None) -> bool:
         """Show until stopped."""
-        _show(self._host, self._title, self._watch.scene, until)
+        _show(self._host, self._header, self._watch.scene, until)
         return True
 
 
@@ -162,7 +160,7 @@ class _Trading:
         self._control.run_market(running=True)
         for trader in self._traders:
             trader.start()
-        _show(self._host, _title(self._oms), self._scene, until)
+        _show(self._host, (_title(self._oms), _SHORT_TIMEOUTS), self._scene, until)
         self._host.progress.print(
             "stopping: no new orders, those under way come to their end, then comparing with the venue's record "
             f"(at most {_LAST_ORDERS_S + _SETTLE_S:g} s; Ctrl-C again ends at once) …",
@@ -254,7 +252,7 @@ def _tell_end(host: Host, verdict: Verdict, put_off: int, unknown: int) -> None:
         (
             f"By the venue's own record: {verdict.duplicates} duplicates, {verdict.lost} lost, "
             f"{verdict.phantom_fills} phantom fills, {verdict.false_matches} false matches, {verdict.missing_fills} "
-            f"missing fills, {verdict.false_positions} false positions of {verdict.positions}, "
+            f"missing fills, {counted(verdict.positions, 'position')} compared, {verdict.false_positions} false; "
             f"{len(verdict.violations)} violations in all."
         ),
     ]
@@ -264,7 +262,8 @@ def _tell_end(host: Host, verdict: Verdict, put_off: int, unknown: int) -> None:
             "the program ended."
         )
     lines += verdict.violations[:_VIOLATIONS_SHOWN]
-    host.out.print("\n".join(lines), highlight=False, markup=False, soft_wrap=True)
+    # A terminal would fold in the middle of words; a pipe gets each line whole.
+    host.out.print("\n".join(lines), highlight=False, markup=False, soft_wrap=not host.out.is_terminal)
 
 
 def _title(oms: Oms) -> str:
@@ -275,9 +274,10 @@ def _title(oms: Oms) -> str:
     return f"Livermore Orders · {kind} · {where}{store}"
 
 
-def _show(host: Host, title: str, scene: Callable[[], Scene], until: float | None) -> None:
+def _show(host: Host, header: Sequence[str], scene: Callable[[], Scene], until: float | None) -> None:
     """Show scenes until the time is over or somebody stops the program: a screen on a terminal, else plain lines."""
     if not host.out.is_terminal:
+        host.progress.print("\n".join(header), highlight=False, soft_wrap=True)
         while _goes_on(host, until, _LINE_S):
             host.out.print(plain_line(scene()), highlight=False, soft_wrap=True)
         return
@@ -285,7 +285,7 @@ def _show(host: Host, title: str, scene: Callable[[], Scene], until: float | Non
     with Live(console=host.out, screen=True, auto_refresh=False) as live:
         while _goes_on(host, until, _FRAME_S):
             size = host.out.size
-            live.update(picture(scene(), title, footer, width=size.width, height=size.height), refresh=True)
+            live.update(picture(scene(), header, footer, width=size.width, height=size.height), refresh=True)
 
 
 def _goes_on(host: Host, until: float | None, pause_s: float) -> bool:

@@ -4,12 +4,16 @@ import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import orjson
-from rich.console import Console
+from rich.console import Console, RenderableType
+from rich.measure import Measurement
 
 from actors.settings import LoggingSettings
+
+_UNFOLDED: Final = 10_000
+"""Columns that nothing needs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +28,17 @@ class Host:
     """Results."""
     progress: Console = field(default_factory=lambda: Console(file=sys.stderr))
     """Progress, which is no result."""
+
+    def show(self, *parts: RenderableType) -> None:
+        """Print results. Numbers are never cut: a table is wider than the screen rather than without a digit.
+
+        On a terminal words are folded to its width; what goes elsewhere is not folded at all.
+        """
+        for part in parts:
+            wanted = Measurement.get(self.out, self.out.options.update(max_width=_UNFOLDED), part)
+            is_terminal = self.out.is_terminal
+            self.out.width = max(self.out.width, wanted.minimum if is_terminal else wanted.maximum)
+            self.out.print(part, highlight=False, markup=False)
 
     def print_json(self, result: dict[str, Any]) -> None:
         """Print one JSON object and nothing else on standard output."""

@@ -74,10 +74,10 @@ class Ledger:
         with self.lock:
             return sum(isinstance(reply, OrderPlaced) for reply in self.replies.values())
 
-    def refusal_count(self) -> int:
-        """How many requests were refused for a passing reason."""
+    def put_off_count(self) -> int:
+        """How many intents wait, because an exchange took no new orders when they were last asked."""
         with self.lock:
-            return self.refusals.total()
+            return len(self.put_off)
 
     def done(self) -> int:
         """How many intents have their reply."""

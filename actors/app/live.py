@@ -1,8 +1,7 @@
 """The main job's picture: a `Scene` as something `rich` can draw, and as one plain line for logs and pipes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Final, Literal
 
 from rich.console import Group, RenderableType
@@ -10,6 +9,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from actors.app.figures import money, price
 from actors.app.watch import Happening, Scene
 from actors.domain.arithmetic import plain
 from actors.domain.fills import rounded
@@ -41,7 +41,6 @@ _FRAME: Final = 4
 """Columns that a panel's frame takes."""
 _REMARK_WIDTH: Final = 14
 """Columns that a remark needs to say something."""
-_PLACES: Final = 2
 
 
 def plain_line(scene: Scene) -> str:
@@ -54,8 +53,8 @@ def plain_line(scene: Scene) -> str:
     )
 
 
-def picture(scene: Scene, title: str, footer: str, *, width: int, height: int) -> RenderableType:
-    """The scene as a screen of at most so many columns and lines."""
+def picture(scene: Scene, header: Sequence[str], footer: str, *, width: int, height: int) -> RenderableType:
+    """The scene as a screen of at most so many columns and lines. The header's first line is its title."""
     low = height < _LOW
     top_lines = _TOP_LINES_LOW if low else _TOP_LINES
     top = Table.grid(expand=True)
@@ -63,11 +62,14 @@ def picture(scene: Scene, title: str, footer: str, *, width: int, height: int) -
         top.add_column(ratio=1)
     top.add_row(_promises(scene, top_lines), _states(scene, top_lines), _faults(scene, top_lines))
     held = max(1, min(len(scene.positions), _POSITIONS_SHOWN_LOW if low else _POSITIONS_SHOWN))
-    # Title and footer, and of each panel its frame, with the headings of two.
-    room = max(2, height - top_lines - held - 10)
+    # Header and footer, and of each panel its frame, with the headings of two.
+    room = max(2, height - top_lines - held - len(header) - 9)
     happenings = max(1, min(_HAPPENINGS_SHOWN, room // 3))
     return Group(
-        Text(title, style="bold", no_wrap=True, overflow="ellipsis"),
+        *(
+            Text(line, style="dim" if place else "bold", no_wrap=True, overflow="ellipsis")
+            for place, line in enumerate(header)
+        ),
         top,
         _positions(scene, held, width - _FRAME),
         _orders(scene, max(1, room - happenings), width - _FRAME),
@@ -86,7 +88,7 @@ def _promises(scene: Scene, lines: int) -> Panel:
         ("placed", str(scene.placed)),
         ("fills", str(scene.fills)),
         ("proven not placed", str(scene.absent)),
-        ("retried refusals", str(scene.refused)),
+        ("waiting to be taken", str(scene.waiting)),
     ]
     return _grid(rows, "venue and ledger", lines, border_style=good)
 
@@ -115,28 +117,32 @@ def _grid(rows: Sequence[tuple[str | Text, str | Text]], title: str, lines: int,
 def _positions(scene: Scene, rows: int, width: int) -> Panel:
     # Those that changed last, each in its place, so that the eye finds it again.
     shown = sorted(scene.positions[:rows], key=lambda each: (each.account_id, each.exchange, each.symbol))
-    cells = [_position(position) for position in shown]
+    cells = [_position(position, scene.places) for position in shown]
     names = ("account", "position", "size", "average entry", "realised P&L", "fills", "fees")
     table = _table(names, cells, width, drop=("fees", "fills"), numbers=frozenset(names[2:]))
     return Panel(table if cells else Text("no fills yet", style="dim"), title="positions", height=rows + 3)
 
 
-def _position(position: Position) -> tuple[Text, ...]:
+def _position(position: Position, places: Mapping[str, int]) -> tuple[Text, ...]:
     average, realised = average_entry(position), realised_pnl(position)
     colour = "red" if realised < 0 else "green"
     return (
         Text(position.account_id),
-        Text(f"{position.exchange} {position.symbol}"),
+        _place(position),
         Text(plain(position.size)),
-        Text("flat" if average is None else _money(average)),
-        Text(_money(realised), style=colour if realised else ""),
+        Text("flat" if average is None else price(average, position.exchange, places)),
+        Text(money(realised), style=colour if realised else ""),
         Text(str(position.fill_count)),
         Text(", ".join(f"{plain(rounded(fee, 8))} {currency}" for currency, fee in position.fees)),
     )
 
 
-def _money(amount: Decimal) -> str:
-    return format(rounded(amount, _PLACES), ",f")
+def _place(position: Position) -> Text:
+    text = Text(f"{position.exchange} {position.symbol}")
+    if position.drift:
+        sign = "+" if position.drift > 0 else ""
+        text.append(f" drift {sign}{plain(position.drift)}", style="bold red")
+    return text
 
 
 def _orders(scene: Scene, rows: int, width: int) -> Panel:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Final, TypeVar
 
-from actors.domain.arithmetic import EXACT
+from actors.domain.arithmetic import EXACT, plain
 from actors.domain.fills import fill_key
 from actors.domain.positions import average_entry, realised_pnl, rebuild
 from actors.store.port import Table
@@ -146,8 +146,8 @@ def _differences(record: object, counted: Mapping[str, object]) -> list[str]:
 
 def _shown(value: object) -> str:
     if isinstance(value, tuple):
-        return ", ".join(f"{amount} {currency or '?'}" for currency, amount in value) or "none"
-    return str(value)
+        return ", ".join(f"{plain(amount)} {currency or '?'}" for currency, amount in value) or "none"
+    return plain(value) if isinstance(value, Decimal) else str(value)
 
 
 # ----- positions

@@ -1,5 +1,6 @@
 """Results as tables: of a drill, of a replay, of a check."""
 
+from collections.abc import Mapping
 from typing import Final
 
 from rich.console import RenderableType
@@ -8,16 +9,15 @@ from rich.text import Text
 
 from actors.app.checking import CheckResult
 from actors.app.drill import DrillResult
+from actors.app.figures import counted, money, price
 from actors.app.recording import Ending
 from actors.app.records import PositionFinding
 from actors.app.replayed import ReplayResult
 from actors.domain.arithmetic import plain
-from actors.domain.fills import rounded
 from messages.types import ZERO
 
 _VIOLATIONS_SHOWN: Final = 20
 _FAULT_COLUMNS: Final = 3
-_PLACES: Final = 8
 
 
 def drill_table(result: DrillResult) -> tuple[RenderableType, ...]:
@@ -25,7 +25,7 @@ def drill_table(result: DrillResult) -> tuple[RenderableType, ...]:
     verdict = result.verdict
     table = Table(title=f"Drill on {result.options.venue}, seed {result.options.seed}", title_justify="left")
     table.add_column("what must hold")
-    table.add_column("found", justify="right")
+    table.add_column("found", justify="right", no_wrap=True)
     table.add_column("")
     _must_be_zero(table, "duplicates: more than one venue order for an intent", verdict.duplicates)
     _must_be_zero(table, "lost: intents or venue orders without a record", verdict.lost)
@@ -59,43 +59,53 @@ def check_table(result: CheckResult) -> tuple[RenderableType, ...]:
     table = Table(title=f"Records in {result.where}", title_justify="left")
     for name in ("account", "position"):
         table.add_column(name, overflow="fold")
-    for name in ("fills", "size", "average entry", "realised", "fees"):
-        table.add_column(name, justify="right", overflow="fold")
+    rows = [
+        (account.account_id, *_position_row(position, result.places))
+        for account in result.accounts
+        for position in account.positions
+    ]
+    for place, name in enumerate(("fills", "size", "average entry", "realised", "fees"), start=2):
+        # A column of numbers keeps the width of its longest one, whatever else has to be folded.
+        width = max((len(line) for row in rows for line in str(row[place]).splitlines()), default=0)
+        table.add_column(name, justify="right", no_wrap=True, min_width=width)
     table.add_column("")
-    for account in result.accounts:
-        for position in account.positions:
-            table.add_row(account.account_id, *_position_row(position))
+    for row in rows:
+        table.add_row(*row)
     orders = sum(account.orders for account in result.accounts)
     fills = sum(account.fills for account in result.accounts)
-    counts = f"{len(result.accounts)} accounts, {orders} orders, {fills} fills: {len(result.differences)} differences"
+    found = (
+        counted(len(result.accounts), "account"), counted(orders, "order"), counted(fills, "fill"),
+    )  # fmt: skip
+    counts = f"{', '.join(found)}: {counted(len(result.differences), 'difference')}"
     unfinished = [
-        f"account {each.account_id}: {each.active_closes} closes under way, {each.parked} executions without an order"
+        f"account {each.account_id}: {counted(each.active_closes, 'close')} under way, "
+        f"{counted(each.parked, 'execution')} without an order"
         for each in result.accounts
         if each.active_closes or each.parked
     ]
     return (table, counts, *unfinished, *_violations(result.differences))
 
 
-def _position_row(position: PositionFinding) -> tuple[RenderableType, ...]:
+def _position_row(position: PositionFinding, places: Mapping[str, int]) -> tuple[str | Text, ...]:
     average = position.average_entry
     return (
         f"{position.exchange} {position.symbol}",
         str(position.fills),
         plain(position.size),
-        "-" if average is None else plain(rounded(average, _PLACES)),
-        plain(rounded(position.realised, _PLACES)),
-        ", ".join(f"{plain(fee)} {currency or '?'}" for currency, fee in position.fees) or "-",
+        "-" if average is None else price(average, position.exchange, places),
+        money(position.realised),
+        "\n".join(f"{plain(fee)} {currency or '?'}" for currency, fee in position.fees) or "-",
         _mark(bad=bool(position.problems)),
     )
 
 
-def replay_table(result: ReplayResult) -> RenderableType:
+def replay_table(result: ReplayResult) -> tuple[RenderableType, ...]:
     """What was played against what was recorded."""
     expected = result.outlook.endings()
     table = Table(title=f"Replay of {result.outlook.events} events", title_justify="left")
     table.add_column("")
-    table.add_column("recorded", justify="right")
-    table.add_column("here", justify="right")
+    table.add_column("recorded", justify="right", no_wrap=True)
+    table.add_column("here", justify="right", no_wrap=True)
     table.add_column("")
     for ending in Ending:
         _compared(table, f"orders {ending.value}", expected[ending], result.endings[ending])
@@ -111,9 +121,7 @@ def replay_table(result: ReplayResult) -> RenderableType:
     table.add_row("seconds", "", f"{result.wall_seconds:.1f}")
     table.add_section()
     _must_be_zero(table, "violations", len(result.verdict.violations), blank=True)
-    for text in result.verdict.violations[:_VIOLATIONS_SHOWN]:
-        table.add_row(Text(text, style="red"))
-    return table
+    return (table, *_violations(result.verdict.violations))
 
 
 def _fault_table(result: DrillResult) -> RenderableType:

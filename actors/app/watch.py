@@ -12,6 +12,7 @@ from typing import Final
 
 from requests import RequestException
 
+from actors.app.figures import price_places
 from actors.app.ledger import Ledger
 from actors.memory import PublishedViews
 from actors.oms import Oms
@@ -48,11 +49,13 @@ class Scene:
     """Latest first."""
     intents: int
     placed: int
-    refused: int
-    """Not now: asked again later."""
+    waiting: int
+    """Orders that an exchange takes none of at the moment; each is asked again later."""
     fills: int
     positions: tuple[Position, ...]
     """All of them, flat ones included, latest change first."""
+    places: Mapping[str, int]
+    """By exchange: decimal places that average prices are shown with."""
     found: int
     """Outcomes that were unknown and were found at the venue."""
     absent: int
@@ -87,10 +90,11 @@ class Watch:
                     self._say(at_ms, f"{event.account_id}: {event.exchange} {text}", grave=not is_open)
                 case ManualReviewRequired():
                     self._counts["reviews"] += 1
-                    text = f"{_short(event.view.local_id)} needs a look: {event.reason}"
+                    text = f"{_about(event, event.view.local_id)} needs a look: {event.reason}"
                     self._say(event.view.as_of_ms, text, grave=True)
                 case Alert():
-                    self._say(event.at_ms, f"{event.name}: {event.text}", grave=True)
+                    about = _about(event, dict(event.details).get("order_id", ""))
+                    self._say(event.at_ms, f"{about}{': ' if about else ''}{event.name}: {event.text}", grave=True)
                 case _:
                     return
 
@@ -118,9 +122,10 @@ class Watch:
             happenings=happenings,
             intents=told.asked_count(),
             placed=told.placed_count(),
-            refused=told.refusal_count(),
+            waiting=told.put_off_count(),
             fills=sum(order.fill_count for order in orders),
             positions=self._positions(),
+            places=price_places(self._oms.settings),
             found=counts["found"],
             absent=counts["absent"],
             reviews=sum(order.needs_review for order in orders),
@@ -145,10 +150,10 @@ class Watch:
         proof = event.view.evidence
         if event.from_state is OrderState.SUBMITTED and event.trigger is Trigger.VERIFICATION_ABSENT:
             self._counts["absent"] += 1
-            self._say(event.at_ms, f"{_short(event.view.local_id)} is proven not to be at the venue")
+            self._say(event.at_ms, f"{_about(event, key[1])} is proven not to be at the venue")
         elif event.from_state is OrderState.SUBMITTED and proof is not None and proof.source in _VERIFIED_BY:
             self._counts["found"] += 1
-            self._say(event.at_ms, f"{_short(event.view.local_id)} was unknown and is found: {event.to_state}")
+            self._say(event.at_ms, f"{_about(event, key[1])} was unknown and is found: {event.to_state}")
 
     def _say(self, at_ms: int, text: str, *, grave: bool = False) -> None:
         self._happenings.append(Happening(at_ms, text, grave))
@@ -182,5 +187,7 @@ class Parity:
         self.lost = sum(order_id not in self._books[account].orders for account, order_id in self._at_venue)
 
 
-def _short(order_id: str) -> str:
-    return f"order …{order_id[-6:]}"
+def _about(event: Event, order_id: str) -> str:
+    """Name what an event is about: its account and its order, as far as there are any."""
+    order = f"order …{order_id[-6:]}" if order_id else ""
+    return ", ".join(name for name in (event.account_id, order) if name)

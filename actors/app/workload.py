@@ -20,7 +20,8 @@ _LOT: Final = Decimal("0.00001")
 _TICK: Final = Decimal("0.01")
 FILLS_MAX: Final = 5
 """Pieces that an order is filled in at most, unless asked for more."""
-_TIMEOUT_MS: Final = (1_000, 3_000)
+TIMEOUT_MS: Final = (1_000, 3_000)
+"""Least and greatest fill timeout of an order that is to time out."""
 
 
 class Fate(StrEnum):
@@ -83,7 +84,7 @@ def intents(
         elif kind < 0.25:  # noqa: PLR2004
             yield Intent(number=number, command=draft.crossing(random), fate=Fate.REST)
         else:
-            timeout_ms = random.randint(*_TIMEOUT_MS) if fate is Fate.TIME_OUT else None
+            timeout_ms = random.randint(*TIMEOUT_MS) if fate is Fate.TIME_OUT else None
             command = draft.resting(random, timeout_ms)
             pieces = _pieces(command, fate, random, fills_max)
             yield Intent(number=number, command=command, fate=fate, pieces=pieces)

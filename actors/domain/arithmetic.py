@@ -6,6 +6,8 @@ than any price times any size has, so only a division (`RATIO`) can be inexact.
 
 from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Context, Decimal, DivisionByZero, InvalidOperation
 
+from messages.types import ZERO
+
 EXACT = Context(prec=120, rounding=ROUND_HALF_UP, traps=[InvalidOperation, DivisionByZero])
 """For sums, products, remainders and rounding to places. Numbers are bounded by `MAGNITUDE_MAX` at the door, so two
 of them multiplied, and a great many of those added, fit with room to spare."""
@@ -17,7 +19,16 @@ MAGNITUDE_MAX = 30
 """Digits before the point, and after it, that a number in an order may have."""
 
 QUANTITY_TOLERANCE = Decimal("0.00000001")
-"""Two quantities nearer than this, or this far apart, are the same quantity. Base units."""
+"""Two quantities nearer than this are the same quantity. Base units. The finest lot that venues have is as large: one
+that is missing is missing."""
+
+
+def apart_by(one: Decimal, other: Decimal, tolerance: Decimal = QUANTITY_TOLERANCE) -> Decimal:
+    """Subtract `other` from `one`; exactly 0 where they are nearer than the tolerance. A tolerance of 0 forgives
+    nothing.
+    """
+    apart = EXACT.subtract(one, other)
+    return ZERO if apart.copy_abs() < tolerance else apart
 
 
 def plain(value: Decimal) -> str:

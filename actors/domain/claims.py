@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from actors.domain.arithmetic import EXACT, plain
+from actors.domain.arithmetic import EXACT, apart_by, plain
 from actors.domain.fills import book, missing_quantity
 from actors.domain.lifecycle import TERMINAL, evolve, transition
 from actors.domain.verification import proven_unplaced
@@ -147,8 +147,7 @@ def _learn_from(order: Order, venue_order_id: str) -> Order:
 def _book(merged: Absorbed, fill: Fill, *, at_ms: int, tolerance: Decimal) -> None:
     before = merged.order
     booked = book(before, fill, tolerance=tolerance)
-    # The size of a quote-sized order grows as it executes: only the venue can say that it is complete.
-    complete = booked.complete and before.quote_size is None
+    complete = booked.complete
     merged.fills.append(fill)
     merged.order = booked.order
     if before.state in TERMINAL:
@@ -184,7 +183,8 @@ def _believe_status(
     if claim.status is None or _filled_in_part(claim, tolerance):
         merged.unknown_status = True
     elif claim.status in _WORKING_CLAIM:
-        dead = order.state in _REOPENABLE or _never_placed(before)
+        # Executions that came with the claim may have completed it meanwhile: filled is not dead.
+        dead = order.state in _REOPENABLE or (order.state is OrderState.CANCELLED and _never_placed(before))
         _believe_working(merged, at_ms=at_ms, evidence=evidence, trigger=trigger, held_for_dead=dead)
     elif order.state in TERMINAL:
         _compare_ends(merged, claim)
@@ -203,7 +203,7 @@ def _never_placed(order: Order) -> bool:
 def _filled_in_part(claim: VenueOrder, tolerance: Decimal) -> bool:
     # A record that calls itself filled and shows less than its own size is not finished being written.
     sized = claim.quote_size is None and claim.size > ZERO
-    return claim.status is PublicStatus.FILLED and sized and claim.size - claim.filled_size > tolerance
+    return claim.status is PublicStatus.FILLED and sized and apart_by(claim.size, claim.filled_size, tolerance) > ZERO
 
 
 def _believe_working(
@@ -252,19 +252,19 @@ def _end(merged: Absorbed, claim: VenueOrder, *, at_ms: int, evidence: Evidence)
             merged, OrderState.REJECTED, Trigger.API_REJECTED, at_ms,
             reason="venue_rejected", evidence=evidence, reason_text=claim.reason, completion=CompletionReason.REJECTED,
         )  # fmt: skip
-    elif _ran_out_of_time(order):
+    elif ran_out_of_time(order):
         _end_by_timeout(merged, at_ms=at_ms, evidence=evidence)
     else:
         by = order.cancelled_by or InitiatedBy.VENUE
         _step(
-            merged, OrderState.CANCELLED, _CANCEL_TRIGGER[by], at_ms,
+            merged, OrderState.CANCELLED, CANCEL_TRIGGER[by], at_ms,
             reason=claim.reason or f"cancelled_by_{by}", evidence=evidence, cancelled_by=by,
             completion=CompletionReason.CANCELLED,
         )  # fmt: skip
 
 
-def _ran_out_of_time(order: Order) -> bool:
-    # The cancel in hand is the fill timeout's: whoever else cancels puts his own name on it.
+def ran_out_of_time(order: Order) -> bool:
+    """Tell whether the cancel in hand is the fill timeout's: whoever else cancels puts his own name on it."""
     return order.timed_out_ms is not None and order.cancelled_by is InitiatedBy.SYSTEM
 
 
@@ -274,14 +274,20 @@ def _end_by_timeout(merged: Absorbed, *, at_ms: int, evidence: Evidence) -> None
     target = OrderState.CANCELLED
     if order.state is OrderState.PARTIALLY_FILLED:
         target = OrderState.PARTIAL_FILL_TIMEOUT
-    unfilled = plain(EXACT.subtract(order.size, order.filled_size))
     _step(
         merged, target, Trigger.PARTIAL_FILL_TIMEOUT, at_ms,
         reason="fill_timeout" if filled else "unfilled_timeout",
         evidence=evidence,
-        metadata=(("unfilled_quantity", unfilled),),
+        metadata=(_unfilled(order),),
         completion=CompletionReason.TIMEOUT if filled else CompletionReason.UNFILLED_TIMEOUT,
     )  # fmt: skip
+
+
+def _unfilled(order: Order) -> tuple[str, str]:
+    if order.quote_size is None:
+        return "unfilled_quantity", plain(EXACT.subtract(order.size, order.filled_size))
+    # Ordered for an amount of quote currency, it has no quantity that could be unfilled.
+    return "unfilled_quote_quantity", plain(max(ZERO, EXACT.subtract(order.quote_size, order.filled_value)))
 
 
 def _our_timer_ended(order: Order, at_ms: int) -> bool:
@@ -294,12 +300,13 @@ def _our_timer_ended(order: Order, at_ms: int) -> bool:
     )
 
 
-_CANCEL_TRIGGER = {
+CANCEL_TRIGGER = {
     InitiatedBy.USER: Trigger.USER_CANCEL_ORDER,
     InitiatedBy.RISK_RULE: Trigger.RISK_RULE_CANCEL,
     InitiatedBy.SYSTEM: Trigger.RECONCILIATION,
     InitiatedBy.VENUE: Trigger.RECONCILIATION,
 }
+"""What ends an order that is cancelled, by whose wish it was."""
 
 
 def _step(

@@ -8,11 +8,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 
-from actors.domain.arithmetic import EXACT, QUANTITY_TOLERANCE, RATIO
+from actors.domain.arithmetic import EXACT, QUANTITY_TOLERANCE, RATIO, apart_by
 from actors.domain.lifecycle import evolve
 from actors.errors import check
 from messages.fills import Fill
-from messages.types import ZERO, Order, Side
+from messages.types import ZERO, Order, OrderState, Side
 
 _PERCENT = Decimal(100)
 
@@ -26,7 +26,7 @@ class BookedFill:
     overfilled: bool
     """More was executed than was ordered: booked all the same, since the money moved, and to be looked at."""
     complete: bool
-    """The ordered quantity is reached. Never true while the size of a quote-sized order is unknown."""
+    """The ordered quantity is reached. Never true of a quote-sized order: only the venue can say so."""
 
 
 def fill_key(exchange: str, symbol: str, venue_order_id: str, fill_id: str) -> str:
@@ -46,7 +46,13 @@ def book(order: Order, fill: Fill, *, tolerance: Decimal = QUANTITY_TOLERANCE) -
     check(fill.order_id == order.order_id, f"fill {fill.fill_id} of {fill.order_id} booked to {order.order_id}")
     filled = EXACT.add(order.filled_size, fill.size)
     sized = order.size > ZERO
-    overfilled = sized and filled > EXACT.add(order.size, tolerance)
+    beyond = apart_by(filled, order.size, tolerance)
+    overfilled = sized and beyond > ZERO
+    if order.quote_size is not None:
+        # What such an order shows as its size is what has executed so far, until the venue calls it filled. The last
+        # lot may spend a little too much; what executes when all is spent already was not ordered.
+        spent = apart_by(order.filled_value, order.quote_size, tolerance) >= ZERO
+        overfilled = spent or (overfilled and order.state is OrderState.FILLED)
     first, last = order.first_fill_ms, order.last_fill_ms
     booked = evolve(
         order,
@@ -58,7 +64,7 @@ def book(order: Order, fill: Fill, *, tolerance: Decimal = QUANTITY_TOLERANCE) -
         last_fill_ms=fill.received_ms if last is None else max(last, fill.received_ms),
         overfilled=order.overfilled or overfilled,
     )
-    complete = sized and filled >= EXACT.subtract(order.size, tolerance)
+    complete = sized and beyond >= ZERO and order.quote_size is None
     return BookedFill(order=booked, overfilled=overfilled, complete=complete)
 
 
@@ -108,7 +114,6 @@ def missing_quantity(order: Order, venue_cumulative: Decimal, tolerance: Decimal
     """Compare the venue's cumulative quantity with our sum, in base units.
 
     Positive: so much was executed that we have no fills for; fetch the order's trades. Negative: we booked more than
-    the venue reports. 0: equal within the tolerance.
+    the venue reports. 0: nearer than the tolerance.
     """
-    difference = EXACT.subtract(venue_cumulative, order.filled_size)
-    return difference if difference.copy_abs() > tolerance else ZERO
+    return apart_by(venue_cumulative, order.filled_size, tolerance)

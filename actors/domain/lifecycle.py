@@ -345,13 +345,21 @@ def time_in_state(
     return spent
 
 
-def is_stuck(order: Order, now_ms: int, default_threshold_ms: int, by_state_ms: Mapping[OrderState, int]) -> bool:
-    """Tell whether an order has been in its non-terminal state for longer than the threshold.
+def is_stuck(
+    order: Order,
+    now_ms: int,
+    default_threshold_ms: int,
+    by_state_ms: Mapping[OrderState, int],
+    *,
+    seen_working_ms: int = 0,
+) -> bool:
+    """Tell whether nothing has been heard of an order in its non-terminal state for longer than the threshold.
 
-    A resting order that its venue confirms open is old, not stuck: the caller asks the venue first.
+    A resting order that its venue confirms is old, not stuck: the time counts from `seen_working_ms`, when the venue
+    last showed it working (0: never), or from the entry into the state, whichever was later.
     """
     threshold = by_state_ms.get(order.state, default_threshold_ms)
-    return order.state not in TERMINAL and now_ms - order.state_since_ms > threshold
+    return order.state not in TERMINAL and now_ms - max(order.state_since_ms, seen_working_ms) > threshold
 
 
 def diagram() -> str:

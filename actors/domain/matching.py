@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TypeAlias
 
-from actors.domain.arithmetic import EXACT, QUANTITY_TOLERANCE
+from actors.domain.arithmetic import QUANTITY_TOLERANCE, apart_by
 from actors.domain.idempotency import bare_client_id
 from messages.fills import VenueFill
 from messages.reports import OrdersSearched
-from messages.types import MatchQuality, Order, PublicStatus, Side, VenueOrder
+from messages.types import ZERO, MatchQuality, Order, PublicStatus, Side, VenueOrder
 
 _WORKING = frozenset({PublicStatus.PENDING, PublicStatus.OPEN})
 
@@ -191,7 +191,7 @@ def _unexplained(
 def _could_be_of(order: Order, fill: VenueFill) -> bool:
     if fill.client_order_id or fill.symbol != order.symbol or fill.side is not order.side:
         return False
-    if order.quote_size is None and fill.size > EXACT.add(order.size, QUANTITY_TOLERANCE):
+    if order.quote_size is None and apart_by(fill.size, order.size) > ZERO:
         return False
     if order.price is None:
         return True
@@ -257,4 +257,4 @@ def _far_last(distance: int | None) -> tuple[bool, int]:
 
 
 def _apart(one: Decimal, other: Decimal, tolerance: Decimal) -> bool:
-    return EXACT.subtract(one, other).copy_abs() > tolerance
+    return bool(apart_by(one, other, tolerance))

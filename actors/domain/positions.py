@@ -10,17 +10,17 @@ a clock, know whether a fill was booked before, or conclude anything about an as
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from decimal import Decimal
 from typing import TypeAlias
 
-from actors.domain.arithmetic import EXACT, QUANTITY_TOLERANCE, RATIO
+from actors.domain.arithmetic import EXACT, RATIO, apart_by
 from actors.domain.fills import with_fee
 from actors.errors import InvariantViolated
 from messages.base import copied
 from messages.control import HoldingCompared, HoldingReported
 from messages.fills import Fill, Position
-from messages.types import ZERO, Side
+from messages.types import ZERO, Order, Side
 
 READINGS = 3
 """How many readings of what a venue holds have to agree while fills are booked between them."""
@@ -239,37 +239,60 @@ def realised_pnl(position: Position) -> Decimal:
 
 
 def moved(
-    asset: str, positions: Iterable[Position], assets_of: Callable[[str, str], tuple[str, str] | None]
+    asset: str, positions: Collection[Position], assets_of: Callable[[str, str], tuple[str, str] | None]
 ) -> Decimal | None:
     """Net change of an asset by all fills of an exchange: what was traded, less the fees charged in it.
 
-    `positions` are all of one exchange; `assets_of(exchange, symbol)` names base and quote. None when some fills
-    cannot be attributed: the assets of their symbol are unknown, or a fee came without a currency. Nothing may be
-    concluded then.
+    `positions` are all of one exchange; `assets_of(exchange, symbol)` names base and quote, None while they are not
+    known. None when some fills may have moved the asset and cannot be attributed (see `_unattributable`): nothing may
+    be concluded then.
     """
     total = ZERO
+    charged = {currency for position in positions for currency, _ in position.fees}
     for position in positions:
         if not position.fill_count:
             continue
         assets = assets_of(position.exchange, position.symbol)
-        if assets is None:
+        if _unattributable(position, asset, assets, charged):
             return None
-        base, quote = assets
+        base, quote = assets or (None, None)
         if asset == base:
             total = EXACT.add(total, position.size)
         if asset == quote:
             total = EXACT.add(total, position.cash)
-        for currency, fee in position.fees:
-            if not currency:
-                return None
-            if currency == asset and currency != base_of(position.symbol):
-                total = EXACT.subtract(total, fee)
+        fee = dict(position.fees).get(asset, ZERO)
+        if fee and asset != base_of(position.symbol):
+            total = EXACT.subtract(total, fee)
     return total
+
+
+def _unattributable(
+    position: Position, asset: str, assets: tuple[str, str] | None, charged: Collection[str]
+) -> bool:
+    # Fills of a symbol whose assets are not known move those that its name speaks of, or any if it speaks of none. A
+    # fee without a currency is one of the assets that are traded, or one that the venue is seen to charge fees in.
+    parts = assets or tuple(position.symbol.split("-"))
+    if assets is None and (asset in parts or len(parts) == 1):
+        return True
+    return any(not currency for currency, _ in position.fees) and (asset in parts or asset in charged)
 
 
 def closable(position: Position, base: str) -> Decimal:
     """Base units that can be closed, without a sign: what is open."""
     return position.size.copy_abs()
+
+
+def unreserved(closable_size: Decimal, closers: Iterable[Order]) -> Decimal | None:
+    """Base units of a position that no other order may close already: less what is left of `closers`, never below 0.
+
+    None when one of them was placed for a quantity of quote currency: what it will close is not known.
+    """
+    free = closable_size
+    for order in closers:
+        if order.quote_size is not None:
+            return None
+        free = EXACT.subtract(free, max(ZERO, EXACT.subtract(order.size, order.filled_size)))
+    return max(ZERO, free)
 
 
 def judge_holding(position: Position, readings: Sequence[HoldingReported]) -> HoldingCompared | None:
@@ -312,4 +335,4 @@ def _difference(report: HoldingReported) -> Decimal:
 
 
 def _alike(one: Decimal, other: Decimal) -> bool:
-    return EXACT.subtract(one, other).copy_abs() <= QUANTITY_TOLERANCE
+    return not apart_by(one, other)

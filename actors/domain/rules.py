@@ -11,9 +11,9 @@ from typing import TypeVar
 
 from actors.domain.arithmetic import EXACT, MAGNITUDE_MAX, plain, within_magnitude
 from messages.base import copied, fast_init
-from messages.commands import OrderTerms
+from messages.commands import ClosePosition, OrderTerms
 from messages.queries import RefusalCode
-from messages.types import ZERO, Instrument, OrderType, Side, TimeInForce
+from messages.types import ZERO, InitiatedBy, Instrument, OrderType, Side, TimeInForce
 
 TermsT = TypeVar("TermsT", bound=OrderTerms)
 
@@ -54,6 +54,18 @@ def resolve_terms(terms: TermsT) -> TermsT:
     return copied(terms, time_in_force=default)
 
 
+def check_close(command: ClosePosition) -> RefusalReason | None:
+    """Look for what a wish to close a position can never mean."""
+    for name in ("message_id", "exchange", "symbol"):
+        text = getattr(command, name)
+        if not isinstance(text, str) or not text.isprintable():
+            return _invalid(name, "must be printable text", "printable text", ascii(text))
+    by = command.initiated_by
+    if type(by) is not InitiatedBy:
+        return _invalid("initiated_by", "must be an InitiatedBy", "an InitiatedBy", by)
+    return None if command.quantity is None else _check_number("quantity", command.quantity)
+
+
 def check_terms(terms: OrderTerms, now_ms: int) -> RefusalReason | None:
     """Look for contradictions in an order's terms, which must have their time in force resolved."""
     for check in (_check_types, _check_numbers, _check_quantity, _check_prices, _check_time_in_force, _check_limits):
@@ -89,15 +101,20 @@ def _check_numbers(terms: OrderTerms) -> RefusalReason | None:
         ("stop_price", terms.stop_price),
     )
     for name, value in numbers:
-        if value is None:
-            continue
-        # Hosts are not always type-checked, and a binary float is not the number that was written.
-        if not isinstance(value, Decimal):
-            return _invalid(name, f"must be a Decimal, not {type(value).__name__}", "a Decimal", value)
-        if not value.is_finite() or value <= ZERO:
-            return _invalid(name, "must be a finite number above 0", "> 0", value)
-        if not within_magnitude(value):
-            return _invalid(name, f"has more than {MAGNITUDE_MAX} digits on one side of the point", "shorter", value)
+        refusal = None if value is None else _check_number(name, value)
+        if refusal is not None:
+            return refusal
+    return None
+
+
+def _check_number(name: str, value: object) -> RefusalReason | None:
+    # Hosts are not always type-checked, and a binary float is not the number that was written.
+    if not isinstance(value, Decimal):
+        return _invalid(name, f"must be a Decimal, not {type(value).__name__}", "a Decimal", value)
+    if not value.is_finite() or value <= ZERO:
+        return _invalid(name, "must be a finite number above 0", "> 0", value)
+    if not within_magnitude(value):
+        return _invalid(name, f"has more than {MAGNITUDE_MAX} digits on one side of the point", "shorter", value)
     return None
 
 

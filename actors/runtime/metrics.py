@@ -288,10 +288,6 @@ class Metrics:
         """A call to the store failed."""
         self._store_errors[kind,].inc()
 
-    def venue_call(self, venue: str, request: str, outcome: str) -> None:
-        """A request to a venue ended, as far as anyone knows."""
-        self._venue_calls[venue, request, outcome].inc()
-
     def stream(self, venue: str, account_id: str, *, connected: bool) -> None:
         """A user stream went up or down; repeating what is known is fine."""
         with self._rates_lock:
@@ -375,7 +371,7 @@ class Metrics:
         )
         self._average_ms = Histogram(
             "order_weighted_avg_calculation_duration_ms",
-            "Computing an average price.",
+            "Computing an average price from its executions, for an answer to a query: nothing else does.",
             registry=registry,
             buckets=_AVERAGE_MS,
         )
@@ -412,7 +408,6 @@ class Metrics:
             "commit_duration_ms", "One commit, sent to answered.", registry=registry, buckets=_COMMIT_MS
         )
         self._store_errors = self._counters("store_errors_total", "Calls to the store that failed.", "kind")
-        self._venue_calls = self._counters("venue_calls_total", "Requests to venues.", "venue", "request", "outcome")
         self._fetch_failures = self._counters(
             "venue_fetch_failures_total", "Lists, rules and clocks that a venue did not tell.", "exchange", "request"
         )

@@ -22,7 +22,7 @@ class WhenSpent(StrEnum):
     """What follows when the restarts of a window are used up."""
 
     PARK = "park"
-    """The child stays down: nothing trades there, its siblings are untouched, the host is told."""
+    """The child stays down until somebody needs it; its siblings are untouched, the host is told."""
     DEGRADE = "degrade"
     """The child goes on being restarted at the longest delay; its owner only reduces and cancels, and alarms."""
     SLOW = "slow"
@@ -71,7 +71,7 @@ class Restart:
 
 @dataclass(frozen=True, slots=True)
 class Park:
-    """Leave the child down and tell the host."""
+    """Leave the child down until somebody needs it, and tell the host."""
 
 
 @dataclass(frozen=True, slots=True)

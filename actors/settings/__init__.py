@@ -129,13 +129,18 @@ class Settings(Section):
 
 
 def _add_paper_account(raw: dict[str, Any]) -> None:
-    """Without any accounts configured, trade on paper: never on a venue that nobody named."""
+    """Without any accounts configured, trade on paper: never on a venue that nobody named.
+
+    Whoever names neither accounts nor venues also finds a market there to trade with; whoever names them says what
+    happens on them.
+    """
     if "accounts" in raw:
         return
     raw["accounts"] = [{"id": "1", "exchanges": {"binance": {}}}]
     paper = raw.setdefault("paper", {})
-    if isinstance(paper, dict):
-        paper.setdefault("venues", ["binance"])
+    if isinstance(paper, dict) and "venues" not in paper:
+        paper["venues"] = ["binance"]
+        paper.setdefault("market", True)
 
 
 def _contradictions(settings: Settings, source: Source) -> list[Problem]:

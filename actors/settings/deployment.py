@@ -148,6 +148,8 @@ class PaperSettings(Section):
     venues: tuple[Literal["binance"], ...] = ()
     seed: Annotated[int, whole("", 0, 2**63 - 1)] = 1
     """Of the random market and of the credentials."""
+    market: Flag = False
+    """Whether a random market trades there by itself. True where nothing says who trades: see `Settings.load`."""
     rate_limits: Flag = False
     """Whether the venue's own rate limits are imitated."""
 

@@ -7,11 +7,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, get_origin
 
 from pydantic_core import ErrorDetails
 
-from actors.settings.source import Place, Source, keys_of, section_at
+from actors.settings.source import Place, Source, keys_of, section_at, section_of
 from actors.settings.values import Section
 
 _SECRET = re.compile(r"key|secret|pass|token|credential|url", re.IGNORECASE)
@@ -21,11 +21,10 @@ _MESSAGES = {
     "bool_type": "must be true or false",
     "string_type": "must be text; write it in quotes",
     "tuple_type": "must be a list",
-    "model_type": "must be a mapping of keys; leave it out for the defaults",
-    "model_attributes_type": "must be a mapping of keys; leave it out for the defaults",
     "invalid_key": "keys must be text",
 }
-_STRUCTURAL = {"tuple_type", "model_type", "model_attributes_type", "invalid_key"}
+_STRUCTURAL = {"tuple_type", "invalid_key"}
+_MAPPING = {"model_type", "model_attributes_type"}
 
 _LATER_VENUES = ("coinbase", "kraken", "kucoin", "mexc", "projectx")
 _VENUE = "is not supported in this version; supported: binance"
@@ -87,6 +86,10 @@ def translate(error: ErrorDetails, root: type[Section]) -> list[Problem]:
         return [Problem(place, _unknown(place, root), show_value=False)]
     if kind in {"literal_error", "enum"}:
         return [Problem(place, f"must be one of {context['expected']}")]
+    if kind in _MAPPING:
+        section = section_at(root, place)
+        known = "" if section is None else f" ({', '.join(keys_of(section))})"
+        return [Problem(place, f"must be a mapping of keys{known}; leave it out for the defaults", show_value=False)]
     # A scalar where a mapping belongs may be anything, a misplaced secret included.
     return [Problem(place, _MESSAGES.get(kind, error["msg"]), show_value=kind not in _STRUCTURAL)]
 
@@ -102,11 +105,27 @@ def _unknown(place: Place, root: type[Section]) -> str:
         by_name = [name for name in known if _CREDENTIAL.search(name)]
         right = f"use {', '.join(by_name)}" if by_name else "remove it"
         return f"is no known key, and a secret is never written as a value: {right}"
+    elsewhere = _places_of(key, root)
+    if len(elsewhere) == 1 and key not in known:
+        return f"is no known key here; it belongs at {elsewhere[0]}"
     folded = {name.lower(): name for name in known}
     near = get_close_matches(key.lower().replace("_", ""), folded, n=1)
     if near:
         return f"is no known key; did you mean {folded[near[0]]}?"
     return f"is no known key; known here: {', '.join(known)}" if known else "is no known key"
+
+
+def _places_of(key: str, section: type[Section], above: str = "") -> list[str]:
+    """List the paths at which a key is known, outside of lists."""
+    found = []
+    for name, annotation in keys_of(section).items():
+        path = f"{above}{name}"
+        if name == key:
+            found.append(path)
+        inner = section_of(annotation)
+        if inner is not None and get_origin(annotation) is not tuple:
+            found += _places_of(key, inner, f"{path}.")
+    return found
 
 
 def _matches(place: Place, pattern: str) -> bool:

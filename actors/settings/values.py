@@ -73,13 +73,17 @@ def whole_by(
 ) -> PlainValidator:
     """Accept a mapping from some of `names`, each a `kind`, to whole numbers as `whole` does; gives pairs of them."""
     known = {name: name for name in names}
+    right = f"a whole number of {unit} between {low} and {high}{_or_zero(zero)}"
 
     def read(raw: Any) -> tuple[tuple[str, int], ...]:
-        if not isinstance(raw, Mapping) or not set(raw) <= known.keys():
-            refuse(f"must be {unit} by {kind}, of the {kind}s {', '.join(names)}")
-        for number in raw.values():
-            if type(number) is not int or not (low <= number <= high or (zero and number == 0)):
-                refuse(f"must be whole {unit} between {low} and {high}{_or_zero(zero)} for each {kind}")
+        if not isinstance(raw, Mapping):
+            refuse(f"must be a mapping of {kind}s to {unit}; the {kind}s are {', '.join(names)}")
+        found = Contradictions()
+        for name, number in raw.items():
+            found.check(name in known, str(name), f"is no {kind}; the {kind}s are {', '.join(names)}")
+            fits = type(number) is int and (low <= number <= high or (bool(zero) and number == 0))
+            found.check(fits or name not in known, str(name), f"must be {right}{_in_unit(number, unit)}")
+        found.done()
         # An enumeration's member takes the place of its text.
         return tuple((known[name], number) for name, number in raw.items())
 

@@ -32,6 +32,7 @@ class _WaitOver(Message):
 
     account_id: str
     order_id: str
+    due_ms: int
 
 
 _Inbox: TypeAlias = FillTimeoutInbox | _WaitOver
@@ -71,8 +72,8 @@ class FillTimeoutSupervisor(OmsActor[_Inbox]):
     def _on_wanted(self, message: FillTimerWanted) -> Outcome:
         account_id, order_id = message.account_id, message.order_id
         self._waiting.setdefault(account_id, {})[order_id] = None
-        over = _WaitOver(account_id=account_id, order_id=order_id)
-        due_in_ms = max(0, message.due_ms - self.system.clock.now_ms())
+        over = _WaitOver(account_id=account_id, order_id=order_id, due_ms=message.due_ms)
+        due_in_ms = min(max(0, message.due_ms - self.system.clock.now_ms()), message.within_ms)
         return Outcome(effects=[SetTimer(_key(account_id, order_id), due_in_ms, over)])
 
     def _on_dropped(self, message: FillTimerDropped) -> Outcome:
@@ -86,7 +87,8 @@ class FillTimeoutSupervisor(OmsActor[_Inbox]):
     def _on_wait_over(self, message: _WaitOver) -> Outcome:
         account_id, order_id = message.account_id, message.order_id
         self._waiting[account_id].pop(order_id)
-        return Outcome(effects=[Send(_address(account_id), FillTimeoutDue(account_id=account_id, order_id=order_id))])
+        due = FillTimeoutDue(account_id=account_id, order_id=order_id, due_ms=message.due_ms)
+        return Outcome(effects=[Send(_address(account_id), due)])
 
 
 def _key(account_id: str, order_id: str) -> str:

@@ -13,6 +13,7 @@ from exchanges.binance.capabilities import CAPABILITIES, REST_URL
 from exchanges.binance.orders import NotSupportedError, cancel_params, place_params
 from exchanges.binance.rest import INFO_TIMEOUT_MS, RestSession
 from exchanges.binance.sign import Signer
+from exchanges.binance.symbols import SymbolBook
 from exchanges.failures import not_processed, unanswered
 from exchanges.http import Clock
 from exchanges.neighbours import Neighbours
@@ -86,10 +87,9 @@ class BinanceClient:
             case CancelVenueOrder():
                 return self._cancel(request)
             case LookUpOrder() | SearchOrder():
-                asking = reads.Asking(self.session, budget_ms=request.budget_ms, retries=request.retries)
-                return self._question(request, asking)
+                return self._question(request, budget_ms=request.budget_ms, retries=request.retries)
             case FetchOpenOrders() | FetchFills() | FetchBalances():
-                return self._question(request, reads.Asking(self.session, budget_ms=FETCH_BUDGET_MS, retries=1))
+                return self._question(request, budget_ms=FETCH_BUDGET_MS, retries=1)
             case FetchInstruments():
                 return self._instruments(request)
             case FetchServerTime():
@@ -147,28 +147,19 @@ class BinanceClient:
     def _question(
         self,
         request: LookUpOrder | SearchOrder | FetchOpenOrders | FetchFills | FetchBalances,
-        asking: reads.Asking,
+        *,
+        budget_ms: int,
+        retries: int,
     ) -> CallReport:
-        symbols = self.session.loaded_symbols(asking.left_ms())
+        symbols = self.session.current_symbols(budget_ms)
         if isinstance(symbols, Untold):
             return unanswered(request, "instruments_unavailable", retry_after_ms=symbols.retry_after_ms)
-        asking.symbols = symbols
-        if isinstance(request, FetchBalances):
-            return reads.balances(asking, request)
-        if isinstance(request, FetchOpenOrders) and request.symbol is None:
-            return reads.open_orders(asking, request, None)
-        venue_symbol = symbols.venue(request.symbol or "")
-        if not venue_symbol:
-            return unanswered(request, "unknown_symbol")
-        match request:
-            case LookUpOrder():
-                return reads.look_up(asking, request, venue_symbol)
-            case SearchOrder():
-                return reads.search(asking, request, venue_symbol)
-            case FetchOpenOrders():
-                return reads.open_orders(asking, request, venue_symbol)
-            case FetchFills():
-                return reads.fills(asking, request, venue_symbol)
+        report = _answered(request, reads.Asking(self.session, budget_ms=budget_ms, retries=retries), symbols)
+        current = self.session.current_symbols(budget_ms)
+        if isinstance(current, Untold) or current is symbols:
+            return report
+        # A record named a symbol that was not listed when the names were read: now it may be readable.
+        return _answered(request, reads.Asking(self.session, budget_ms=budget_ms, retries=retries), current)
 
     def _instruments(self, request: FetchInstruments) -> CallReport:
         info = self.session.load_info(INFO_TIMEOUT_MS)
@@ -199,3 +190,27 @@ class BinanceClient:
         return Evidence(
             source=EvidenceSource.LOCAL, endpoint=ORDER_PATH, received_ms=self._clock.now_ms(), detail=detail
         )
+
+
+def _answered(
+    request: LookUpOrder | SearchOrder | FetchOpenOrders | FetchFills | FetchBalances,
+    asking: reads.Asking,
+    symbols: SymbolBook,
+) -> CallReport:
+    asking.symbols = symbols
+    if isinstance(request, FetchBalances):
+        return reads.balances(asking, request)
+    if isinstance(request, FetchOpenOrders) and request.symbol is None:
+        return reads.open_orders(asking, request, None)
+    venue_symbol = symbols.venue(request.symbol or "")
+    if not venue_symbol:
+        return unanswered(request, "unknown_symbol")
+    match request:
+        case LookUpOrder():
+            return reads.look_up(asking, request, venue_symbol)
+        case SearchOrder():
+            return reads.search(asking, request, venue_symbol)
+        case FetchOpenOrders():
+            return reads.open_orders(asking, request, venue_symbol)
+        case FetchFills():
+            return reads.fills(asking, request, venue_symbol)

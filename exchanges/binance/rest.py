@@ -33,6 +33,8 @@ CLOCK_MAX_AGE_MS = 600_000
 """An offset older than this is read again, by the next question; placements and cancels never wait for that."""
 INFO_TIMEOUT_MS = 15_000
 """The trading rules of all symbols are several megabytes."""
+INFO_AGAIN_MS = 30_000
+"""They are read again because of an unlisted symbol at most this often."""
 LIMITED_MS = 60_000
 """How long to be silent after a 429 that does not say."""
 BANNED_MS = 120_000
@@ -78,6 +80,9 @@ class RestSession:
         self._clock_lock = threading.Lock()
         self._symbols: SymbolBook | None = None
         self._info_lock = threading.Lock()
+        self._naming_lock = threading.Lock()
+        self._symbols_doubted = False
+        self._reloaded_ms: int | None = None
 
     def __repr__(self) -> str:
         return f"RestSession({self._http!r})"
@@ -150,18 +155,41 @@ class RestSession:
             self._info_lock.release()
         return info if isinstance(info, Untold) else info.symbols
 
+    def current_symbols(self, timeout_ms: int) -> SymbolBook | Untold:
+        """Give the symbol names, read again when a record has named a symbol that is not among them.
+
+        The same object as before: they were not read again. What is known stays when that fails.
+        """
+        if self._symbols is not None and self._symbols_doubted and self._info_lock.acquire(timeout=timeout_ms / 1000):
+            try:
+                now_ms = self._clock.monotonic_ms()
+                old_enough = self._reloaded_ms is None or now_ms - self._reloaded_ms >= INFO_AGAIN_MS
+                if self._symbols_doubted and old_enough:
+                    self._reloaded_ms = now_ms
+                    self.load_info(INFO_TIMEOUT_MS)
+            finally:
+                self._info_lock.release()
+        return self.loaded_symbols(timeout_ms)
+
+    def _doubt_symbols(self) -> None:
+        self._symbols_doubted = True
+
     def load_info(self, timeout_ms: int) -> ExchangeInfo | Untold:
         """Read the trading rules of all symbols and the venue's rate limits, and adopt them."""
         told = self._public("/api/v3/exchangeInfo", 20, timeout_ms)
         if isinstance(told, Untold):
             return told
-        try:
-            info = read_exchange_info(told.payload, self._aliases, told.answer.received_ms)
-        except UnreadableError as error:
-            return Untold(reason=f"unreadable: {error}")
+        # One after the other, because each adds to the names before it.
+        with self._naming_lock:
+            known = self._symbols or SymbolBook(on_unlisted=self._doubt_symbols)
+            try:
+                info = read_exchange_info(told.payload, self._aliases, told.answer.received_ms, known)
+            except UnreadableError as error:
+                return Untold(reason=f"unreadable: {error}")
+            self._symbols = info.symbols
+            self._symbols_doubted = False
         with self._throttle_lock:
             self._throttle.learn(info.budgets)
-        self._symbols = info.symbols
         return info
 
     def symbols(self) -> SymbolBook | None:

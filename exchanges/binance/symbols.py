@@ -1,11 +1,12 @@
 """Binance's symbols and trading rules, from exchangeInfo: names in both directions, instruments, rate limits.
 
-Pure. A venue symbol has exactly one canonical name: `BASE-QUOTE`, or the alias that the configuration gives it. It
-never splits a concatenated symbol by guessing.
+Pure. A venue symbol has exactly one canonical name: `BASE-QUOTE`, or the alias that the configuration gives it. A name
+once known stays: executions are booked under it. It never splits a concatenated symbol by guessing, and never takes
+another name in the place of one that it does not know.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
@@ -41,20 +42,29 @@ _LIMIT_UNITS = {"REQUEST_WEIGHT": "weight", "ORDERS": "orders"}
 
 @dataclass(frozen=True, slots=True)
 class SymbolBook:
-    """Names of symbols in both directions, as last loaded."""
+    """Names of symbols in both directions, of all that were ever listed since we started."""
 
     to_canonical: Mapping[str, str] = field(default_factory=dict)
     to_venue: Mapping[str, str] = field(default_factory=dict)
+    on_unlisted: Callable[[], None] = field(default=lambda: None, compare=False, repr=False)
+    """Called when a record names a symbol that is not listed."""
 
     def canonical(self, venue_symbol: str) -> str:
-        """Name a venue symbol canonically; one that is not listed keeps the venue's form."""
-        return self.to_canonical.get(venue_symbol, venue_symbol)
+        """Name a venue symbol canonically.
+
+        Raises:
+            UnreadableError: it is not listed, and nothing may be booked under a name that is not for good.
+        """
+        name = self.to_canonical.get(venue_symbol)
+        if name is None:
+            self.on_unlisted()
+            raise UnreadableError("symbol is not listed")
+        return name
 
     def venue(self, symbol: str) -> str | None:
-        """Name a canonical symbol as the venue does.
+        """Name a canonical symbol as the venue does; None: not listed.
 
-        A name without a dash is one that `canonical` passed through unchanged, and goes back the same way. None:
-        not listed.
+        A name without a dash is the venue's own: stored records may have it.
         """
         listed = self.to_venue.get(symbol)
         return symbol if listed is None and "-" not in symbol else listed
@@ -70,34 +80,56 @@ class ExchangeInfo:
     budgets: tuple[Budget, ...]
 
 
-def read_exchange_info(payload: Any, aliases: Mapping[str, str], as_of_ms: int) -> ExchangeInfo:
+_NOTHING_KNOWN = SymbolBook()
+
+
+def read_exchange_info(
+    payload: Any, aliases: Mapping[str, str], as_of_ms: int, known: SymbolBook = _NOTHING_KNOWN
+) -> ExchangeInfo:
     """Translate an exchangeInfo answer; `aliases` maps canonical names to venue symbols.
 
-    Raises `UnreadableError` when it is no such answer at all; single bad symbols are skipped and counted.
+    The names that are `known` stay as they are, and new ones are added to them. Raises `UnreadableError` when it is no
+    such answer at all; single bad symbols are skipped and counted, but keep their names.
     """
     record = as_record(payload)
-    names = {venue: canonical for canonical, venue in aliases.items()}
+    listed = as_list(record.get("symbols"))
+    symbols = _with_names(known, listed, aliases)
     instruments: list[Instrument] = []
     unreadable = 0
-    for item in as_list(record.get("symbols")):
+    for item in listed:
         try:
-            instruments.append(_instrument(as_record(item), names, as_of_ms))
+            instruments.append(_instrument(as_record(item), symbols, aliases, as_of_ms))
         except UnreadableError:
             unreadable += 1
     return ExchangeInfo(
-        instruments=tuple(instruments),
-        unreadable=unreadable,
-        symbols=SymbolBook(
-            to_canonical={item.venue_symbol: item.symbol for item in instruments},
-            to_venue={item.symbol: item.venue_symbol for item in instruments},
-        ),
-        budgets=_budgets(record),
+        instruments=tuple(instruments), unreadable=unreadable, symbols=symbols, budgets=_budgets(record)
     )
 
 
-def _instrument(record: Record, names: Mapping[str, str], as_of_ms: int) -> Instrument:
+def _with_names(known: SymbolBook, listed: list[Any], aliases: Mapping[str, str]) -> SymbolBook:
+    aliased = {venue: canonical for canonical, venue in aliases.items()}
+    to_canonical, to_venue = dict(known.to_canonical), dict(known.to_venue)
+    for item in listed:
+        try:
+            record = as_record(item)
+            venue_symbol = text(record, "symbol")
+            name = aliased.get(venue_symbol) or f"{text(record, 'baseAsset')}-{text(record, 'quoteAsset')}"
+        except UnreadableError:
+            continue
+        if name in aliases and aliases[name] != venue_symbol:
+            # An alias gave this name to another symbol. What is at the venue under it must be named all the same.
+            name = venue_symbol
+        if venue_symbol not in to_canonical and name not in to_venue:
+            to_canonical[venue_symbol], to_venue[name] = name, venue_symbol
+    return replace(known, to_canonical=to_canonical, to_venue=to_venue)
+
+
+def _instrument(record: Record, symbols: SymbolBook, aliases: Mapping[str, str], as_of_ms: int) -> Instrument:
     venue_symbol = text(record, "symbol")
     base, quote = text(record, "baseAsset"), text(record, "quoteAsset")
+    name = symbols.to_canonical.get(venue_symbol)
+    if name is None or name not in (f"{base}-{quote}", *aliases):
+        raise UnreadableError("symbol has no name of its own, or its assets are not what they were")
     status = text(record, "status")
     types = as_list(record.get("orderTypes"))
     price = _filter(record, "PRICE_FILTER")
@@ -105,7 +137,7 @@ def _instrument(record: Record, names: Mapping[str, str], as_of_ms: int) -> Inst
     market = _filter(record, "MARKET_LOT_SIZE")
     return Instrument(
         exchange=EXCHANGE,
-        symbol=_canonical(venue_symbol, f"{base}-{quote}", names),
+        symbol=name,
         venue_symbol=venue_symbol,
         base=base,
         quote=quote,
@@ -126,14 +158,6 @@ def _instrument(record: Record, names: Mapping[str, str], as_of_ms: int) -> Inst
         as_of_ms=as_of_ms,
         **_notional(record),
     )
-
-
-def _canonical(venue_symbol: str, listed: str, names: Mapping[str, str]) -> str:
-    alias = names.get(venue_symbol)
-    if alias is None and listed in names.values():
-        # An alias gave this name to another symbol. One name must never mean two.
-        raise UnreadableError("symbol is hidden by an alias")
-    return alias or listed
 
 
 def _notional(record: Record) -> dict[str, Any]:

@@ -57,9 +57,12 @@ class Engine:
         client_ids: ClientIdPolicy = ClientIdPolicy.OPEN_ONLY,
         maker_fee: Decimal = Decimal("0.001"),
         taker_fee: Decimal = Decimal("0.001"),
+        first_id: int = 1,
     ) -> None:
-        """Fees are fractions of what the order receives and are taken from it, rounded down to eight decimals."""
-        self._floor = Floor(instruments, maker_fee=maker_fee, taker_fee=taker_fee)
+        """Fees are fractions of what the order receives and are taken from it, rounded down to eight decimals. Orders
+        and trades are numbered from `first_id` on; no venue gives a number twice, not even after it was restarted.
+        """
+        self._floor = Floor(instruments, maker_fee=maker_fee, taker_fee=taker_fee, first_id=first_id)
         self._desk = Desk(self._floor, client_ids)
         self.maker_fee = maker_fee
         self.taker_fee = taker_fee

@@ -41,7 +41,9 @@ _FEE_UNIT = Decimal("0.00000001")
 class Floor:
     """Books, balances, record and the events of the request at hand."""
 
-    def __init__(self, instruments: tuple[PaperInstrument, ...], *, maker_fee: Decimal, taker_fee: Decimal) -> None:
+    def __init__(
+        self, instruments: tuple[PaperInstrument, ...], *, maker_fee: Decimal, taker_fee: Decimal, first_id: int
+    ) -> None:
         self.instruments = {instrument.symbol: instrument for instrument in instruments}
         self.ledger = Ledger()
         self.truth = Truth()
@@ -51,8 +53,8 @@ class Floor:
         self._books = {instrument.symbol: Book() for instrument in instruments}
         self._in_book: set[int] = set()
         self._expiries: list[tuple[int, int]] = []
-        self._trade_ids = dict.fromkeys(self.instruments, 0)
-        self._next_order_id = 1
+        self._trade_ids = dict.fromkeys(self.instruments, first_id - 1)
+        self._next_order_id = first_id
         self._next_prevented_id = 1
         self._sequence = 0
         self._events: list[AnyEvent] = []

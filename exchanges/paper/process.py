@@ -11,6 +11,7 @@ import logging
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from random import Random
@@ -42,7 +43,8 @@ def build_venue(name: str, seed: int) -> tuple[PaperVenue, dict[str, str]]:
     if name not in _DIALECTS:
         msg = f"no paper venue speaks {name}; there are: {', '.join(sorted(_DIALECTS))}"
         raise ValueError(msg)
-    engine = Engine(default_instruments())
+    # Books that outlive this process must never meet a number again; a thousand a second leave room for a long run.
+    engine = Engine(default_instruments(), first_id=int(time.time()) * 1000)
     engine.add_account(DEFAULT_ACCOUNT, _BALANCES)
     dialect = _DIALECTS[name](engine, Random(f"{seed}/{name}/ids"))
     keys = dialect.add_keys(DEFAULT_ACCOUNT, seed)

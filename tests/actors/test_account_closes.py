@@ -13,7 +13,9 @@ from messages.fills import CloseState
 from messages.queries import RefusalCode
 from messages.reports import (
     InstrumentsFetched,
+    OpenOrdersFetched,
     PlaceRejected,
+    StreamConnected,
     StreamLost,
 )
 from messages.types import InitiatedBy, OrderType, PublicStatus, Side
@@ -108,7 +110,7 @@ def test_close_that_cannot_be_is_refused_and_blocks_no_other(
 def test_close_is_for_the_position_as_it_is_when_its_order_is_placed() -> None:
     """Another order sold a part between the wish and the order."""
     account = holding()
-    other = account.working("30", request_id="other", side=Side.SELL)
+    other = account.working("30", request_id="other", side=Side.SELL, size=D("0.004"))
     account.sent.clear()
     account.take(close())
     account.take(account.of_fill(executed(other, "0.004", "70", venue_order_id="30")))
@@ -315,5 +317,7 @@ def test_close_that_breaks_a_rule_of_the_venue_is_refused_with_that_rule() -> No
 
 def test_close_before_the_rules_of_the_symbol_are_known_is_refused() -> None:
     account = holding().restarted(open_gate=False)
+    account.do(make(StreamConnected, **HEAD, received_ms=account.now_ms))
+    account.do(make(OpenOrdersFetched, **HEAD, orders=(), evidence=account.evidence()))
     account.do(close())
     assert refusal(account, "host-k1").code is RefusalCode.INSTRUMENT_UNKNOWN

@@ -15,7 +15,14 @@ from messages.control import (
 )
 from messages.events import Severity
 from messages.queries import CancelDone
-from messages.reports import CancelNotProcessed, CancelRefused
+from messages.reports import (
+    CancelNotProcessed,
+    CancelRefused,
+    OrderNotFound,
+    OrdersSearched,
+    PlaceAmbiguous,
+    PlaceNotProcessed,
+)
 from messages.types import (
     CompletionReason,
     InitiatedBy,
@@ -37,7 +44,7 @@ ALERT_ONLY = FillTimeoutPolicy(cancel=False)
 
 def due(account: Account, place: PlaceOrder) -> None:
     """The supervisor says that the moment has come that was wanted."""
-    account.do(FillTimeoutDue(account_id="1", order_id=place.order_id))
+    account.do(FillTimeoutDue(account_id="1", order_id=place.order_id, due_ms=account.now_ms))
 
 
 def wanted(account: Account) -> list[int]:
@@ -239,16 +246,18 @@ def test_host_that_cancels_a_timed_out_order_is_answered_when_it_has_ended() -> 
 
 def test_timer_of_an_unknown_order_does_nothing() -> None:
     account = Account()
-    account.do(FillTimeoutDue(account_id="1", order_id="gone"))
+    account.do(FillTimeoutDue(account_id="1", order_id="gone", due_ms=0))
     assert account.sent == []
 
 
 def test_overfilled_order_is_left_alone() -> None:
-    """A quote-sized order whose venue has said its size, and then executes more, is for somebody to look at."""
+    """A quote-sized order that executes on when its amount is spent is for somebody to look at."""
     account = Account(fill_timeouts=FROM_SUBMIT)
     place = account.placed(type=OrderType.MARKET, price=None, size=None, quote_size=D(425))
     account.hear(shown(place, size=D("0.01"), quote_size=D(425)))
-    account.hear_fill(executed(place, "0.011", price=D(42500)))
+    account.hear_fill(executed(place, "0.01", price=D(42500)))
+    assert not account.order(place).overfilled
+    account.hear_fill(executed(place, "0.001", "57", price=D(42500)))
     order = account.order(place)
     assert (order.state, order.overfilled) == (OrderState.PARTIALLY_FILLED, True)
     account.pass_ms(600_000)
@@ -393,3 +402,99 @@ def test_timer_is_wanted_anew_of_a_supervisor_that_started_again() -> None:
     assert [(timer.order_id, timer.due_ms - account.now_ms) for timer in account.told(FillTimerWanted)] == [
         (place.order_id, LIMIT_MS - 20_000)
     ]
+
+
+# ----- our clock is set back
+
+
+def test_timer_that_has_run_strikes_although_the_clock_was_set_back() -> None:
+    account, place = begun()
+    moment = account.told(FillTimerWanted)[-1].due_ms
+    account.pass_ms(LIMIT_MS)
+    account.system._virtual.step_wall(-3_600_000)
+    account.do(FillTimeoutDue(account_id="1", order_id=place.order_id, due_ms=moment))
+    assert cancels(account) == 1
+
+
+def test_timer_is_never_wanted_for_later_than_its_timeout_from_now() -> None:
+    account, place = begun()
+    first = account.told(FillTimerWanted)[-1]
+    account.pass_ms(60_000)
+    account.hear_fill(executed(place, "0.001", "57"))
+    account.pass_ms(60_000)
+    account.system._virtual.step_wall(-3_600_000)
+    account.sent.clear()
+    account.do(FillTimeoutDue(account_id="1", order_id=place.order_id, due_ms=first.due_ms))
+    (again,) = account.told(FillTimerWanted)
+    assert (cancels(account), again.due_ms, again.within_ms) == (0, first.due_ms + 60_000, LIMIT_MS)
+    account.do(FillTimeoutDue(account_id="1", order_id=place.order_id, due_ms=again.due_ms))
+    assert cancels(account) == 1
+
+
+# ----- an order that was never placed
+
+
+def never_placed(account: Account) -> PlaceOrder:
+    """The answer to the placement was lost."""
+    place = account.placed()
+    head = HEAD | {"order_id": place.order_id}
+    account.do(make(PlaceAmbiguous, **head, attempt=1, reason="timeout", evidence=account.evidence()))
+    return place
+
+
+def prove_absent(account: Account, place: PlaceOrder) -> None:
+    """Every source of the venue is asked after the fence, and has no such order."""
+    head = HEAD | {"order_id": place.order_id}
+    account.pass_ms(60_000)
+    account.look_up(place.order_id)
+    now = {"asked_venue_ms": account.now_ms, "evidence": account.evidence()}
+    account.do(make(OrderNotFound, **head, **now))
+    account.do(make(OrdersSearched, **head, symbol="BTC-USDT", orders=(), fills=(), **now))
+
+
+def last_step(account: Account, place: PlaceOrder) -> tuple[OrderState, Trigger, str]:
+    step = account.views.transitions[place.order_id][-1]
+    return step.to_state, step.trigger, step.reason
+
+
+def test_timed_out_order_that_is_proven_never_placed_is_an_unfilled_timeout() -> None:
+    account = Account(fill_timeouts=FROM_SUBMIT)
+    place = never_placed(account)
+    account.pass_ms(LIMIT_MS)
+    due(account, place)
+    account.pass_ms(1000)
+    due(account, place)
+    prove_absent(account, place)
+    assert last_step(account, place) == (OrderState.CANCELLED, Trigger.PARTIAL_FILL_TIMEOUT, "unfilled_timeout")
+    order = account.order(place)
+    assert (order.completion, order.cancelled_by) == (CompletionReason.UNFILLED_TIMEOUT, InitiatedBy.SYSTEM)
+
+
+@pytest.mark.parametrize(
+    ("by", "trigger"),
+    [
+        (InitiatedBy.USER, Trigger.USER_CANCEL_ORDER),
+        (InitiatedBy.RISK_RULE, Trigger.RISK_RULE_CANCEL),
+        (InitiatedBy.SYSTEM, Trigger.RECONCILIATION),
+    ],
+)
+def test_cancelled_order_that_is_proven_never_placed_names_whose_wish_it_was(by: InitiatedBy, trigger: Trigger) -> None:
+    account = Account()
+    place = never_placed(account)
+    account.do(CancelOrder(account_id="1", correlation_id="x1", order_id=place.order_id, initiated_by=by))
+    prove_absent(account, place)
+    assert last_step(account, place) == (OrderState.CANCELLED, trigger, "cancelled_before_placement")
+    assert account.order(place).completion is CompletionReason.CANCELLED
+
+
+@pytest.mark.parametrize(
+    ("by", "trigger"),
+    [(InitiatedBy.USER, Trigger.USER_CANCEL_ORDER), (InitiatedBy.SYSTEM, Trigger.RECONCILIATION)],
+)
+def test_order_withdrawn_between_two_sendings_names_whose_wish_it_was(by: InitiatedBy, trigger: Trigger) -> None:
+    account = Account()
+    place = account.placed()
+    head = HEAD | {"order_id": place.order_id}
+    account.do(make(PlaceNotProcessed, **head, attempt=1, retry_after_ms=20_000, evidence=account.evidence()))
+    account.do(CancelOrder(account_id="1", correlation_id="x1", order_id=place.order_id, initiated_by=by))
+    assert last_step(account, place)[:2] == (OrderState.CANCELLED, trigger)

@@ -309,7 +309,7 @@ def test_overfill_by_sum_is_booked_told_and_given_to_review_once() -> None:
 def test_fill_within_the_tolerance_above_the_size_is_no_overfill() -> None:
     account = Account()
     place = account.working()
-    account.hear_fill(executed(place, "0.01000001"))
+    account.hear_fill(executed(place, "0.010000009"))
     assert (account.order(place).state, account.order(place).overfilled) == (OrderState.FILLED, False)
     assert account.alerts() == []
 

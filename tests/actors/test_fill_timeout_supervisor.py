@@ -60,7 +60,8 @@ class Desk:
 
     def want(self, order: str, due_in_ms: int, account: str = "a") -> None:
         due_ms = self.system.clock.now_ms() + due_in_ms
-        self.tell(FillTimerWanted(account_id=account, order_id=order, due_ms=due_ms))
+        within_ms = max(0, due_in_ms)
+        self.tell(FillTimerWanted(account_id=account, order_id=order, due_ms=due_ms, within_ms=within_ms))
 
     def drop(self, order: str) -> None:
         self.tell(FillTimerDropped(account_id="a", order_id=order))
@@ -172,3 +173,15 @@ def test_ping_of_the_supervisor_is_answered() -> None:
     desk = Desk("a")
     desk.tell(Ping(reply_to="account/a"))
     assert isinstance(desk.accounts["a"].heard[-1], Pong)
+
+
+def test_moment_that_only_seems_far_off_comes_within_what_was_said() -> None:
+    """Our clock was set back after the moment was worked out."""
+    desk = Desk("a")
+    due_ms = desk.system.clock.now_ms() + 3_600_000
+    desk.tell(FillTimerWanted(account_id="a", order_id="o1", due_ms=due_ms, within_ms=500))
+    desk.system.run_for(500)
+    assert desk.due() == [(500, "o1")]
+    told = desk.accounts["a"].heard[-1]
+    assert isinstance(told, FillTimeoutDue)
+    assert told.due_ms == due_ms

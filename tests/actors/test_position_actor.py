@@ -10,7 +10,7 @@ from actors.position import PositionActor
 from actors.runtime.base import OmsActor
 from actors.runtime.outcome import Outcome
 from actors.runtime.simulated import SimulatedSystem
-from messages import InitiatedBy, RefusalCode, Refused
+from messages import InitiatedBy
 from messages.base import Message
 from messages.commands import ClosePosition
 from messages.control import (
@@ -18,6 +18,7 @@ from messages.control import (
     CloseAsked,
     CloseBegun,
     CloseEnded,
+    CloseMet,
     CloseNotBegun,
     HoldingCompared,
     HoldingReported,
@@ -26,19 +27,19 @@ from messages.control import (
     Pong,
 )
 from messages.fills import CloseState, Position, PositionClose
-from messages.queries import CloseDone, Reply
+from messages.queries import Reply
 
 D = Decimal
 ACCOUNT = "account/1"
 POSITION = "account/1/position/binance|BTC-USDT"
 TIMEOUT_MS = 30_000
-Told = PlaceClose | CancelClose | HoldingCompared | Pong
+Told = PlaceClose | CloseMet | CancelClose | HoldingCompared | Pong
 
 
 class Account(OmsActor[Told]):
     """Stands for the account: keeps what it was told."""
 
-    accepts = frozenset((PlaceClose, CancelClose, HoldingCompared, Pong))
+    accepts = frozenset((PlaceClose, CloseMet, CancelClose, HoldingCompared, Pong))
 
     def __init__(self, system: SimulatedSystem, address: str) -> None:
         super().__init__(system, address)
@@ -110,11 +111,13 @@ class Desk:
     def heard(self) -> list[Told]:
         return self._account.heard
 
-    def refusals(self) -> dict[str, Refused]:
-        return {reply.correlation_id: reply for reply in self.replies if isinstance(reply, Refused)}
+    def met(self) -> dict[str, CloseMet]:
+        """Commands that met a close that runs, by the name under which their host waits."""
+        return {heard.command.correlation_id: heard for heard in self.heard() if isinstance(heard, CloseMet)}
 
-    def done(self) -> dict[str, PositionClose]:
-        return {reply.correlation_id: reply.close for reply in self.replies if isinstance(reply, CloseDone)}
+    def refused(self) -> dict[str, str]:
+        """Of those, the ones to be refused, each with the close that it met."""
+        return {name: met.close_id for name, met in self.met().items() if not met.waits}
 
     def _build_account(self, system: SimulatedSystem, address: str) -> Account:
         self._account = Account(system, address)
@@ -124,15 +127,12 @@ class Desk:
 # ----- one at a time
 
 
-def test_close_that_is_asked_for_is_placed_and_answered_when_it_has_ended() -> None:
+def test_close_that_is_asked_for_is_placed_and_its_host_left_to_the_account() -> None:
     desk = Desk()
     desk.ask("c1")
     assert desk.placed() == ["c1"]
-    close = desk.begun("c1")
-    assert desk.replies == []
-    done = desk.ended(close)
-    assert desk.done() == {"host-c1": done}
-    assert len(desk.replies) == 1
+    desk.ended(desk.begun("c1"))
+    assert (desk.replies, len(desk.heard())) == ([], 1)
 
 
 def test_close_of_a_command_without_an_id_gets_one() -> None:
@@ -162,35 +162,34 @@ def test_second_close_while_one_runs_is_refused_naming_it(
     desk.ask("c1", first)
     close = desk.begun("c1", initiated_by=first) if begun else None
     desk.ask("c2", second)
-    refusal = desk.refusals()["host-c2"]
-    assert refusal.code is RefusalCode.CLOSE_IN_PROGRESS
-    assert "c1" in refusal.text
-    assert first.value in refusal.text
+    met = desk.met()["host-c2"]
+    assert (met.close_id, met.initiated_by, met.waits) == ("c1", first, False)
     assert desk.placed() == ["c1"]
     desk.ended(close or desk.begun("c1", initiated_by=first))
-    assert list(desk.done()) == ["host-c1"]
+    assert len(desk.heard()) == 2
 
 
 @pytest.mark.parametrize("begun", [False, True], ids=["placed", "begun"])
-def test_risk_rule_that_meets_a_users_close_gets_its_result(begun: bool) -> None:  # noqa: FBT001
+def test_risk_rule_that_meets_a_users_close_waits_for_it(begun: bool) -> None:  # noqa: FBT001
     desk = Desk()
     desk.ask("c1")
     close = desk.begun("c1") if begun else None
     desk.ask("r1", InitiatedBy.RISK_RULE)
     desk.ask("r2", InitiatedBy.RISK_RULE)
-    assert (desk.placed(), desk.replies) == (["c1"], [])
-    done = desk.ended(close or desk.begun("c1"))
-    assert desk.done() == {"host-c1": done, "host-r1": done, "host-r2": done}
-    assert len(desk.replies) == 3
+    desk.ended(close or desk.begun("c1"))
+    assert {name: (met.close_id, met.waits) for name, met in desk.met().items()} == {
+        "host-r1": ("c1", True),
+        "host-r2": ("c1", True),
+    }
+    assert desk.placed() == ["c1"]
 
 
-def test_command_that_arrives_twice_is_one_close_and_one_answer() -> None:
+def test_command_that_arrives_twice_is_one_close() -> None:
     desk = Desk()
     desk.ask("c1")
     desk.ask("c1")
-    assert (desk.placed(), desk.replies) == (["c1"], [])
     desk.ended(desk.begun("c1"))
-    assert len(desk.replies) == 1
+    assert (desk.placed(), len(desk.heard())) == (["c1"], 1)
 
 
 def test_next_close_is_placed_when_the_one_before_has_ended() -> None:
@@ -199,27 +198,15 @@ def test_next_close_is_placed_when_the_one_before_has_ended() -> None:
     desk.ended(desk.begun("c1"))
     desk.ask("c2")
     desk.ended(desk.begun("c2"))
-    assert desk.placed() == ["c1", "c2"]
-    assert list(desk.done()) == ["host-c1", "host-c2"]
+    assert (desk.placed(), desk.met()) == (["c1", "c2"], {})
 
 
-def test_close_that_did_not_begin_makes_room_and_its_asker_hears_no_second_answer() -> None:
+def test_close_that_did_not_begin_makes_room() -> None:
     desk = Desk()
     desk.ask("c1")
     desk.tell(CloseNotBegun(close_id="c1"))
-    assert desk.replies == []
     desk.ask("c2")
-    assert desk.placed() == ["c1", "c2"]
-
-
-def test_risk_rule_whose_adopted_close_did_not_begin_is_refused() -> None:
-    desk = Desk()
-    desk.ask("c1")
-    desk.ask("r1", InitiatedBy.RISK_RULE)
-    desk.tell(CloseNotBegun(close_id="c1"))
-    assert list(desk.refusals()) == ["host-r1"]
-    assert "c1" in desk.refusals()["host-r1"].text
-    assert len(desk.replies) == 1
+    assert (desk.placed(), desk.met()) == (["c1", "c2"], {})
 
 
 def test_word_of_an_unknown_close_changes_nothing() -> None:
@@ -228,25 +215,28 @@ def test_word_of_an_unknown_close_changes_nothing() -> None:
     desk.tell(CloseNotBegun(close_id="other"))
     desk.tell(CloseEnded(close=make(PositionClose, close_id="other", asked=None, initiated_by=InitiatedBy.USER)))
     desk.ask("c2")
-    assert (desk.placed(), list(desk.refusals()), len(desk.replies)) == (["c1"], ["host-c2"], 1)
+    assert (desk.placed(), desk.refused()) == (["c1"], {"host-c2": "c1"})
 
 
 # ----- its time limit
 
 
-def test_close_whose_time_is_over_is_cancelled_once_and_still_answered_at_its_end() -> None:
+def test_close_whose_time_is_over_is_cancelled_once_and_runs_until_its_end() -> None:
     desk = Desk()
     desk.ask("c1")
     close = desk.begun("c1")
     desk.system.run_for(TIMEOUT_MS - 1)
     assert desk.cancelled() == []
     desk.system.run_for(1)
-    assert (desk.cancelled(), desk.replies) == (["c1"], [])
+    assert desk.cancelled() == ["c1"]
     desk.tell(CloseBegun(close=replace(close, cancelling=True)))
     desk.system.run_until_idle()
     assert desk.cancelled() == ["c1"]
-    done = desk.ended(close, CloseState.TIMED_OUT)
-    assert desk.done() == {"host-c1": done}
+    desk.ask("c2")
+    assert desk.refused() == {"host-c2": "c1"}
+    desk.ended(close, CloseState.TIMED_OUT)
+    desk.ask("c3")
+    assert desk.placed() == ["c1", "c3"]
 
 
 def test_close_that_ended_in_time_is_not_cancelled() -> None:
@@ -276,6 +266,16 @@ def test_deadline_of_a_close_counts_from_its_start_however_often_it_is_told() ->
     assert desk.cancelled() == ["c1"]
 
 
+def test_deadline_of_a_close_is_no_farther_off_when_the_clock_was_set_back() -> None:
+    desk = Desk()
+    desk.ask("c1")
+    desk.begun("c1", started_ms=desk.system.clock.now_ms() + 3_600_000)
+    desk.system.run_for(TIMEOUT_MS - 1)
+    assert desk.cancelled() == []
+    desk.system.run_for(1)
+    assert desk.cancelled() == ["c1"]
+
+
 # ----- after a restart
 
 
@@ -287,11 +287,10 @@ def test_position_started_anew_learns_what_runs_and_keeps_its_deadline() -> None
     desk.start_position()
     desk.tell(CloseBegun(close=close))
     desk.ask("c2")
-    assert list(desk.refusals()) == ["host-c2"]
+    assert desk.refused() == {"host-c2": "c1"}
     desk.system.run_for(10)
     assert desk.cancelled() == ["c1"]
     desk.ended(close, CloseState.TIMED_OUT)
-    assert desk.done() == {}
     desk.ask("c3")
     assert desk.placed() == ["c1", "c3"]
 
@@ -308,15 +307,14 @@ def test_close_that_was_being_cancelled_at_a_restart_needs_no_deadline() -> None
     desk.system.run_until_idle()
     assert desk.cancelled() == []
     desk.ask("c2")
-    assert list(desk.refusals()) == ["host-c2"]
+    assert desk.refused() == {"host-c2": "c1"}
 
 
 def test_user_close_of_an_earlier_life_is_adopted_by_a_risk_rule() -> None:
     desk = Desk()
-    close = desk.begun("c1")
+    desk.begun("c1")
     desk.ask("r1", InitiatedBy.RISK_RULE)
-    done = desk.ended(close)
-    assert (desk.placed(), desk.done()) == ([], {"host-r1": done})
+    assert (desk.placed(), desk.met()["host-r1"].waits) == ([], True)
 
 
 def test_close_of_an_earlier_life_that_turns_up_late_keeps_both_apart() -> None:
@@ -325,10 +323,10 @@ def test_close_of_an_earlier_life_that_turns_up_late_keeps_both_apart() -> None:
     old = desk.begun("c1")
     desk.tell(CloseNotBegun(close_id="c2"))
     desk.ask("c3")
-    assert "c1" in desk.refusals()["host-c3"].text
+    assert desk.refused() == {"host-c3": "c1"}
     desk.ended(old)
     desk.ask("c4")
-    assert (desk.placed(), desk.done()) == (["c2", "c4"], {})
+    assert desk.placed() == ["c2", "c4"]
 
 
 # ----- holdings

@@ -15,12 +15,11 @@ from actors.oms import Oms
 from exchanges.binance.sign import HmacSigner
 from exchanges.binance.stream import BinanceStream
 from exchanges.binance.symbols import SymbolBook
-from messages import Event, FillRecorded, GetOrders, Order, SubmitOrder
-from messages.reports import StreamReport
-from tests.benchmarks.figures import Figures, Figure, watched
+from messages import Event, FillRecorded, Order, SubmitOrder
+from tests.benchmarks.figures import Figure, Figures, watched
 from tests.benchmarks.rig import carry_out, gateways, instant_oms, orders, raw_commits_per_s, recorded_sections
 
-REPETITIONS = 2
+REPETITIONS = 5
 ORDERS = 1000
 FILLS_EACH = 10
 IN_FLIGHT = 512

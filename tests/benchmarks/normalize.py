@@ -105,20 +105,32 @@ def _lists(figures: Figures, series: Callable[[], int]) -> None:
 
 
 def _frames(figures: Figures, series: Callable[[], int]) -> None:
-    batches = [_executions(series()) for _ in range(ROUNDS)]
+    known = [_executions(series())] * ROUNDS
+    fresh = [_executions(series()) for _ in range(ROUNDS)]
     read = BinanceStream(account_id="1", api_key="key", signer=HmacSigner("secret"), session=_Session()).read
-    last = read(batches[0][0], 0).reports[0]
-    if not isinstance(last, OrderReported) or last.fill is None:
+    first = read(known[0][0], 0).reports[0]
+    if not isinstance(first, OrderReported) or first.fill is None:
         raise TypeError("the frames are not read as executions")
-    ours = _least_us(lambda batch: [read(frame, 0) for frame in batch], batches)
-    floor = _least_us(lambda batch: [_plain_execution(frame) for frame in batch], batches)
-    bare = _least_us(lambda batch: [orjson.loads(frame) for frame in batch], batches)
-    figures.add("stream frames read", 1e6 / ours, "frames/s")
-    figures.add("one stream frame", ours, "us")
-    figures.add("one stream frame, floor", floor, "us")
+    for what, batches in (("known amounts", known), ("new amounts", fresh)):
+        ours = _least_us(_every(lambda frame: read(frame, 0)), batches)
+        floor = _least_us(_every(_plain_execution), batches)
+        figures.add(f"stream frames read ({what})", 1e6 / ours, "frames/s")
+        figures.add(f"one stream frame ({what})", ours, "us")
+        figures.add(f"one stream frame, floor ({what})", floor, "us")
+        figures.share(f"stream frames as a share of the floor ({what})", 1 / ours, 1 / floor)
+    bare = _least_us(_every(orjson.loads), known)
     figures.add("one stream frame, JSON alone", bare, "us")
-    figures.share("stream frames as a share of the floor", 1 / ours, 1 / floor)
-    figures.share("stream frames as a share of JSON alone", 1 / ours, 1 / bare)
+    figures.share("stream frames, new amounts, as a share of JSON alone", 1 / ours, 1 / bare)
+
+
+def _every(act: Callable[[bytes], object]) -> Callable[[Sequence[bytes]], object]:
+    """Do it with one frame after the other, keeping nothing, as a stream does."""
+
+    def each(batch: Sequence[bytes]) -> None:
+        for frame in batch:
+            act(frame)
+
+    return each
 
 
 def _least_us(act: Callable[[Any], object], batches: Sequence[Any]) -> float:

@@ -1,5 +1,6 @@
 """Arithmetic of executions, against exact fractions."""
 
+from dataclasses import replace
 from decimal import Decimal, localcontext
 from fractions import Fraction
 from itertools import permutations
@@ -21,7 +22,7 @@ from actors.domain.fills import (
     weighted_average,
 )
 from actors.errors import InvariantViolated
-from messages import Fill, Order, Side
+from messages import Fill, Order, OrderState, Side
 
 D = Decimal
 
@@ -119,11 +120,11 @@ def test_fill_times_of_the_order_are_ours_and_span_all_arrivals() -> None:
 @pytest.mark.parametrize(
     ("size", "complete", "overfilled"),
     [
-        ("0.99999998", False, False),
-        ("0.99999999", True, False),
+        ("0.99999999", False, False),
+        ("0.999999991", True, False),
         ("1", True, False),
-        ("1.00000001", True, False),
-        ("1.00000002", True, True),
+        ("1.000000009", True, False),
+        ("1.00000001", True, True),
     ],
 )
 def test_completion_is_judged_within_the_tolerance(size: str, complete: bool, overfilled: bool) -> None:  # noqa: FBT001
@@ -134,7 +135,27 @@ def test_completion_is_judged_within_the_tolerance(size: str, complete: bool, ov
 def test_completion_with_a_wider_tolerance_comes_earlier() -> None:
     order, fill = make(Order, size=D(1)), make(Fill, size=D("0.9"))
     assert not book(order, fill).complete
-    assert book(order, fill, tolerance=D("0.1")).complete
+    assert not book(order, fill, tolerance=D("0.1")).complete
+    assert book(order, fill, tolerance=D("0.11")).complete
+
+
+def test_completion_without_any_tolerance_is_exact() -> None:
+    order = make(Order, size=D(1))
+    booked = [book(order, make(Fill, size=D(size)), tolerance=D(0)) for size in ("0.9", "1", "1.1")]
+    assert [(each.complete, each.overfilled) for each in booked] == [(False, False), (True, False), (True, True)]
+
+
+def test_quote_sized_order_grows_with_its_executions_until_the_venue_calls_it_filled() -> None:
+    working = make(Order, size=D("0.1"), quote_size=D(100), filled_size=D("0.1"), state=OrderState.PARTIALLY_FILLED)
+    more = make(Fill, size=D("0.1"), price=D(1000))
+    assert (book(working, more).overfilled, book(working, more).complete) == (False, False)
+    assert book(replace(working, state=OrderState.FILLED), more).overfilled
+
+
+@pytest.mark.parametrize(("spent", "overfilled"), [("99.9", False), ("99.99999999", False), ("100", True)])
+def test_quote_sized_order_is_overfilled_by_what_executes_when_all_is_spent(spent: str, overfilled: bool) -> None:  # noqa: FBT001
+    order = make(Order, size=D(7), quote_size=D(100), filled_size=D("0.1"), filled_value=D(spent))
+    assert book(order, make(Fill, size=D("0.001"), price=D(1000))).overfilled is overfilled
 
 
 def test_overfill_once_seen_stays_on_the_order() -> None:
@@ -188,7 +209,7 @@ def test_price_deviation_without_a_positive_reference_is_none() -> None:
 
 @pytest.mark.parametrize(
     ("cumulative", "missing"),
-    [("5", "0"), ("5.00000001", "0"), ("5.00000002", "0.00000002"), ("4.5", "-0.5"), ("7", "2")],
+    [("5", "0"), ("5.000000009", "0"), ("5.00000001", "0.00000001"), ("4.5", "-0.5"), ("7", "2")],
 )
 def test_missing_quantity_is_signed_and_tolerant(cumulative: str, missing: str) -> None:
     with localcontext(prec=2):

@@ -102,7 +102,7 @@ def test_drift_that_changes_is_told_again() -> None:
     assert [finding and finding.drift for finding in found] == [None, D(1), None, D(2), None]
 
 
-@pytest.mark.parametrize("total", ["3.00000001", "2.99999999"])
+@pytest.mark.parametrize("total", ["3.000000009", "2.999999991"])
 def test_difference_within_the_tolerance_is_none(total: str) -> None:
     comparison = Comparison("2")
     comparison.read(total, "1")
@@ -117,10 +117,10 @@ def test_drift_that_shrinks_to_within_the_tolerance_is_exactly_none() -> None:
 
 def test_difference_beyond_the_tolerance_is_a_drift() -> None:
     comparison = Comparison("2")
-    comparison.read("3.00000002", "1")
-    finding = comparison.read("3.00000003", "1")
+    comparison.read("3.00000001", "1")
+    finding = comparison.read("3.00000001", "1")
     assert finding is not None
-    assert finding.drift == D("0.00000003")
+    assert finding.drift == D("0.00000001")
 
 
 def test_difference_that_stays_while_fills_are_booked_counts_at_the_third_reading() -> None:

@@ -252,15 +252,27 @@ def test_movement_of_an_asset_counts_it_as_base_as_quote_and_as_fee() -> None:
     assert found == {"BTC": D("2.49"), "USDT": D(-193), "ETH": D(-3), "BNB": D(-1), "XRP": D(0)}
 
 
+TRADED_ONE = make(Position, symbol="BTC-USDT", size=D(2), fill_count=1)
+
+
 def test_movement_is_not_known_while_the_assets_of_a_traded_symbol_are_not() -> None:
-    traded_one = make(Position, symbol="BTC-USDT", size=D(2), fill_count=1)
-    assert moved("BTC", [traded_one, make(Position, symbol="ODD", fill_count=1)], assets_of) is None
-    assert moved("BTC", [traded_one, make(Position, symbol="ODD", fill_count=0)], assets_of) == D(2)
+    assert moved("BTC", [TRADED_ONE, make(Position, symbol="ODD", fill_count=1)], assets_of) is None
+    assert moved("BTC", [TRADED_ONE, make(Position, symbol="ODD", fill_count=0)], assets_of) == D(2)
 
 
-def test_movement_is_not_known_while_a_fee_may_be_in_any_asset() -> None:
-    position = make(Position, size=D(2), fees=(("", D("0.1")),), fill_count=1)
-    assert moved("BTC", [position], assets_of) is None
+@pytest.mark.parametrize(("asset", "known"), [("OLD", None), ("USDT", None), ("BTC", D(2)), ("BNB", D(-1))])
+def test_symbol_that_is_not_listed_hides_only_the_assets_of_its_name(asset: str, known: Decimal | None) -> None:
+    old = make(Position, symbol="OLD-USDT", size=D(5), cash=D(-5), fees=(("BNB", D(1)),), fill_count=1)
+    assert moved(asset, [TRADED_ONE, old], assets_of) == known
+
+
+@pytest.mark.parametrize(
+    ("asset", "known"), [("ETH", None), ("BTC", None), ("BNB", None), ("USDT", D(-7)), ("XRP", D(0))]
+)
+def test_fee_without_a_currency_hides_what_it_may_be_charged_in(asset: str, known: Decimal | None) -> None:
+    unnamed = make(Position, symbol="ETH-BTC", size=D(3), cash=D(-3), fees=(("", D("0.1")),), fill_count=1)
+    named = make(Position, symbol="BNB-USDT", size=D(7), cash=D(-7), fees=(("BNB", D(1)),), fill_count=1)
+    assert moved(asset, [unnamed, named], assets_of) == known
 
 
 # ----- fees in the base asset

@@ -6,7 +6,9 @@ import pytest
 from binance_samples import PLACED, Venue, cancel, look_up, place, told
 from stream_server import WAIT_S, wait_for
 
+from exchanges import registry
 from exchanges.binance.capabilities import CAPABILITIES
+from exchanges.binance.client import BinanceClient
 from exchanges.gateway_pool import PooledGateway
 from exchanges.http import SystemClock
 from exchanges.registry import Credential, UnknownVenueError, VenueSettings, capabilities, open_gateway
@@ -280,6 +282,26 @@ def test_registry_builds_a_gateway_that_places():
         wait_for(lambda: reports)
         gateway.close()
     assert isinstance(reports[0], PlaceAccepted)
+
+
+def test_registry_gives_every_worker_of_a_gateway_a_connection_of_its_own(monkeypatch):
+    pools: list[int] = []
+
+    def build(**options):
+        pools.append(options["pool_size"])
+        return BinanceClient(**options)
+
+    monkeypatch.setattr(registry, "BinanceClient", build)
+    gateway = open_gateway(
+        "binance",
+        account_id="1",
+        credential=Credential(api_key="k", api_secret="s"),
+        settings=VenueSettings(max_in_flight=8),
+        clock=SystemClock(),
+        random=Random(1),
+    )
+    gateway.close()
+    assert pools == [len(gateway._threads)]
 
 
 def test_registry_refuses_an_unknown_venue():

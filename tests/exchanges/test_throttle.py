@@ -21,16 +21,24 @@ def test_admit_without_known_budgets_lets_through():
 
 def test_admit_over_budget_waits_until_the_window_ends():
     made = throttle(WEIGHT)
-    assert made.admit(CallKind.READ, 120_000, {"weight": 90}) == 0
+    assert made.admit(CallKind.READ, 120_000, {"weight": 80}) == 0
     assert made.admit(CallKind.READ, 130_000, {"weight": 1}) == 50_000
     assert made.admit(CallKind.READ, 180_000, {"weight": 1}) == MINUTE, "what is in flight still counts"
-    made.settle({"weight": 90}, sent_ms=120_000, now_ms=180_000, reported={})
+    made.settle({"weight": 80}, sent_ms=120_000, now_ms=180_000, reported={})
     assert made.admit(CallKind.READ, 180_000, {"weight": 1}) == 0
+
+
+def test_admit_keeps_a_share_for_placements_that_reads_cannot_use():
+    made = throttle(WEIGHT)
+    assert made.admit(CallKind.READ, 0, {"weight": 81}) > 0
+    assert made.admit(CallKind.READ, 0, {"weight": 80}) == 0
+    assert made.admit(CallKind.READ, 0, {"weight": 1}) > 0
+    assert made.admit(CallKind.PLACE, 0, {"weight": 10}) == 0
 
 
 def test_admit_keeps_a_share_for_cancels():
     made = throttle(WEIGHT)
-    assert made.admit(CallKind.READ, 0, {"weight": 90}) == 0
+    assert made.admit(CallKind.PLACE, 0, {"weight": 90}) == 0
     assert made.admit(CallKind.PLACE, 0, ONE) > 0
     assert made.admit(CallKind.CANCEL, 0, {"weight": 10}) == 0
     assert made.admit(CallKind.CANCEL, 0, {"weight": 1}) > 0
@@ -39,7 +47,7 @@ def test_admit_keeps_a_share_for_cancels():
 def test_windows_begin_by_the_venues_clock():
     made = throttle(WEIGHT)
     made.align(15_000)
-    assert made.admit(CallKind.READ, 100_000, {"weight": 90}) == 0
+    assert made.admit(CallKind.READ, 100_000, {"weight": 80}) == 0
     assert made.admit(CallKind.READ, 100_000, {"weight": 1}) == 5_000
 
 
@@ -68,8 +76,8 @@ def test_usage_of_an_earlier_window_is_not_carried_over():
 
 def test_call_without_an_answer_counts_as_spent():
     made = throttle(WEIGHT)
-    made.admit(CallKind.READ, 0, {"weight": 90})
-    made.settle({"weight": 90}, sent_ms=0, now_ms=1, reported=None)
+    made.admit(CallKind.READ, 0, {"weight": 80})
+    made.settle({"weight": 80}, sent_ms=0, now_ms=1, reported=None)
     assert made.admit(CallKind.READ, 2, {"weight": 1}) > 0
 
 

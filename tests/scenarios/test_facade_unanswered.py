@@ -23,7 +23,10 @@ def place() -> SubmitOrder:
 def oms(monkeypatch: pytest.MonkeyPatch) -> Iterator[Oms]:
     """A facade whose accounts take every message and never answer."""
     facade = Oms.from_config()
-    facade.runtime.views.update(a1=PublishedViews(in_service=True), a2=PublishedViews(in_service=True))
+    (policy,) = facade.runtime.policies.values()
+    for account in ("a1", "a2"):
+        facade.runtime.policies[account] = policy
+        facade.runtime.views[account] = PublishedViews(in_service=True)
     monkeypatch.setattr(facade.runtime, "tell", lambda *_: True)
     yield facade
     facade.stop(0.1)

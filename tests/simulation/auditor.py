@@ -317,17 +317,18 @@ class Auditor:
                 self.violate("2 believed ended", f"{what}, and works at the venue")
             elif self.may_arrive(account, order):
                 self.violate("2 believed ended", f"{what}, and is still on its way to the venue")
-            elif found and order.filled_size not in self._executed(found):
+            elif found and not self._knows_enough(order, found):
                 self.violate("2 hidden fill", f"{what} with {order.filled_size}, the venue executed {found}")
             elif order.state is S.FILLED and not found:
                 self.violate("2 believed filled", f"{what}, the venue has no such order")
         elif order.state in (S.ACKNOWLEDGED, S.PARTIALLY_FILLED) and not found:
             self.violate("1 believed placed", f"{what}, the venue has no such order")
 
-    def _executed(self, found: list[PaperOrder]) -> tuple[Decimal, Decimal]:
-        """How much orders executed, and how much of that the venue showed when it ended them."""
-        size = sum((each.filled_size for each in found), Decimal(0))
-        return size, size - sum((self._venue.late.get(each.order_id, Decimal(0)) for each in found), Decimal(0))
+    def _knows_enough(self, order: Order, found: list[PaperOrder]) -> bool:
+        """Whether so much is booked of an ended order that nothing the venue showed of its end is missing."""
+        executed = sum((each.filled_size for each in found), Decimal(0))
+        hidden = sum((self._venue.late.get(each.order_id, Decimal(0)) for each in found), Decimal(0))
+        return executed - hidden <= order.filled_size <= executed
 
     # ----- requests
 

@@ -1,6 +1,6 @@
 """The auditor's own fill timeouts: when each order's time is over, counted from its committed executions.
 
-A timeout must not strike before that, and not notably later (or after the execution was shown, where the store was slow)
+A timeout must not strike before that, and not notably later (where the store was slow: after the execution was shown)
 while nothing that would have to notice it was being restarted.
 """
 
@@ -82,7 +82,9 @@ class TimeoutAudit:
         While the store is away a cancel leaves before it is recorded, so the time itself decides too.
         """
         due_ms = self._deadline(account, order)
-        over = order.timed_out_ms is not None or (due_ms is not None and due_ms <= self._now_ms())
+        over = order.timed_out_ms is not None
+        if due_ms is not None and not over:
+            over = due_ms <= self._now_ms() or self._was_set_since(due_ms - (self._timeout(order) or 0))
         return over and self.policy.cancel and not order.external
 
     def pending(self, account: str, order: Order) -> bool:
@@ -98,11 +100,10 @@ class TimeoutAudit:
         if due_ms is None:
             self._violate("timeouts", f"{before.order_id} timed out, and has no time to run out of")
             return
+        if self._was_set_since(due_ms - (self._timeout(before) or 0)):
+            return
         if struck_ms < due_ms:
             self._violate("timeouts", f"{before.order_id} timed out {due_ms - struck_ms} ms early")
-        started_ms = due_ms - (self._timeout(before) or 0)
-        if self._stepped_ms is not None and started_ms <= self._stepped_ms + _STEP_MAX_MS:
-            return
         told_ms = self._told_ms.get((account, before.order_id), 0)
         if struck_ms > max(due_ms, told_ms, self._excused_until_ms[account]) + _LATE_MS:
             self._violate("timeouts", f"{before.order_id} timed out {struck_ms - due_ms} ms late")
@@ -111,6 +112,10 @@ class TimeoutAudit:
         filled = order.completion is CompletionReason.TIMEOUT
         if order.timed_out_ms is None or filled is not bool(order.filled_size) or not self.policy.cancel:
             self._violate("timeouts", f"{order.order_id} ended as {order.completion} with {order.filled_size}")
+
+    def _was_set_since(self, started_ms: int) -> bool:
+        # Then our clock says nothing about how long that is ago.
+        return self._stepped_ms is not None and started_ms <= self._stepped_ms + _STEP_MAX_MS
 
     def _timeout(self, order: Order) -> int | None:
         if order.external or order.overfilled or not self.policy.enabled:

@@ -7,7 +7,7 @@ from typing import Any
 
 from actors import absorbing, closing, fill_timeouts
 from actors.auditing import Audits
-from actors.desk import FILL_TIMEOUTS, Desk
+from actors.desk import Desk
 from actors.domain import claims
 from actors.domain.lifecycle import TERMINAL, transition
 from actors.domain.positions import SymbolFills, fold
@@ -91,10 +91,11 @@ def _timeout_never() -> Replacements:
 
 
 def _timeout_counts_from_commit() -> Replacements:
-    def relative(turn: Turn, order: Order, due_ms: int) -> None:
-        delay_ms = max(0, due_ms - turn.now_ms)
-        account_id, order_id = order.account_id, order.order_id
-        turn.send(FILL_TIMEOUTS, FillTimerWanted(account_id=account_id, order_id=order_id, due_ms=delay_ms))
+    want = fill_timeouts._want
+
+    def relative(turn: Turn, *what: Any) -> None:
+        *order, due_ms = what
+        want(turn, *order, max(0, due_ms - turn.now_ms))
 
     on_wanted = FillTimeoutSupervisor._on_wanted
 

@@ -1,6 +1,7 @@
 """The user stream of one account in a simulated run: in order like a socket, unless a fault says otherwise."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from random import Random
 from typing import Any
 
@@ -164,7 +165,13 @@ class SimulatedStream:
         if in_order:
             due_ms = max(due_ms, self._last_ms)
             self._last_ms = due_ms
-        self._system.schedule(due_ms - now_ms, lambda: self._deliver(report))
+        self._system.schedule(due_ms - now_ms, lambda: self._deliver(self._stamped(report)))
+
+    def _stamped(self, report: StreamReport) -> StreamReport:
+        # A frame is stamped when it arrives, which for this one is now.
+        if isinstance(report, OrderReported | FillReceived):
+            return replace(report, evidence=replace(report.evidence, received_ms=self._now_ms()))
+        return report
 
     def _head(self) -> dict[str, Any]:
         return {"account_id": self._account_id, "exchange": EXCHANGE}

@@ -5,9 +5,10 @@ found, an order that is not there must never be matched to another.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
+from actors.domain.timeouts import FillTimeoutPolicy
 from messages.commands import SubmitOrder
 from messages.events import Event, ManualReviewRequired
 from messages.types import AttemptOutcome, OrderState, OrderType, Side
@@ -72,6 +73,7 @@ class _Batch(Simulation):
         super().__init__(seed, _AMBIGUOUS)
         self._orders = orders
         self.venue.quiet = True
+        self.policy = replace(self.policy, fill_timeouts=FillTimeoutPolicy(enabled=False))
         self._reviewed: set[str] = set()
         self.faults.odds = self.faults.odds | {
             Fault.LOST_BEFORE: 0.5, Fault.LOST_AFTER: 1.0, Fault.FRAME_DROP: 1.0, Fault.READ_FAILS: 0.1,
