@@ -264,6 +264,14 @@ def _tell_operators(turn: Turn, before: Order, merged: Absorbed, claim: VenueOrd
             "SecondVenueOrder", Severity.CRITICAL, "the venue has two orders under one client order id",
             second=claim.venue_order_id, **name,
         )  # fmt: skip
+    place = (before.exchange, before.symbol, merged.order.venue_order_id or "")
+    if before.venue_order_id is None and turn.memory.by_venue_id.get(place, before.order_id) != before.order_id:
+        turn.alert(
+            "VenueIdReused", Severity.CRITICAL,
+            "the venue gives an order number a second time: executions under it cannot be told from the first order's; "
+            "do not use one store with a venue that starts its numbers anew",
+            venue_order_id=place[2], first=turn.memory.by_venue_id[place], **name,
+        )  # fmt: skip
     if merged.order.overfilled and not before.overfilled:
         _tell_overfill(turn, merged.order)
     if merged.unknown_status and claim is not None:

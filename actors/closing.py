@@ -16,7 +16,7 @@ from actors.commanding import cancel, refused_late
 from actors.desk import Desk
 from actors.domain.arithmetic import apart_by, plain
 from actors.domain.lifecycle import TERMINAL
-from actors.domain.positions import closable, moved, unreserved
+from actors.domain.positions import moved, unreserved
 from actors.domain.rules import check_close, largest_size
 from actors.memory import AccountMemory, Uncompared, runs
 from actors.turn import Turn
@@ -143,8 +143,7 @@ def _size(turn: Turn, command: ClosePosition) -> Decimal | None:
         turn.refuse("", RefusalCode.INSTRUMENT_UNKNOWN, text)
         return None
     closers = _closers(turn, position)
-    there = closable(position, instrument.base)
-    free = unreserved(there, closers)
+    free = unreserved(position, closers)
     if free is None:
         text = f"nobody knows how much of the position {_named(closers)} will close: they are for a quote quantity"
         turn.refuse("", RefusalCode.NO_POSITION, text, rule="position")
@@ -153,7 +152,7 @@ def _size(turn: Turn, command: ClosePosition) -> Decimal | None:
     size = largest_size(wanted, OrderType.MARKET, instrument)
     if wanted <= free and size is not None:
         return size
-    asked = there if command.quantity is None else wanted
+    asked = position.size.copy_abs() if command.quantity is None else wanted
     turn.refuse(
         "", RefusalCode.NO_POSITION,
         f"{plain(asked)} {instrument.base} are to be closed, {plain(free)} can be"
@@ -269,8 +268,8 @@ def _as_its_order(close: PositionClose, order: Order, now_ms: int) -> PositionCl
     if order.state not in TERMINAL:
         if close.state is CloseState.ACTIVE:
             return close
-        # The cancel that its time may have led to is settled: this order was seen to work after that.
-        cancelling = close.cancelling and close.reopened
+        # The cancel that its time may have led to is settled, unless it was asked again with the order's return.
+        cancelling = close.cancelling and order.cancel_pending
         return replace(close, reopened=True, cancelling=cancelling, closed_size=order.filled_size)
     short = order.filled_size < close.size
     return replace(

@@ -82,7 +82,8 @@ class Oms:
 
     @classmethod
     def from_config(cls, source: str | Path | Mapping[str, Any] | None = None, **options: Any) -> Self:
-        """Build from a YAML file, a mapping, or nothing: one paper account on an embedded server.
+        """Build from a YAML file, a mapping, or nothing: one account on a paper venue where a random market trades, and
+        an embedded server.
 
         Raises:
             SettingsError: everything that is wrong, a line each.

@@ -27,6 +27,7 @@ def test_settings_from_nothing_are_a_paper_account_and_the_embedded_server() -> 
     assert [account.id for account in settings.accounts] == ["1"]
     assert settings.accounts[0].exchanges.by_name()["binance"].credentials is None
     assert settings.paper.venues == ("binance",)
+    assert settings.paper.market
     assert settings.redis.url is None
     assert not settings.is_live
     assert settings.durability == "everysec"
@@ -105,6 +106,26 @@ def test_settings_values_arrive_under_names_that_say_their_unit() -> None:
     ((state, seconds),) = management.lifecycle.monitoring.stuck_order_threshold_by_state_s
     assert (type(state), state, seconds) == (OrderState, OrderState.ACKNOWLEDGED, 9)
     assert management.sync.reconcile_interval_s == 60
+
+
+PAPER = {"accounts": [{"id": "7", "exchanges": {"binance": {}}}]}
+
+
+@pytest.mark.parametrize(
+    ("source", "market"),
+    [
+        ({}, True),
+        ({"paper": {"seed": 5}}, True),
+        ({"paper": {"market": False}}, False),
+        ({"paper": {"venues": ["binance"]}}, False),
+        ({"paper": {"venues": ["binance"], "market": True}}, True),
+        (PAPER | {"paper": {"venues": ["binance"]}}, False),
+        (PAPER | {"paper": {"venues": ["binance"], "market": True}}, True),
+    ],
+    ids=["nothing", "a seed", "no market", "venues", "venues and market", "accounts", "accounts and market"],
+)
+def test_settings_have_a_market_where_nobody_named_accounts_or_venues(source: dict[str, Any], *, market: bool) -> None:
+    assert load(source).paper.market is market
 
 
 def test_settings_with_accounts_of_their_own_serve_no_paper_venue_unasked() -> None:

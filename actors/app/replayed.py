@@ -10,6 +10,7 @@ from actors.app.recording import Ending, Expected, Outlook
 from actors.app.verdict import Verdict
 from actors.domain.arithmetic import plain
 from actors.memory import PublishedViews
+from messages.fills import Position
 from messages.types import ZERO, Order, OrderState, Side
 
 Legs: TypeAlias = Callable[[str], tuple[str, list[str]]]
@@ -108,11 +109,16 @@ def _compare_positions(
         cash[account] -= expected.value if bought else -expected.value
     for account, book in books.items():
         positions = list(book.positions.values())
-        held = (sum((each.size for each in positions), ZERO), sum((each.cash for each in positions), ZERO))
+        held = (sum(map(_before_fees, positions), ZERO), sum((each.cash for each in positions), ZERO))
         if held != (size[account], cash[account]):
             verdict.false_positions += 1
             recorded = f"{size[account]} and {cash[account]}"
             verdict.note(f"account {account} holds {held[0]} and {held[1]} quote units, recorded are {recorded}")
+
+
+def _before_fees(position: Position) -> Decimal:
+    # A recording knows no fees, and those that were charged in the base asset are gone from what is held.
+    return position.size + dict(position.fees).get(position.symbol.partition("-")[0], ZERO)
 
 
 def _ending(last: Order, executed: Decimal) -> Ending:

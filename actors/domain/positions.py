@@ -277,17 +277,12 @@ def _unattributable(
     return any(not currency for currency, _ in position.fees) and (asset in parts or asset in charged)
 
 
-def closable(position: Position, base: str) -> Decimal:
-    """Base units that can be closed, without a sign: what is open."""
-    return position.size.copy_abs()
-
-
-def unreserved(closable_size: Decimal, closers: Iterable[Order]) -> Decimal | None:
+def unreserved(position: Position, closers: Iterable[Order]) -> Decimal | None:
     """Base units of a position that no other order may close already: less what is left of `closers`, never below 0.
 
     None when one of them was placed for a quantity of quote currency: what it will close is not known.
     """
-    free = closable_size
+    free = position.size.copy_abs()
     for order in closers:
         if order.quote_size is not None:
             return None

@@ -143,6 +143,26 @@ def test_same_command_is_not_refused_while_the_first_of_it_may_be_carried_out() 
     assert sorted(names(account)) == ["host-again", "host-k1"]
 
 
+def test_same_command_is_not_refused_at_once_while_the_first_of_it_is_under_way() -> None:
+    account = holding()
+    account.take(close())
+    account.take(make(StreamLost, **HEAD, received_ms=account.now_ms))
+    account.take(close(correlation_id="host-again"))
+    assert account.replies == []
+    account.deliver()
+    assert {refusal(account, name).code for name in ("host-k1", "host-again")} == {RefusalCode.GATE_CLOSED}
+
+
+def test_same_command_waits_for_its_close_of_an_earlier_life_while_the_gate_is_closed() -> None:
+    before = holding()
+    before.do(close())
+    account = before.restarted(open_gate=False)
+    account.do(close(correlation_id="host-again"))
+    assert account.replies == []
+    fill(account, placed(before), "0.01")
+    assert done(account, "host-again").close_id == "k1"
+
+
 def met(name: str, running: str) -> CloseMet:
     return CloseMet(command=close(name), close_id=running, initiated_by=InitiatedBy.USER, waits=True)
 

@@ -6,7 +6,7 @@ from messages.commands import CancelVenueOrder, PlaceOrder
 from messages.events import PositionCloseEnded, Severity
 from messages.fills import CloseState
 from messages.queries import RefusalCode
-from messages.reports import PlaceRejected
+from messages.reports import PlaceNotProcessed, PlaceRejected
 from messages.types import OrderState, PublicStatus
 from tests.actors.account_kit import HEAD, Account, executed, shown
 from tests.actors.close_kit import close, done, fill, holding, placed, refusal, stored
@@ -81,6 +81,35 @@ def test_close_that_runs_again_is_cancelled_when_its_time_is_over() -> None:
     after = stored(account)["k1"]
     assert (after.state, after.reopened) == (CloseState.TIMED_OUT, False)
     assert len(account.happened(PositionCloseEnded)) == 1
+
+
+def test_close_that_timed_out_unsent_and_works_after_all_is_cancelled_once_more() -> None:
+    account = holding(timeout_ms=5000)
+    account.do(close())
+    place = placed(account)
+    head = HEAD | {"order_id": place.order_id}
+    account.do(make(PlaceNotProcessed, **head, attempt=1, retry_after_ms=20_000, evidence=account.evidence()))
+    account.pass_ms(5000)
+    assert (stored(account)["k1"].state, account.to_venue(CancelVenueOrder)) == (CloseState.TIMED_OUT, [])
+    account.hear(shown(place, venue_order_id="29", status=PublicStatus.OPEN))
+    assert (stored(account)["k1"].reopened, stored(account)["k1"].cancelling) == (True, True)
+    account.pass_ms(0)
+    assert len(account.to_venue(CancelVenueOrder)) == 1
+    account.confirm_cancel(place, shown(place, venue_order_id="29", status=PublicStatus.CANCELLED))
+    assert (stored(account)["k1"].reopened, stored(account)["k1"].state) == (False, CloseState.TIMED_OUT)
+
+
+def test_close_that_timed_out_refused_and_works_after_all_is_cancelled_anew() -> None:
+    account = holding(timeout_ms=5000)
+    account.do(close())
+    place = placed(account)
+    account.pass_ms(5000)
+    account.do(make(PlaceRejected, **HEAD | {"order_id": place.order_id}, evidence=account.evidence()))
+    assert stored(account)["k1"].state is CloseState.TIMED_OUT
+    account.sent.clear()
+    account.hear(shown(place, venue_order_id="29", status=PublicStatus.OPEN))
+    account.pass_ms(0)
+    assert len(account.to_venue(CancelVenueOrder)) == 1
 
 
 def test_host_that_asks_again_while_a_close_runs_again_waits_for_its_end() -> None:

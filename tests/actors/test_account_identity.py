@@ -9,6 +9,7 @@ from actors.errors import InvariantViolated
 from actors.memory import AccountMemory
 from actors.turn import Turn
 from messages.commands import CancelOrder, CreateDraft, PlaceOrder
+from messages.events import Alert, Severity
 from messages.queries import DraftDone, OrderUnresolved, RefusalCode, Refused
 from messages.reports import CancelConfirmed, PlaceAccepted, PlaceAmbiguous
 from messages.types import IdempotencyEntry, Order, OrderState, PublicStatus, Side
@@ -112,3 +113,12 @@ def test_unresolved_orders_under_one_key_are_kept_each_until_it_is_resolved() ->
     assert [entry.order_id for entry in memory.unresolved[key]] == ["a"]
     memory.remember(replace(memory.orders["a"], state=OrderState.ACKNOWLEDGED))
     assert memory.unresolved == {}
+
+
+def test_order_number_that_the_venue_gives_a_second_time_is_told() -> None:
+    account = Account()
+    resting(account, request_id="r1")
+    assert [event.name for event in account.events if isinstance(event, Alert)] == []
+    resting(account, request_id="r2", size=Decimal("0.02"))
+    (alert,) = [event for event in account.events if isinstance(event, Alert)]
+    assert (alert.name, alert.severity) == ("VenueIdReused", Severity.CRITICAL)

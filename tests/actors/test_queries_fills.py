@@ -327,6 +327,40 @@ def test_position_shows_average_entry_and_realised_profit() -> None:
     assert view.realised_pnl == 10
 
 
+@pytest.mark.parametrize(
+    ("asset_type", "text"), [("stocks", "16.67"), ("forex", "16.66667"), ("crypto", "16.66666667")]
+)
+def test_position_average_is_exact_and_shown_with_the_places_of_the_asset_type(asset_type: str, text: str) -> None:
+    views = views_of(an_order(), fill(1, "10", "1"), fill(2, "20", "2"))
+
+    found = answer(GetPosition(account_id="1", **PLACE), views, NOW_MS, policy(asset_type))
+
+    assert isinstance(found, PositionsSnapshot)
+    (view,) = found.positions
+    assert view.average_entry_price is not None
+    assert abs(Fraction(view.average_entry_price) - Fraction(50, 3)) < Fraction(1, 10**40)
+    assert str(view.shown_average_entry_price) == text
+
+
+def test_position_of_an_exchange_no_longer_configured_is_not_rounded() -> None:
+    unconfigured = replace(policy(), exchanges={})
+
+    found = answer(GetPositions(account_id="1"), views_of(an_order(), *WORKED), NOW_MS, unconfigured)
+
+    assert isinstance(found, PositionsSnapshot)
+    (view,) = found.positions
+    assert (view.average_entry_price, view.shown_average_entry_price) == (Decimal("178.445"), None)
+
+
+def test_position_that_gained_nothing_says_a_plain_zero() -> None:
+    bought, sold = fill(1, "100.00000000", "3.0000"), fill(2, "100", "3", side=Side.SELL)
+
+    (view,) = positions_of(views_of(an_order(), bought, sold)).positions
+
+    assert str(view.realised_pnl) == "0"
+    assert view.shown_average_entry_price is None
+
+
 def test_position_that_is_flat_again_has_no_entry_and_keeps_its_profit() -> None:
     bought, sold = fill(1, "100", "3"), fill(2, "90", "3", side=Side.SELL)
 

@@ -1,4 +1,4 @@
-"""Fills per second from a stream's frame to the published event, and how long one takes, beside the limits of its parts.
+"""Fills per second from a stream frame to the published event, and how long one takes, beside the limits of its parts.
 
 The frames are rendered beforehand; a thread reads and delivers them as the stream's own thread does. A fill counts when
 a subscriber has its event: parsed, booked with order and position in one commit, published.

@@ -67,7 +67,7 @@ class Case:
         ]  # fmt: skip
         self.replied = True
         self.position: Position | None = Position(
-            account_id=ACCOUNT, exchange="binance", symbol="BTC-USDT", size=Decimal(2), entry_value=Decimal(20),
+            account_id=ACCOUNT, exchange="binance", symbol="BTC-USDT", size=Decimal("1.998"), entry_value=Decimal(20),
             cash=Decimal(-20), fees=FEES, fill_count=1, opened_ms=6, updated_ms=6,
         )  # fmt: skip
         self.closes = (
@@ -294,8 +294,8 @@ def test_auditor_of_an_end_without_proof_finds_it() -> None:
 
 def execution(number: int, side: str, size: str, price: str, *, at_ms: int = 0, fee: str = "0") -> dict[str, Any]:
     return {
-        "tradeId": number, "orderId": 1, "side": side, "size": size, "price": price, "atMs": at_ms, "fee": fee,
-        "feeCurrency": "BTC",
+        "tradeId": number, "orderId": 1, "symbol": "BTC-USDT", "side": side, "size": size, "price": price,
+        "atMs": at_ms, "fee": fee, "feeCurrency": "BTC",
     }  # fmt: skip
 
 
@@ -303,6 +303,7 @@ def execution(number: int, side: str, size: str, price: str, *, at_ms: int = 0, 
     ("executions", "size", "entry", "cash"),
     [
         ([execution(1, "BUY", "3", "10")], 3, 30, -30),
+        ([execution(1, "BUY", "3", "10", fee="0.75")], Fraction("2.25"), 30, -30),
         ([execution(1, "BUY", "3", "10"), execution(2, "SELL", "1", "13")], 2, 20, -17),
         ([execution(1, "BUY", "3", "10"), execution(2, "SELL", "3", "13")], 0, 0, 9),
         ([execution(1, "BUY", "3", "10"), execution(2, "SELL", "5", "13")], -2, -26, 35),
@@ -318,10 +319,13 @@ def execution(number: int, side: str, size: str, price: str, *, at_ms: int = 0, 
             *(1, 20, -15),
         ),
     ],
-    ids=["opened", "reduced", "closed", "turned", "added to", "turned back", "numbers count up", "time before number"],
+    ids=[
+        "opened", "opened for a fee", "reduced", "closed", "turned", "added to",
+        "turned back", "numbers count up", "time before number",
+    ],  # fmt: skip
 )
 def test_reckoning_of_executions_gives_the_figures_worked_out_by_hand(
-    executions: list[dict[str, Any]], size: int, entry: int, cash: int
+    executions: list[dict[str, Any]], size: Fraction | int, entry: int, cash: int
 ) -> None:
     reckoned = reckon(executions)
 

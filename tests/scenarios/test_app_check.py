@@ -1,6 +1,7 @@
 """`run.py check` on a real server's data: sound records agree, and each damaged one is reported, whatever it is."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -9,22 +10,27 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
+from fractions import Fraction
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 from factories import make
 from redis import Redis
+from rich.console import Console
 from tidy_rules import ROOT
 
 from actors import Oms
 from actors.app.checking import CheckResult, NothingStored, run_check
+from actors.app.host import Host
 from actors.app.ledger import Ledger
+from actors.app.records import AccountFinding, PositionFinding
 from actors.app.tables import check_table
 from actors.app.trader import Trader
 from actors.app.workload import Fate, Intent
 from actors.app.world import PaperWorld
-from actors.errors import DataFolderInUse, StoreUnfit
+from actors.errors import DataFolderInUse, StoreUnavailable, StoreUnfit
 from actors.settings import Settings
 from actors.store.embedded import EmbeddedServer
 from actors.store.keys import Keys
@@ -162,9 +168,12 @@ def test_check_of_sound_records_agrees_and_shows_every_position(data: Data) -> N
     assert result.differences == []
     assert [account.account_id for account in result.accounts] == list(ACCOUNTS)
     (position,) = result.accounts[0].positions
-    assert (position.fills, position.size) == (3, Decimal("0.006"))
-    assert position.average_entry == Decimal("42499.647")
-    assert position.realised == Decimal("0.004") * (Decimal("77000.00") - Decimal("42499.647"))
+    assert (position.fills, position.size) == (3, Decimal("0.00599"))
+    # The venue took its fee of a thousandth out of what was bought for 424.99647.
+    entry = Fraction("424.99647") / Fraction("0.00999")
+    assert position.average_entry is not None
+    assert abs(Fraction(position.average_entry) - entry) < Fraction(1, 10**40)
+    assert abs(Fraction(position.realised) - Fraction("0.004") * (77_000 - entry)) < Fraction(1, 10**40)
 
 
 @pytest.mark.parametrize(
@@ -190,7 +199,7 @@ def test_check_of_an_execution_that_waits_for_its_order_counts_it_and_calls_noth
 
     assert [account.parked for account in result.accounts] == [1, 0]
     assert result.differences == []
-    assert f"account {ACCOUNTS[0]}: 0 closes under way, 1 executions without an order" in check_table(result)
+    assert f"account {ACCOUNTS[0]}: 0 closes under way, 1 execution without an order" in check_table(result)
 
 
 def test_check_writes_nothing(data: Data) -> None:
@@ -208,20 +217,14 @@ def test_check_writes_nothing(data: Data) -> None:
     assert len(before) > len(ACCOUNTS)
 
 
-@pytest.fixture
-def config(tmp_path: Path) -> Path:
-    path = tmp_path / "oms.yaml"
-    path.write_text(f"deployment: {{name: {DEPLOYMENT}}}\n", encoding="utf-8")
-    return path
-
-
-def run_program(*arguments: str) -> "subprocess.CompletedProcess[str]":
+def run_program(*arguments: str, deployment: str = DEPLOYMENT) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, "run.py", "check", *arguments]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    environ = os.environ | {"OMS__DEPLOYMENT__NAME": deployment}
+    return subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=60, check=False)
 
 
-def test_check_program_prints_the_positions_and_exits_with_one_when_they_differ(data: Data, config: Path) -> None:
-    arguments = ("--config", str(config), "--folder", str(data.folder))
+def test_check_program_prints_the_positions_and_exits_with_one_when_they_differ(data: Data) -> None:
+    arguments = ("--folder", str(data.folder))
 
     sound = run_program(*arguments, "--json")
     data.change(Table.POSITIONS, first(Position, size=Decimal(7)))
@@ -230,10 +233,14 @@ def test_check_program_prints_the_positions_and_exits_with_one_when_they_differ(
     assert sound.returncode == 0, sound.stderr
     shown = json.loads(sound.stdout)
     assert shown["differences"] == []
-    assert shown["accounts"][0]["positions"][0]["averageEntry"] == "42499.647"
+    assert shown["accounts"][0]["positions"][0]["averageEntry"].startswith("42542.1891891891891")
     assert damaged.returncode == 1, damaged.stderr
-    assert "BROKEN" in damaged.stdout
-    assert "size is recorded as 7, the fills say 0.006" in " ".join(damaged.stdout.split())
+    shown = next(line for line in damaged.stdout.splitlines() if "BROKEN" in line)
+    assert shown.replace("│", " ").split()[:7] == [
+        ACCOUNTS[0], "binance", "BTC-USDT", "3", "0.00599", "42,542.18918919", "137.83",
+    ]  # fmt: skip
+    assert "size is recorded as 7, the fills say 0.00599" in damaged.stdout, "what is piped is not folded"
+    assert "2 accounts, 4 orders, 6 fills: 1 difference\n" in damaged.stdout
 
 
 def test_check_of_a_server_that_is_in_use_reads_beside_its_owner(data: Data) -> None:
@@ -270,3 +277,57 @@ def test_check_program_without_a_store_exits_with_two() -> None:
     assert ended.returncode == 2
     assert ended.stderr.startswith("error: ")
     assert "Traceback" not in ended.stderr
+
+
+def test_check_program_with_a_folder_and_a_configuration_refuses(tmp_path: Path) -> None:
+    ended = run_program("--folder", str(tmp_path), "--config", str(tmp_path / "oms.yaml"))
+
+    assert ended.returncode == 2
+    assert "--config and --folder each lead to records: give one of them" in " ".join(ended.stderr.split())
+
+
+def test_check_of_a_server_that_is_away_names_the_setting(tmp_path: Path) -> None:
+    source = {"redis": {"url": f"unix://{tmp_path / 'nobody.sock'}"}}
+
+    with pytest.raises(StoreUnavailable, match=r"start it or correct redis\.url"):
+        run_check(Settings.load(source), None)
+
+
+LONG = "98765432109.12345678"
+
+
+def finding(**changes: Any) -> PositionFinding:
+    terms: dict[str, Any] = {
+        "account_id": "ann", "exchange": "binance", "symbol": "BTC-USDT", "fills": 3, "size": Decimal(LONG),
+        "average_entry": Decimal("42499.6470000000001"), "realised": Decimal("-0.0000"),
+        "fees": (("BTC", Decimal(LONG)), ("USDT", Decimal("0.50"))), "problems": (),
+    }  # fmt: skip
+    return PositionFinding(**(terms | changes))
+
+
+def shown(width: int, *, terminal: bool, **changes: Any) -> list[str]:
+    out = Console(width=width, force_terminal=terminal, color_system=None, file=StringIO())
+    host = Host(stop=threading.Event(), log_to=lambda _: None, out=out)
+    account = AccountFinding("ann with a long name", positions=[finding(**changes)])
+    host.show(*check_table(CheckResult("here", (account,), {"binance": 2})))
+    assert isinstance(out.file, StringIO)
+    return out.file.getvalue().splitlines()
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+@pytest.mark.parametrize("width", [20, 80, 200])
+def test_check_table_of_any_width_never_cuts_a_number(width: int, *, terminal: bool) -> None:
+    lines = shown(width, terminal=terminal)
+
+    text = "\n".join(lines)
+    assert text.count(LONG) == 2
+    assert "42,499.65" in text
+    assert "0.5 USDT" in text
+    assert sum("BTC" in line.split("│")[-3] for line in lines if "│" in line) == 1, "each fee has a line of its own"
+    assert terminal or any("ann with a long name" in line and "ok" in line for line in lines), "piped is not folded"
+
+
+def test_check_table_shows_nothing_gained_as_zero_and_flat_without_an_average() -> None:
+    line = next(line for line in shown(200, terminal=False, average_entry=None) if "BTC-USDT" in line)
+
+    assert [cell.strip() for cell in line.split("│")[5:7]] == ["-", "0"]

@@ -4,59 +4,76 @@ import os
 import re
 import subprocess
 import sys
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 
 import fill_crash_steps
 import pytest
 from crash_steps import STEPS
-from fill_world import EXCHANGE, PRICE, SIZE, SYMBOL, until
+from settings_sources import nested
 from tidy_rules import ROOT
 
-from actors import Oms
 from actors.app.reference import filled_in, parts
 from actors.app.schedule import NAMES
-from messages import OrderType, Side, SubmitOrder
+from actors.errors import SettingsError
+from actors.settings import Settings
 from messages.queries import RefusalCode
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 
+def run(example: str, state: Path) -> str:
+    ended = subprocess.run(
+        [sys.executable, "-c", example], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
+        env=os.environ | {"XDG_STATE_HOME": str(state)},
+    )  # fmt: skip
+    assert ended.returncode == 0, ended.stderr
+    assert list(state.iterdir()) == [], "what happened on paper leaves nothing behind"
+    return ended.stdout
+
+
 def test_readme_example_when_run_places_and_cancels_an_order(tmp_path: Path) -> None:
     example, _ = EXAMPLES
 
-    ended = subprocess.run(
-        [sys.executable, "-c", example], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
-        env=os.environ | {"XDG_STATE_HOME": str(tmp_path)},
-    )  # fmt: skip
+    out = run(example, tmp_path)
 
-    assert ended.returncode == 0, ended.stderr
-    assert "SUBMITTED -> ACKNOWLEDGED" in ended.stdout
-    assert ended.stdout.rstrip().endswith("CANCELLED")
-    assert list(tmp_path.iterdir()) == [], "what happened on paper leaves nothing behind"
+    for step in ("DRAFT -> PENDING", "PENDING -> SUBMITTED", "SUBMITTED -> ACKNOWLEDGED", "ACKNOWLEDGED -> CANCELLED"):
+        assert step in out
+        assert f"`{step}`" in README
+    assert out.rstrip().endswith("CANCELLED")
 
 
-def test_readme_example_about_positions_when_run_closes_the_position(capsys: pytest.CaptureFixture[str]) -> None:
+def test_readme_example_about_positions_when_run_gets_fills_and_closes_the_position(tmp_path: Path) -> None:
     _, example = EXAMPLES
-    order = SubmitOrder(
-        account_id="1", exchange=EXCHANGE, symbol=SYMBOL, side=Side.BUY, type=OrderType.LIMIT, size=SIZE, price=PRICE
+
+    lines = [line.split() for line in run(example, tmp_path).splitlines()]
+    position, order, *fills, close, realised = lines
+
+    assert [line[0] for line in lines] == ["position", "order", *["fill"] * len(fills), "close", "realised"]
+    bought = [(Decimal(line[1]), Decimal(line[3])) for line in fills]
+    assert sum(size for size, _ in bought) == Decimal("0.01")
+    # The venue took its fee of a thousandth out of what was bought.
+    assert (Decimal(position[1]), position[-1]) == (Decimal("0.00999"), "0")
+    value = sum(size * price for size, price in bought)
+    average, entry = (
+        (value / Decimal(size)).quantize(Decimal("1e-8"), ROUND_HALF_UP) for size in ("0.01", "0.00999")
     )
-    with Oms.from_config() as oms:
-        assert oms.runtime.venues.paper is not None
-        control = oms.runtime.venues.paper.control()
-        control.place("paper", "ask", symbol=SYMBOL, side=Side.SELL, size=SIZE, price=PRICE)
-        control.place("paper", "bid", symbol=SYMBOL, side=Side.BUY, size=SIZE, price=PRICE - 1)
-        placed = oms.ask(order)
-        until(lambda: oms.views("1").positions, "the position")
+    assert (order[3], Decimal(order[-1]), Decimal(position[3])) == ("100.00", average, entry)
+    assert close[:2] == ["close", "done"]
+    assert Decimal(close[2]) == Decimal(close[4]) == Decimal("0.00999")
+    assert len(close) == 5, "all was closed, so there is no reason"
+    assert Decimal(realised[1]) < 0, "it bought at the ask and sold at the bid"
 
-        exec(example, {"oms": oms, "placed": placed})
 
-    held, fills, closed = (line.split() for line in capsys.readouterr().out.splitlines())
-    assert [Decimal(figure) for figure in held] == [SIZE, PRICE, 0, 0]
-    assert [Decimal(figure) for figure in fills[:2]] == [100, PRICE]
-    # The venue took its fee out of what was bought.
-    assert (closed[0], Decimal(closed[1])) == ("done", Decimal("0.00999"))
+def test_readme_paths_of_settings_are_those_of_the_settings() -> None:
+    named = re.findall(r"`((?:orderManagement|metrics|paper|redis)\.[A-Za-z.]+)", README)
+
+    assert len(named) >= 7
+    for path in named:
+        with pytest.raises(SettingsError) as caught:
+            Settings.load(nested(path, ["nothing", "of", "the", "kind"]), environ={})
+        assert "is no known key" not in str(caught.value)
 
 
 def test_readme_tables_are_those_of_the_code() -> None:

@@ -66,8 +66,9 @@ def books_of_the_recording(**changes: Decimal) -> dict[str, PublishedViews]:
         filled_size=Decimal(1), filled_value=changes.get("value", Decimal(199)),
     )  # fmt: skip
     position = make(
-        Position, account_id="a", size=changes.get("size", Decimal(1)), cash=changes.get("cash", Decimal(-199))
-    )
+        Position, account_id="a", symbol="BTC-USD", size=changes.get("size", Decimal("0.999")),
+        cash=changes.get("cash", Decimal(-199)), fees=(("BTC", changes.get("fee", Decimal("0.001"))),),
+    )  # fmt: skip
     return {"a": PublishedViews(orders={order.order_id: order}, positions={("binance", "BTC-USD"): position})}
 
 
@@ -76,8 +77,9 @@ def books_of_the_recording(**changes: Decimal) -> dict[str, PublishedViews]:
     [
         ({}, None),
         ({"value": Decimal(198)}, "order 105 executed 1 for 198, recorded are 1.00000000 for 199.0000000000"),
-        ({"size": Decimal(2)}, "account a holds 2 and -199 quote units, recorded are 1.00000000 and -199.0000000000"),
-        ({"cash": Decimal(-198)}, "account a holds 1 and -198 quote units"),
+        ({"fee": Decimal(0)}, "account a holds 0.999 and -199 quote units"),
+        ({"size": Decimal(2)}, "account a holds 2.001 and -199 quote units, recorded are 1.00000000 and -199.0"),
+        ({"cash": Decimal(-198)}, "account a holds 1.000 and -198 quote units"),
     ],
 )
 def test_comparison_with_a_recording_finds_another_value_or_position(

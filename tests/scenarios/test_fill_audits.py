@@ -78,10 +78,11 @@ def test_execution_of_an_unexplained_order_is_parked_over_a_restart_until_it_is(
     fill_venue: FillVenue, tmp_path: Path
 ) -> None:
     fill_venue.open_account("parked")
-    unexplained = FaultRule(fault=Fault.ERROR_BEFORE, kind=RequestKind.ORDER)
+    # Neither a look-up nor the history shows whose the execution is.
+    unexplained = [FaultRule(fault=Fault.ERROR_BEFORE, kind=kind) for kind in (RequestKind.ORDER, RequestKind.ORDERS)]
     with fill_venue.trading(tmp_path, "parked") as desk:
         desk.place("parked")
-        desk.control.set_faults(FaultRule(fault=Fault.FRAME_DROP), unexplained)
+        desk.control.set_faults(FaultRule(fault=Fault.FRAME_DROP), *unexplained)
         number = execute_by_hand(desk, "parked")
 
         (waiting,) = until(lambda: parked(desk, "parked"), "the execution to be parked")

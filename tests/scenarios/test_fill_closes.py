@@ -71,7 +71,7 @@ def test_close_of_a_long_position_sells_what_the_fees_have_left(desk: Desk) -> N
     assert (ended.state, ended.size, ended.closed_size) == (CloseState.DONE, sold, sold)
     position = desk.position("full")
     assert position is not None
-    assert position.size == SIZE * FEE
+    assert position.size == ZERO
     assert differences(desk, "full") == []
     assert ends(desk, "full") == [ended]
 
@@ -85,7 +85,7 @@ def test_close_of_a_part_leaves_the_rest_open(desk: Desk) -> None:
     assert (ended.asked, ended.closed_size) == (half, half)
     position = desk.position("partial")
     assert position is not None
-    assert position.size == SIZE - half
+    assert position.size == SIZE - SIZE * FEE - half
     assert differences(desk, "partial") == []
 
 
@@ -97,7 +97,8 @@ def test_close_of_a_short_position_buys_it_back(desk: Desk) -> None:
     assert (ended.size, ended.closed_size) == (SIZE, SIZE)
     position = desk.position("short")
     assert position is not None
-    assert position.size == ZERO
+    # And took its fee of what was bought back: that much is still owed.
+    assert position.size == -SIZE * FEE
     assert differences(desk, "short") == []
 
 
@@ -148,7 +149,7 @@ def test_close_that_nobody_takes_ends_with_nothing_closed(desk: Desk) -> None:
     assert ends(desk, "no-buyer") == [ended]
     position = desk.position("no-buyer")
     assert position is not None
-    assert position.size == SIZE
+    assert position.size == SIZE - SIZE * FEE
     assert differences(desk, "no-buyer") == []
 
 

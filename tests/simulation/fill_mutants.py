@@ -91,7 +91,7 @@ def _timeout_never() -> Replacements:
 
 
 def _timeout_counts_from_commit() -> Replacements:
-    want = fill_timeouts._want
+    want: Callable[..., None] = fill_timeouts._want
 
     def relative(turn: Turn, *what: Any) -> None:
         *order, due_ms = what
@@ -142,10 +142,10 @@ def _close_twice() -> Replacements:
 
 
 def _close_without_limit() -> Replacements:
-    def plenty(position: Position, _: str) -> Decimal:
+    def plenty(position: Position, _: object) -> Decimal:
         return abs(position.size) * 3
 
-    return [(closing, "closable", plenty)]
+    return [(closing, "unreserved", plenty)]
 
 
 FILL_MUTANTS: dict[str, Callable[[], Replacements]] = {

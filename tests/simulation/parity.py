@@ -88,9 +88,8 @@ def _positions(auditor: Auditor, account: str, views: PublishedViews) -> Iterato
     recorded = dict(auditor.positions.of_account(account))
     if {symbol: views.positions.get((EXCHANGE, symbol)) for symbol in recorded} != recorded:
         yield f"account {account}: readers see other positions than are committed"
-    booked = {(fill.symbol, fill.fill_id, fill.venue_order_id) for fill in auditor.fills[account].values()}
     real = [each for each in auditor.truth.truth.executions if each.account == account]
-    left_out = [each for each in real if (each.symbol, str(each.trade_id), str(each.order_id)) not in booked]
+    left_out = unbooked(auditor, account)
     for symbol, position in recorded.items():
         base = auditor.truth.instruments[symbol].base
         size = sum((_net(each) for each in real if each.symbol == symbol), Fraction(0))
@@ -106,6 +105,13 @@ def _positions(auditor: Auditor, account: str, views: PublishedViews) -> Iterato
             yield f"account {account}: {symbol} drifts by {position.drift} from {position.unexplained}"
         if Fraction(position.unexplained) + Fraction(position.drift) != beyond:
             yield f"account {account}: {symbol} hides what the balances show, {float(beyond)}"
+
+
+def unbooked(auditor: Auditor, account: str) -> list[Execution]:
+    """Executions that are in no books: at rest, only those of orders placed by hand that ended unseen."""
+    booked = {(fill.symbol, fill.fill_id, fill.venue_order_id) for fill in auditor.fills[account].values()}
+    real = (each for each in auditor.truth.truth.executions if each.account == account)
+    return [each for each in real if (each.symbol, str(each.trade_id), str(each.order_id)) not in booked]
 
 
 def _net(execution: Execution) -> Fraction:
