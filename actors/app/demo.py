@@ -165,7 +165,7 @@ class _Trading:
             "stopping: no new orders, those under way come to their end, then comparing with the venue's record "
             f"(at most {_LAST_ORDERS_S + _SETTLE_S:g} s; Ctrl-C again ends at once) …",
             style="dim",
-            soft_wrap=True,
+            soft_wrap=not self._host.progress.is_terminal,
         )
         self._saboteur.end()
         self._control.run_market(running=False)

@@ -57,17 +57,18 @@ def drill_table(result: DrillResult) -> tuple[RenderableType, ...]:
 def check_table(result: CheckResult) -> tuple[RenderableType, ...]:
     """Every position as its fills say, and whether what is recorded says the same."""
     table = Table(title=f"Records in {result.where}", title_justify="left")
-    for name in ("account", "position"):
-        table.add_column(name, overflow="fold")
+    table.add_column("account", overflow="fold")
     rows = [
         (account.account_id, *_position_row(position, result.places))
         for account in result.accounts
         for position in account.positions
     ]
-    for place, name in enumerate(("fills", "size", "average entry", "realised", "fees"), start=2):
-        # A column of numbers keeps the width of its longest one, whatever else has to be folded.
-        width = max((len(line) for row in rows for line in str(row[place]).splitlines()), default=0)
-        table.add_column(name, justify="right", no_wrap=True, min_width=width)
+    for name in ("exchange", "symbol"):
+        table.add_column(name, no_wrap=True)
+    for place, name in enumerate(("fills", "size", "average entry", "realised", "fees"), start=3):
+        # A column of numbers keeps the width of its longest line, whatever else has to be folded.
+        lines = [name, *(line for row in rows for line in str(row[place]).splitlines())]
+        table.add_column(name, justify="right", no_wrap=True, min_width=max(map(len, lines)))
     table.add_column("")
     for row in rows:
         table.add_row(*row)
@@ -89,7 +90,8 @@ def check_table(result: CheckResult) -> tuple[RenderableType, ...]:
 def _position_row(position: PositionFinding, places: Mapping[str, int]) -> tuple[str | Text, ...]:
     average = position.average_entry
     return (
-        f"{position.exchange} {position.symbol}",
+        position.exchange,
+        position.symbol,
         str(position.fills),
         plain(position.size),
         "-" if average is None else price(average, position.exchange, places),

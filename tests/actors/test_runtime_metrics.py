@@ -19,7 +19,7 @@ idempotency_key_generation_duration_ms idempotency_duplicate_orders_prevented du
 idempotency_cache_errors manual_review_escalations order_fill_events_total order_fill_processing_duration_ms
 order_partial_fill_timeout_total order_weighted_avg_calculation_duration_ms order_fill_deduplication_hits
 order_out_of_order_fills actor_messages_total actor_failures_total actor_message_overdue dead_letters_total
-unexpected_messages_total commit_batch_size commit_duration_ms store_errors_total venue_calls_total stream_connected
+unexpected_messages_total commit_batch_size commit_duration_ms store_errors_total stream_connected
 event_ordering_buffer_size active_close_operations venue_clock_skew_ms stream_gaps_total position_drift fills_parked
 fill_audits_total missed_fills_total venue_fetch_failures_total
 """
@@ -88,8 +88,6 @@ def test_metrics_methods_move_what_they_say(registry: CollectorRegistry, metrics
     metrics.dead_letters(0)
     metrics.dead_letters(2)
     assert value("dead_letters_total") == 2
-    metrics.venue_call("binance", "PlaceOrder", "ambiguous")
-    assert value("venue_calls_total", venue="binance", request="PlaceOrder", outcome="ambiguous") == 1
     metrics.messages_from(lambda: 5)
     metrics.messages_from(lambda: 6)
     assert value("actor_messages_total") == 11

@@ -29,6 +29,8 @@ EXCHANGE = "binance"
 SYMBOL = "BTC-USDT"
 PRICE = Decimal("42500.00")
 SIZE = Decimal("0.01000")
+FEE = Decimal("0.001")
+"""Share of what an execution delivers that the venue keeps."""
 FUNDS = {"USDT": Decimal(10**9), "BTC": Decimal(10**6), "ETH": Decimal(10**6)}
 DEADLINE_S = 30.0
 _CLOSE_ENOUGH = Fraction(1, 10**30)

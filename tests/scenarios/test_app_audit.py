@@ -322,7 +322,7 @@ def execution(number: int, side: str, size: str, price: str, *, at_ms: int = 0, 
     ids=[
         "opened", "opened for a fee", "reduced", "closed", "turned", "added to",
         "turned back", "numbers count up", "time before number",
-    ],  # fmt: skip
+    ],
 )
 def test_reckoning_of_executions_gives_the_figures_worked_out_by_hand(
     executions: list[dict[str, Any]], size: Fraction | int, entry: int, cash: int

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
 
 import fill_crash_steps
 import pytest
@@ -13,13 +15,17 @@ from crash_steps import STEPS
 from settings_sources import nested
 from tidy_rules import ROOT
 
+from actors import Oms
 from actors.app.reference import filled_in, parts
 from actors.app.schedule import NAMES
 from actors.errors import SettingsError
 from actors.settings import Settings
+from messages import OrderPlaced, OrderState, OrderStateChanged, OrderType, Side, SubmitOrder
+from messages.events import Event
 from messages.queries import RefusalCode
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+DEADLINE_S = 30.0
 EXAMPLES = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 
@@ -64,6 +70,27 @@ def test_readme_example_about_positions_when_run_gets_fills_and_closes_the_posit
     assert Decimal(close[2]) == Decimal(close[4]) == Decimal("0.00999")
     assert len(close) == 5, "all was closed, so there is no reason"
     assert Decimal(realised[1]) < 0, "it bought at the ask and sold at the bid"
+
+
+def test_market_without_configuration_trades_by_itself_and_takes_what_rests() -> None:
+    filled = SimpleQueue[str]()
+    where = {"account_id": "1", "exchange": "binance", "symbol": "BTC-USDT"}
+    terms: dict[str, Any] = where | {"side": Side.BUY, "size": Decimal("0.001")}
+
+    def note(event: Event) -> None:
+        if isinstance(event, OrderStateChanged) and event.to_state is OrderState.FILLED:
+            filled.put(event.view.local_id)
+
+    with Oms.from_config() as oms:
+        oms.subscribe(note, OrderStateChanged)
+        oms.ask(SubmitOrder(**terms, type=OrderType.MARKET))
+        bought = filled.get(timeout=DEADLINE_S)
+        (execution, *_) = oms.views("1").fills[bought]
+        best_bid = execution.price - Decimal("0.01")
+        resting = oms.ask(SubmitOrder(**terms, type=OrderType.LIMIT, price=best_bid))
+
+        assert isinstance(resting, OrderPlaced)
+        assert filled.get(timeout=DEADLINE_S) == resting.view.local_id
 
 
 def test_readme_paths_of_settings_are_those_of_the_settings() -> None:

@@ -5,7 +5,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from fill_world import DEADLINE_S, EXCHANGE, SIZE, SYMBOL, Desk, FillVenue, differences, until, venue_id
+from fill_world import DEADLINE_S, EXCHANGE, FEE, SIZE, SYMBOL, Desk, FillVenue, differences, until, venue_id
 
 from exchanges.paper.faults import Fault, FaultRule, RequestKind
 from messages import Side
@@ -15,8 +15,6 @@ from messages.fills import CloseState, PositionClose
 from messages.queries import CloseDone, OrderUnresolved, RefusalCode, Refused, Reply
 from messages.types import ZERO, OrderState
 
-FEE = Decimal("0.001")
-"""What the paper venue takes of everything received."""
 ACCOUNTS = ("full", "partial", "double", "too-much", "nothing", "short", "no-buyer")
 LIQUIDITY = Decimal(5)
 

@@ -3,7 +3,7 @@
 from decimal import Decimal
 from pathlib import Path
 
-from fill_world import SIZE, SYMBOL, FillVenue, differences, until, venue_id
+from fill_world import FEE, SIZE, SYMBOL, FillVenue, differences, until, venue_id
 
 from messages.types import ZERO, OrderState
 
@@ -31,7 +31,7 @@ def test_money_moved_by_hand_is_one_alert_with_both_numbers(fill_venue: FillVenu
         assert shown.drift == -MOVED
         # It is no execution: what was traded stays as it was.
         # Less the fee of 0.1 % that the venue takes out of what it delivers.
-        assert (shown.size, shown.fill_count) == (SIZE * Decimal("0.999"), 1)
+        assert (shown.size, shown.fill_count) == (SIZE * (1 - FEE), 1)
         assert differences(desk, "moved") == []
 
         desk.control.deposit("moved", "BTC", MOVED)

@@ -11,7 +11,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from fill_world import DEADLINE_S, SIZE, Desk, FillVenue, differences, until, venue_id
+from fill_world import DEADLINE_S, FEE, SIZE, Desk, FillVenue, differences, until, venue_id
 
 from exchanges.paper.client import ControlError
 from exchanges.paper.faults import Fault, FaultRule, RequestKind
@@ -157,7 +157,7 @@ def check(desk: Desk, ended: Order, crossing: Crossing) -> None:
     assert ended.filled_size == crossing.quantity
     assert ended.filled_value == crossing.quantity * (ended.price or 0)
     position = desk.position(ended.account_id)
-    assert (position.size if position is not None else Decimal(0)) == crossing.quantity
+    assert (position.size if position is not None else Decimal(0)) == crossing.quantity * (1 - FEE)
     assert differences(desk, ended.account_id) == []
     heard = until(lambda: told(desk, ended, crossing.end), "the end to be told")
     assert [kind for kind in heard if kind == "end"] == ["end"]

@@ -113,7 +113,7 @@ class Auditor:
         self._replied: set[str] = set()
         self.booked_within_ms: int | None = None
         """How long after its execution a fill of ours may be booked at the latest; None: any time."""
-        self.positions = PositionAudit(self.seen, venue.now_ms, self.violate)
+        self.positions = PositionAudit(self.seen, self.violate)
         self.timeouts = TimeoutAudit(self.by_order, now_ms, self.violate)
         self.closes = CloseAudit(self, self.positions, self.timeouts, self.violate)
 

@@ -142,10 +142,10 @@ def _close_twice() -> Replacements:
 
 
 def _close_without_limit() -> Replacements:
-    def plenty(position: Position, _: object) -> Decimal:
+    def plenty(position: Position, _: str) -> Decimal:
         return abs(position.size) * 3
 
-    return [(closing, "unreserved", plenty)]
+    return [(closing, "closable", plenty)]
 
 
 FILL_MUTANTS: dict[str, Callable[[], Replacements]] = {

@@ -101,7 +101,7 @@ def _positions(auditor: Auditor, account: str, views: PublishedViews) -> Iterato
             yield f"account {account}: {symbol} was never compared with the balances"
             continue
         agrees = position.unexplained == PLENTY and not position.drift
-        if not agrees and not left_out and not auditor.positions.compared_too_early(account, symbol):
+        if not agrees and not left_out:
             yield f"account {account}: {symbol} drifts by {position.drift} from {position.unexplained}"
         if Fraction(position.unexplained) + Fraction(position.drift) != beyond:
             yield f"account {account}: {symbol} hides what the balances show, {float(beyond)}"

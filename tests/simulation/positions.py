@@ -104,10 +104,6 @@ def _after(sums: Sums, fill: Fill) -> Sums:
     return Sums(size, sums.entry / sums.size * size, cash, sums.opened_ms, divided=True)
 
 
-def _key(fill: Fill) -> tuple[str, str, str]:
-    return fill.symbol, fill.fill_id, fill.venue_order_id
-
-
 @dataclass(slots=True)
 class SectionFills:
     """What one section says of executions and positions."""
@@ -122,17 +118,12 @@ class SectionFills:
 class PositionAudit:
     """Of all accounts."""
 
-    def __init__(
-        self, seen: Counter[str], venue_now_ms: Callable[[], int], violate: Callable[[str, str], None]
-    ) -> None:
+    def __init__(self, seen: Counter[str], violate: Callable[[str, str], None]) -> None:
         self._seen = seen
-        self._venue_now_ms = venue_now_ms
         self._violate = violate
         self.naive: dict[tuple[str, str], NaivePosition] = defaultdict(NaivePosition)
         """By account and symbol."""
         self.recorded: dict[tuple[str, str], Position] = {}
-        self._compared: dict[tuple[str, str], tuple[int, frozenset[tuple[str, str, str]]]] = {}
-        """When a position was compared with the balances for the first time, and the executions booked by then."""
         self.parked: dict[str, set[str]] = defaultdict(set)
         """By account: keys of the executions that wait for their order."""
 
@@ -148,8 +139,6 @@ class PositionAudit:
             before = self.recorded.get((account, position.symbol))
             if before is not None and before.size * position.size < 0:
                 self._seen["position:flipped"] += 1
-            if position.unexplained is not None and (account, position.symbol) not in self._compared:
-                self._compared[account, position.symbol] = self._venue_now_ms(), frozenset(self._booked(account))
             self.recorded[account, position.symbol] = position
             wrong = self.naive[account, position.symbol].unlike(position)
             if wrong:
@@ -166,20 +155,6 @@ class PositionAudit:
             if key not in section.booked:
                 self._violate("3 parked", f"{key} does not wait for its order any more, and was not booked")
             self.parked[account].discard(key)
-
-    def compared_too_early(self, account: str, symbol: str) -> bool:
-        """Whether the first comparison came between an execution and its booking.
-
-        What the account held beyond its executions is wrong from then on, and so is the drift: by as much, so that the
-        two together are right.
-        """
-        at_ms, booked = self._compared[account, symbol]
-        fills = [fill for (owner, _), naive in self.naive.items() if owner == account for _, fill in naive.fills]
-        return any(fill.venue_time_ms <= at_ms and _key(fill) not in booked for fill in fills)
-
-    def _booked(self, account: str) -> Iterable[tuple[str, str, str]]:
-        owned = (naive for (owner, _), naive in self.naive.items() if owner == account)
-        return (_key(fill) for naive in owned for _, fill in naive.fills)
 
     def of_account(self, account: str) -> Iterable[tuple[str, Position]]:
         """Recorded positions by symbol."""

@@ -8,6 +8,7 @@ REGRESSIONS: dict[int, str] = {
     18: "a GTT order that the venue rejected was called expired",
     45: "a cancel that died with the exchange actor was never sent again",
     57: "a restarted account was fenced out by its own earlier sections in the same group",
+    498: "what an account held beyond its fills was read while some were not booked, and the position drifted for ever",
     1019: "a cancel refused because it overtook its placement was never sent again",
     1101: "an order found by its execution stayed in verification for ever",
     1120: "a request was placed again after its order was rejected with an execution",
