@@ -62,6 +62,10 @@ Reminded: TypeAlias = (
 )
 
 
+_SUCCESS = {"found": True, "found_by_fills": True, "absent": True, "failed": False, "mismatch": False, "undecidable": False}
+"""Outcomes that say how well verification works. 'Not found' before its time is neither good nor bad."""
+
+
 class Hearing:
     """Of one account."""
 
@@ -142,7 +146,7 @@ class Hearing:
                 outcome = verifying.on_failed(turn, self._desk, report)
         if watched is not None:
             took_ms = turn.now_ms - watched.asked_ms
-            self._metrics.verification(watched.phase, outcome, took_ms, success=outcome in ("found", "absent"))
+            self._metrics.verification(watched.phase, outcome, took_ms, success=_SUCCESS.get(outcome))
 
     def _hear_exchange(
         self,
