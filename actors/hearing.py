@@ -62,7 +62,9 @@ Reminded: TypeAlias = (
 )
 
 
-_SUCCESS = {"found": True, "found_by_fills": True, "absent": True, "failed": False, "mismatch": False, "undecidable": False}
+_SUCCESS = dict.fromkeys(("found", "found_by_fills", "absent"), True) | dict.fromkeys(
+    ("failed", "mismatch", "undecidable"), False
+)
 """Outcomes that say how well verification works. 'Not found' before its time is neither good nor bad."""
 
 

@@ -142,7 +142,7 @@ class Metrics:
     # ----- exactly once
 
     def verification(self, phase: str, outcome: str, duration_ms: int, *, success: bool | None) -> None:
-        """A verification phase ended; `success`: it settled what it was asked, None: it could not be expected to yet."""
+        """A verification phase ended; `success`: it settled what it was asked, None: it could not yet."""
         self._verifications[phase, outcome].inc()
         self._verification_ms[phase,].observe(duration_ms)
         if success is None:
@@ -346,7 +346,7 @@ class Metrics:
         self._verification_ms = self._histograms(
             "order_verification_duration_ms", "Duration of a verification phase.", "phase", buckets=_VERIFICATION_MS
         )
-        self._success_rate = self._gauges("order_verification_success_rate", "Share of phases that settled, of those that could.", "phase")
+        self._success_rate = self._gauges("order_verification_success_rate", "Share of phases that settled.", "phase")
         self._rates: dict[str, tuple[int, int]] = {}
         self._rates_lock = threading.Lock()
         self._match_quality = self._counters("order_verification_match_quality", "Matches by quality.", "quality")
