@@ -142,10 +142,10 @@ def _close_twice() -> Replacements:
 
 
 def _close_without_limit() -> Replacements:
-    def plenty(position: Position, _: str) -> Decimal:
+    def plenty(position: Position, _: object) -> Decimal:
         return abs(position.size) * 3
 
-    return [(closing, "closable", plenty)]
+    return [(closing, "unreserved", plenty)]
 
 
 FILL_MUTANTS: dict[str, Callable[[], Replacements]] = {
