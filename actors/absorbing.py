@@ -19,6 +19,7 @@ from messages.events import ManualReviewRequired, Severity
 from messages.fills import Fill, FillSource, VenueFill
 from messages.types import (
     ZERO,
+    AttemptOutcome,
     Evidence,
     IdempotencyStatus,
     Order,
@@ -29,6 +30,7 @@ from messages.types import (
     VerificationPhase,
 )
 
+_AT_VENUE = frozenset({OrderState.ACKNOWLEDGED, OrderState.PARTIALLY_FILLED})
 _WORKING_CLAIM = frozenset({PublicStatus.OPEN, PublicStatus.PENDING, None})
 
 
@@ -46,6 +48,9 @@ def absorb_claim(
 
     `source` names where the executions were learned from where the adapter cannot know it: from a reconciliation.
     """
+    if claim is not None and not fills and _says_nothing_new(turn, order, claim):
+        turn.note(SeenWorking(order.order_id, turn.now_ms))
+        return Absorbed(order=order)
     tolerance = desk.policy.fill_tolerance
     parked = turn.memory.parked_for(order, claim) if turn.memory.parked else ()
     new = new_fills(turn, desk, order, (*fills, *parked), evidence, source)
@@ -72,6 +77,22 @@ def absorb_claim(
     elif order.state is OrderState.SUBMITTED and after.state is not OrderState.SUBMITTED:
         after_acknowledgement(turn, after)
     return merged
+
+
+def _says_nothing_new(turn: Turn, order: Order, claim: VenueOrder) -> bool:
+    # So it is with nearly all that an audit lists; thousands of open orders must not hold their account up.
+    return (
+        claim.status is PublicStatus.OPEN
+        and order.state in _AT_VENUE
+        and order.venue_order_id == claim.venue_order_id
+        and order.filled_size == claim.filled_size
+        and order.quote_size is None
+        and order.verification is None
+        and order.attempts[-1:] != ()
+        and order.attempts[-1].outcome is AttemptOutcome.ACCEPTED
+        and order.order_id not in turn.memory.held
+        and not turn.memory.parked
+    )
 
 
 def _works(merged: Absorbed, claim: VenueOrder | None) -> bool:
