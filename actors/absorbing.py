@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from actors.desk import CANCEL_AGAIN_MS, Desk, cancel_request, known_again, reread
 from actors.domain.claims import Absorbed, absorb
 from actors.domain.fills import fill_key, missing_quantity, price_deviation_percent
-from actors.domain.lifecycle import TERMINAL
+from actors.domain.lifecycle import AT_VENUE, TERMINAL
 from actors.memory import FillRepeated, Held, HeldGone, SeenWorking
 from actors.reminders import cancel_again_timer
 from actors.runtime.outcome import CancelTimer
@@ -30,7 +30,6 @@ from messages.types import (
     VerificationPhase,
 )
 
-_AT_VENUE = frozenset({OrderState.ACKNOWLEDGED, OrderState.PARTIALLY_FILLED})
 _WORKING_CLAIM = frozenset({PublicStatus.OPEN, PublicStatus.PENDING, None})
 
 
@@ -83,7 +82,7 @@ def _says_nothing_new(turn: Turn, order: Order, claim: VenueOrder) -> bool:
     # So it is with nearly all that an audit lists; thousands of open orders must not hold their account up.
     return (
         claim.status is PublicStatus.OPEN
-        and order.state in _AT_VENUE
+        and order.state in AT_VENUE
         and order.venue_order_id == claim.venue_order_id
         and order.filled_size == claim.filled_size
         and order.quote_size is None
@@ -165,13 +164,12 @@ def _check_price(turn: Turn, desk: Desk, fill: Fill) -> None:
 def _release(turn: Turn, desk: Desk, merged: Absorbed) -> None:
     """Believe what was held back of the order when the executions it spoke of are booked now."""
     held = turn.memory.held.get(merged.order.order_id)
-    tolerance = desk.policy.fill_tolerance
-    if held is None or missing_quantity(merged.order, held.claim.filled_size, tolerance) > ZERO:
+    if held is None or holds_back(turn, desk, merged.order):
         return
     if merged.order.state not in TERMINAL:
         again = absorb(
-            merged.order, held.claim, (),
-            at_ms=turn.now_ms, evidence=held.evidence, tolerance=tolerance, trigger=Trigger.RECONCILIATION,
+            merged.order, held.claim, (), at_ms=turn.now_ms, evidence=held.evidence,
+            tolerance=desk.policy.fill_tolerance, trigger=Trigger.RECONCILIATION,
         )  # fmt: skip
         merged.order = again.order
         merged.transitions.extend(again.transitions)

@@ -15,7 +15,7 @@ from actors import admission, askers, closing, fill_timeouts, recovery
 from actors.admission import Circumstances
 from actors.commanding import cancel, discard_draft, refuse_unserved, refused_late, report_command, resolve_review
 from actors.connections import Connections
-from actors.desk import FILL_TIMEOUTS, SUPERVISOR, Desk
+from actors.desk import CALENDARS, Desk
 from actors.domain.idempotency import keys_for
 from actors.errors import InvalidTransition, InvariantViolated
 from actors.hearing import Hearing
@@ -177,7 +177,7 @@ class AccountActor(CommittingActor[_Inbox]):
         self.cancel_all_timers()
         effects: list[Effect] = [*answers, Publish(self._alert("AccountFenced", Severity.CRITICAL, text))]
         left = AccountLeft(account_id=self.account_id)
-        effects += [Send(SUPERVISOR, left), Send(FILL_TIMEOUTS, left)]
+        effects += [Send(calendar, left) for calendar in CALENDARS]
         effects.extend(StopChild(address) for address in self._addresses.values())
         effects.extend(self._positions.stop())
         if not stale:

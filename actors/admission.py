@@ -31,7 +31,7 @@ from actors.reclaiming import claim_lost
 from actors.reminders import expiry_timer
 from actors.turn import Turn, settled_reply
 from messages.base import fast_init
-from messages.commands import CreateDraft, OrderTerms, PlaceOrder, SubmitDraft, SubmitOrder
+from messages.commands import ClosePosition, CreateDraft, OrderTerms, PlaceOrder, SubmitDraft, SubmitOrder
 from messages.events import Severity
 from messages.queries import DraftDone, OrderAdmitted, RefusalCode
 from messages.types import (
@@ -73,7 +73,7 @@ def submit(turn: Turn, command: SubmitOrder, policy: AccountPolicy, now: Circums
     terms = resolve_terms(command)
     wrong = check_terms(terms, turn.now_ms)
     if command.exchange not in policy.exchanges:
-        turn.refuse(command.correlation_id, RefusalCode.UNKNOWN_EXCHANGE, _no_such_exchange(command, policy))
+        turn.refuse(command.correlation_id, RefusalCode.UNKNOWN_EXCHANGE, no_such_exchange(command, policy))
     elif wrong is not None:
         _refuse(turn, command.correlation_id, wrong)
     else:
@@ -205,7 +205,7 @@ def create_draft(turn: Turn, command: CreateDraft, policy: AccountPolicy) -> Non
     terms = resolve_terms(command)
     wrong = check_terms(terms, turn.now_ms)
     if command.exchange not in policy.exchanges:
-        turn.refuse(command.correlation_id, RefusalCode.UNKNOWN_EXCHANGE, _no_such_exchange(command, policy))
+        turn.refuse(command.correlation_id, RefusalCode.UNKNOWN_EXCHANGE, no_such_exchange(command, policy))
         return
     if wrong is not None:
         _refuse(turn, command.correlation_id, wrong)
@@ -479,9 +479,10 @@ def _refuse(turn: Turn, correlation_id: str, reason: RefusalReason) -> None:
     )
 
 
-def _no_such_exchange(terms: OrderTerms, policy: AccountPolicy) -> str:
+def no_such_exchange(command: OrderTerms | ClosePosition, policy: AccountPolicy) -> str:
+    """Say that the account has no exchange of the name in a command, and which ones it has."""
     have = ", ".join(sorted(policy.exchanges)) or "none"
-    return f"account {terms.account_id!r} has no exchange {terms.exchange!r}; it has: {have}"
+    return f"account {command.account_id!r} has no exchange {command.exchange!r}; it has: {have}"
 
 
 def _identity(terms: OrderTerms) -> str:

@@ -30,9 +30,7 @@ def take_in(
 
     A second venue order under a client id we know becomes an order of its own.
     """
-    known = turn.memory.match(
-        claim.exchange, claim.symbol, venue_order_id=claim.venue_order_id, client_order_id=claim.client_order_id
-    )
+    known = turn.memory.match(claim)
     order = turn.order(known.order_id) if known is not None else None
     if order is None:
         order = _adopt(turn, desk, account_id, claim, twin=False)

@@ -11,14 +11,13 @@ from typing import Final
 
 from actors.closing import tell_holdings
 from actors.desk import Desk
-from actors.domain.lifecycle import TERMINAL
+from actors.domain.lifecycle import UNSENT
 from actors.recovery import recent_symbols
 from actors.reminders import AuditDue
 from actors.runtime.outcome import CancelTimer, SetTimer
 from actors.turn import Turn
 from messages.commands import FetchBalances, FetchFills, FetchOpenOrders
 from messages.reports import BalancesFetched, FillsFetched
-from messages.types import OrderState
 
 _ONE_BY_ONE_MAX: Final = 12
 """Symbols whose open orders are listed one by one; for more, one list of all is cheaper at every venue."""
@@ -29,7 +28,6 @@ placements need.
 _IDLE_PER_AUDIT: Final = 4
 """How many of these are kept for symbols with a position and no working order, if there are any."""
 _OVERLAP_MS: Final = 1000
-_UNSENT = frozenset({OrderState.DRAFT, OrderState.PENDING})
 
 
 class Audits:
@@ -59,11 +57,11 @@ class Audits:
             place = order.exchange, order.symbol
             self._ordered_ms[place] = min(order.created_at_ms, self._ordered_ms.get(place, order.created_at_ms))
         for place, fills in turn.memory.symbol_fills.items():
-            booked = fills.between(0, None)
-            if booked:
+            last = fills.last
+            if last is not None:
                 # The last audit before the end may have been an interval before the last execution; and no clock, the
                 # venue's included, may put it in the future.
-                last_ms = min(booked[-1].venue_time_ms, booked[-1].received_ms)
+                last_ms = min(last.venue_time_ms, last.received_ms)
                 self._known_until[place] = last_ms - self._desk.policy.audit_interval_ms
 
     def forget(self) -> None:
@@ -181,7 +179,7 @@ class Audits:
 
     def _working(self, turn: Turn, exchange: str) -> tuple[str, ...]:
         orders = turn.memory.live_orders(exchange)
-        return tuple(dict.fromkeys(order.symbol for order in orders if order.state not in _UNSENT | TERMINAL))
+        return tuple(dict.fromkeys(order.symbol for order in orders if order.state not in UNSENT))
 
     def _again(self, turn: Turn, exchange: str) -> None:
         due = AuditDue(exchange=exchange)

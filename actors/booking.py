@@ -72,16 +72,14 @@ def _receive(
         order = _order_of(turn, own[0])
         if order is not None:
             merge = partial(absorb_claim, turn, desk, order, None, own, evidence, Trigger.RECONCILIATION, source)
-            booked = taken_in_alone(turn, report, order, merge) and booked
+            booked = taken_in_alone(turn, report, own[0], merge) and booked
         else:
             _park(turn, desk, place, own)
     return booked
 
 
 def _order_of(turn: Turn, fill: VenueFill) -> Order | None:
-    known = turn.memory.match(
-        fill.exchange, fill.symbol, venue_order_id=fill.venue_order_id, client_order_id=fill.client_order_id
-    )
+    known = turn.memory.match(fill)
     order = turn.order(known.order_id) if known is not None else None
     return order if order is not None and order.venue_order_id in (None, fill.venue_order_id) else None
 

@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Final
 
 from actors import askers
-from actors.admission import Circumstances, closed_for, submit
+from actors.admission import Circumstances, closed_for, no_such_exchange, submit
 from actors.commanding import cancel, refused_late
 from actors.desk import Desk
 from actors.domain.arithmetic import apart_by, plain
@@ -88,9 +88,7 @@ def _conflict(turn: Turn, command: ClosePosition, known: PositionClose | None) -
 
 def _obstacle(turn: Turn, desk: Desk, command: ClosePosition, now: Circumstances) -> tuple[RefusalCode, str] | None:
     if command.exchange not in desk.policy.exchanges:
-        have = ", ".join(sorted(desk.policy.exchanges)) or "none"
-        text = f"account {command.account_id!r} has no exchange {command.exchange!r}; it has: {have}"
-        return RefusalCode.UNKNOWN_EXCHANGE, text
+        return RefusalCode.UNKNOWN_EXCHANGE, no_such_exchange(command, desk.policy)
     position = turn.memory.positions.get((command.exchange, command.symbol))
     if position is None or not position.size:
         return RefusalCode.NO_POSITION, f"there is no position in {command.symbol!r} on {command.exchange}"
@@ -356,13 +354,8 @@ def _with_baseline(turn: Turn, position: Position, positions: list[Position], as
     # What was there beyond our fills is the asset's: a position that joins others of it must find what they find.
     if position.unexplained is not None:
         return position
-    known = (
-        other.unexplained
-        for other in positions
-        if other.unexplained is not None
-        and (turn.memory.assets_of(other.exchange, other.symbol) or ("", ""))[0] == asset
-    )
-    unexplained = next(known, None)
+    known = (other.unexplained for other in positions if _has_base(turn, other, asset))
+    unexplained = next((each for each in known if each is not None), None)
     if unexplained is None:
         return position
     joined = copied(position, unexplained=unexplained)
@@ -384,11 +377,14 @@ def _told_already(turn: Turn, message: HoldingCompared) -> bool:
     # A holding is that of an asset: every position of the asset finds the same, and the first one has told it.
     return any(
         not apart_by(other.drift, message.drift)
-        for place, other in turn.memory.positions.items()
-        if place[0] == message.exchange
-        and place[1] != message.symbol
-        and (turn.memory.assets_of(*place) or ("", ""))[0] == message.asset
+        for (exchange, symbol), other in turn.memory.positions.items()
+        if exchange == message.exchange and symbol != message.symbol and _has_base(turn, other, message.asset)
     )
+
+
+def _has_base(turn: Turn, position: Position, asset: str) -> bool:
+    assets = turn.memory.assets_of(position.exchange, position.symbol)
+    return assets is not None and assets[0] == asset
 
 
 def _tell_drift(turn: Turn, position: Position, message: HoldingCompared) -> None:

@@ -7,7 +7,7 @@ from actors import askers
 from actors.absorbing import request_failed
 from actors.desk import Desk, cancel_request, request_round
 from actors.domain.claims import CANCEL_TRIGGER
-from actors.domain.lifecycle import TERMINAL, evolve, transition
+from actors.domain.lifecycle import TERMINAL, UNSENT, evolve, transition
 from actors.domain.verification import proven_unplaced
 from actors.memory import Waiter
 from actors.policy import AccountPolicy
@@ -174,7 +174,7 @@ def _declare_absent(turn: Turn, order: Order, command: ResolveReview) -> None:
 
 
 def _never_sent(order: Order) -> bool:
-    if order.state in (OrderState.DRAFT, OrderState.PENDING):
+    if order.state in UNSENT:
         return True
     return order.state is OrderState.SUBMITTED and proven_unplaced(order)
 

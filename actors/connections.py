@@ -74,9 +74,7 @@ class Connections:
     def on_connected(self, turn: Turn, report: StreamConnected) -> None:
         """The stream is up: fetch what happened before."""
         self._up_since_ms[report.exchange] = report.received_ms
-        self.histories.begin_anew(report.exchange)
-        self.compare(turn, report.exchange)
-        self.audits.begin(turn, report.exchange)
+        self._read_what_was_missed(turn, report.exchange)
         self._tell_health(turn, report.exchange, connected=True, reason="")
 
     def on_lost(self, turn: Turn, report: StreamLost) -> None:
@@ -100,9 +98,7 @@ class Connections:
         if report.exchange in self._up_since_ms:
             self._up_since_ms[report.exchange] = report.received_ms
             self._set_gate(turn, report.exchange, "the user stream has a gap")
-            self.histories.begin_anew(report.exchange)
-            self.compare(turn, report.exchange)
-            self.audits.begin(turn, report.exchange)
+            self._read_what_was_missed(turn, report.exchange)
 
     def compare(self, turn: Turn, exchange: str) -> None:
         """Fetch open orders and recent history, now and again after the interval."""
@@ -165,6 +161,11 @@ class Connections:
         for order in turn.memory.live_orders(exchange):
             if in_flight(order):
                 begin_verification(turn, self._desk, order, "the exchange actor failed")
+
+    def _read_what_was_missed(self, turn: Turn, exchange: str) -> None:
+        self.histories.begin_anew(exchange)
+        self.compare(turn, exchange)
+        self.audits.begin(turn, exchange)
 
     def _set_gate(self, turn: Turn, exchange: str, why: str) -> None:
         if self.gates[exchange] == why:

@@ -4,6 +4,7 @@ Must never: decide what became of an order; it only asks.
 """
 
 from dataclasses import dataclass, replace
+from typing import Final
 
 from actors.domain.verification import first_phase
 from actors.memory import Unwatched, Watched
@@ -13,8 +14,10 @@ from messages.commands import CancelVenueOrder
 from messages.control import VerificationEnded, VerificationRequested
 from messages.types import Order, VerificationPhase
 
-SUPERVISOR = "supervisor/verification"
-FILL_TIMEOUTS = "supervisor/fill-timeouts"
+VERIFICATION: Final = "supervisor/verification"
+FILL_TIMEOUTS: Final = "supervisor/fill-timeouts"
+CALENDARS: Final = (VERIFICATION, FILL_TIMEOUTS)
+"""Supervisors that keep something for every account, and forget it when nobody serves the account."""
 CANCEL_AGAIN_MS = 1000
 
 
@@ -49,7 +52,7 @@ def request_round(turn: Turn, desk: Desk, order: Order, *, due_in_ms: int, round
         lookup_by_client_id=desk.exchange(order).capabilities.lookup_by_client_id, venue_order_id=order.venue_order_id
     )
     turn.send(
-        SUPERVISOR,
+        VERIFICATION,
         VerificationRequested(
             account_id=order.account_id, order_id=order.order_id, phase=phase, due_in_ms=due_in_ms, rounds=rounds
         ),
@@ -77,5 +80,5 @@ def known_again(turn: Turn, order: Order, outcome: str) -> None:
     """There is nothing more to find out about an order."""
     turn.note(Unwatched(order.order_id))
     turn.send(
-        SUPERVISOR, VerificationEnded(account_id=order.account_id, order_id=order.order_id, outcome=outcome)
+        VERIFICATION, VerificationEnded(account_id=order.account_id, order_id=order.order_id, outcome=outcome)
     )

@@ -9,18 +9,17 @@ from typing import Final
 
 from actors.absorbing import holds_back_end
 from actors.desk import FILL_TIMEOUTS, Desk, cancel_request, reread
-from actors.domain.lifecycle import TERMINAL, evolve
+from actors.domain.lifecycle import TERMINAL, UNSENT, evolve
 from actors.domain.timeouts import deadline_ms, timeout_ms
 from actors.runtime.outcome import Send
 from actors.turn import Turn
 from messages.control import FillTimeoutDue, FillTimerDropped, FillTimerWanted
 from messages.events import Severity
-from messages.types import InitiatedBy, Order, OrderState
+from messages.types import InitiatedBy, Order
 
 _QUERY_MS: Final = 1000
 """An order without any fill is read from the venue first, and cancelled so much later."""
 _CANCEL_MS: Final = 5000
-_UNSENT = frozenset({OrderState.DRAFT, OrderState.PENDING})
 
 
 def follow(turn: Turn, desk: Desk) -> None:
@@ -54,7 +53,7 @@ def announce(turn: Turn, desk: Desk, *, loaded: bool = False) -> None:
 def on_due(turn: Turn, desk: Desk, message: FillTimeoutDue) -> None:
     """See whether an order's time is over, and act as the configuration says."""
     order = turn.order(message.order_id)
-    if order is None or order.state in TERMINAL or order.state in _UNSENT:
+    if order is None or order.state in TERMINAL | UNSENT:
         return
     if holds_back_end(turn, desk, order):
         # The venue has ended it, by its own word: what is awaited are executions, and there is nothing to cancel.

@@ -11,8 +11,9 @@ from actors.errors import InvalidTransition
 from actors.settlement import begin_verification, in_flight
 from actors.turn import Turn
 from messages.events import ManualReviewRequired, Severity
+from messages.fills import VenueFill
 from messages.reports import OrderReported, VenueReport
-from messages.types import Order, OrderState
+from messages.types import Order, OrderState, VenueOrder
 
 
 def sweep(turn: Turn, desk: Desk) -> list[Order]:
@@ -46,31 +47,31 @@ def _is_stuck(turn: Turn, desk: Desk, order: Order) -> bool:
     )  # fmt: skip
 
 
-def taken_in_alone(turn: Turn, report: VenueReport, order: Order | None, merge: Callable[[], object]) -> bool:
-    """Merge what a report says of one order. False: our rules have no place for it; that order alone is quarantined,
-    and the rest of the report is not lost with it.
+def taken_in_alone(
+    turn: Turn, report: VenueReport, record: VenueOrder | VenueFill, merge: Callable[[], object]
+) -> bool:
+    """Merge what one record of a report says of its order. False: our rules have no place for it; that order alone is
+    quarantined, and the rest of the report is not lost with it.
     """
     try:
         merge()
     except InvalidTransition as error:
-        quarantine(turn, report, str(error), order)
+        quarantine(turn, report, str(error), record)
         return False
     return True
 
 
-def quarantine(turn: Turn, report: VenueReport, error: str, about: Order | None = None) -> None:
+def quarantine(turn: Turn, report: VenueReport, error: str, record: VenueOrder | VenueFill | None = None) -> None:
     """A venue said something of an order that our rules have no place for: keep the order, and ask a person.
 
     One order's oddity must not stop its account; nothing of what was said of it was taken in.
     """
+    about = None if record is None else turn.memory.match(record)
     order_id = report.order_id if about is None else about.order_id
     turn.alert("ReportNotUnderstood", Severity.CRITICAL, error, report=type(report).__name__, order_id=order_id)
     order = turn.order(order_id)
     if order is None and isinstance(report, OrderReported):
-        claim = report.order
-        order = turn.memory.match(
-            claim.exchange, claim.symbol, venue_order_id=claim.venue_order_id, client_order_id=claim.client_order_id
-        )
+        order = turn.memory.match(report.order)
     if order is not None and order.state not in TERMINAL and not order.needs_review:
         marked = evolve(order, needs_review=True, review_reason=error, updated_at_ms=turn.now_ms)
         turn.save(marked)

@@ -300,13 +300,11 @@ class AccountMemory:
         hits |= {key for (_, _, venue_id), key in self.by_venue_id.items() if venue_id == order_id}
         return self.orders[hits.pop()] if len(hits) == 1 else None
 
-    def match(
-        self, exchange: str, symbol: str, *, venue_order_id: str | None, client_order_id: str | None
-    ) -> Order | None:
+    def match(self, record: VenueOrder | VenueFill) -> Order | None:
         """The order that a venue's record is about: by venue id first, then by client id."""
-        key = self.by_venue_id.get((exchange, symbol, venue_order_id)) if venue_order_id else None
-        if key is None and client_order_id:
-            key = self.by_client_id.get((exchange, client_order_id))
+        key = self.by_venue_id.get((record.exchange, record.symbol, record.venue_order_id))
+        if key is None and record.client_order_id:
+            key = self.by_client_id.get((record.exchange, record.client_order_id))
         return self.orders[key] if key is not None else None
 
     def assets_of(self, exchange: str, symbol: str) -> tuple[str, str] | None:

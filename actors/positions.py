@@ -4,7 +4,7 @@ Must never: start one twice while it lives, since a second would know nothing of
 """
 
 from random import Random
-from typing import Any, cast
+from typing import cast
 
 from actors import askers, closing
 from actors.position import PositionActor
@@ -67,8 +67,5 @@ class Positions:
         return True
 
     def _build(self, system: System, address: str) -> OmsActor[Message]:
-        concrete: Any = system.concrete(cast("type[OmsActor[Message]]", PositionActor))
-        actor: OmsActor[Message] = concrete(
-            system, address, account=self._account, close_timeout_ms=self._close_timeout_ms
-        )
-        return actor
+        actor = PositionActor(system, address, account=self._account, close_timeout_ms=self._close_timeout_ms)
+        return cast("OmsActor[Message]", actor)

@@ -13,7 +13,7 @@ from actors.booking import on_unlisted, parked_timer
 from actors.desk import Desk, request_round, reread
 from actors.domain import positions
 from actors.domain.idempotency import is_ours
-from actors.domain.lifecycle import TERMINAL
+from actors.domain.lifecycle import AT_VENUE, TERMINAL
 from actors.domain.positions import booking_order
 from actors.history import Histories
 from actors.housekeeping import taken_in_alone
@@ -28,7 +28,7 @@ from messages.commands import FetchOpenOrders
 from messages.events import Severity
 from messages.fills import Fill, FillSource, ParkedFill, Position, PositionClose
 from messages.reports import OpenOrdersFetched, OrdersSearched
-from messages.types import AttemptOutcome, IdempotencyEntry, Order, OrderState, StateTransition, VenueOrder
+from messages.types import AttemptOutcome, IdempotencyEntry, Order, OrderState, StateTransition
 
 _UNKNOWN = frozenset({AttemptOutcome.IN_FLIGHT, AttemptOutcome.AMBIGUOUS})
 
@@ -169,13 +169,12 @@ def merge_open_orders(turn: Turn, desk: Desk, report: OpenOrdersFetched) -> None
     for claim in report.orders:
         listed.add((claim.symbol, claim.venue_order_id))
         merge = partial(take_in, turn, desk, report.account_id, claim, (), report.evidence)
-        taken_in_alone(turn, report, _known(turn, claim), merge)
+        taken_in_alone(turn, report, claim, merge)
     offset = desk.offsets_ms.get(report.exchange, 0)
     for order in turn.memory.live_orders(report.exchange):
-        at_venue = order.state in (OrderState.ACKNOWLEDGED, OrderState.PARTIALLY_FILLED)
         in_scope = report.symbol is None or report.symbol == order.symbol
         known_before = order.state_since_ms + offset < report.asked_venue_ms
-        if at_venue and in_scope and known_before and (order.symbol, order.venue_order_id) not in listed:
+        if order.state in AT_VENUE and in_scope and known_before and (order.symbol, order.venue_order_id) not in listed:
             reread(turn, desk, order, delay_ms=0)
 
 
@@ -186,7 +185,7 @@ def merge_search(turn: Turn, desk: Desk, report: OrdersSearched, since_venue_ms:
     late = {fill.venue_order_id for fill in report.fills if fill.venue_time_ms >= since_venue_ms}
     shown = set()
     for claim in report.orders:
-        known = _known(turn, claim)
+        known = turn.memory.match(claim)
         ours = claim.client_order_id is not None and is_ours(claim.client_order_id, desk.policy.tag)
         if known is not None or ours or claim.venue_order_id in late:
             shown.add(claim.venue_order_id)
@@ -194,11 +193,5 @@ def merge_search(turn: Turn, desk: Desk, report: OrdersSearched, since_venue_ms:
                 take_in, turn, desk, report.account_id, claim, report.fills, report.evidence,
                 source=FillSource.RECONCILE,
             )  # fmt: skip
-            taken_in_alone(turn, report, known, merge)
+            taken_in_alone(turn, report, claim, merge)
     on_unlisted(turn, desk, report, [fill for fill in report.fills if fill.venue_order_id not in shown], since_venue_ms)
-
-
-def _known(turn: Turn, claim: VenueOrder) -> Order | None:
-    return turn.memory.match(
-        claim.exchange, claim.symbol, venue_order_id=claim.venue_order_id, client_order_id=claim.client_order_id
-    )

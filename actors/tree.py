@@ -6,6 +6,7 @@ from typing import Any, Final, cast
 
 from actors.account import AccountActor, AccountLoader
 from actors.committer import CommitterActor, StoreWriter
+from actors.desk import FILL_TIMEOUTS, VERIFICATION
 from actors.exchange import ExchangeActor, ExchangeRhythm
 from actors.memory import PublishedViews
 from actors.policy import AccountPolicy
@@ -20,8 +21,6 @@ from messages.base import Message
 
 ROOT: Final = "root"
 COMMITTER: Final = "committer"
-VERIFICATION: Final = "supervisor/verification"
-FILL_TIMEOUTS: Final = "supervisor/fill-timeouts"
 
 
 def account_address(account_id: str) -> str:

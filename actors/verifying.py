@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from actors.absorbing import absorb_claim, holds_back
 from actors.adoption import take_in
-from actors.desk import CANCEL_AGAIN_MS, SUPERVISOR, Desk, request_round
+from actors.desk import CANCEL_AGAIN_MS, VERIFICATION, Desk, known_again, request_round
 from actors.domain.claims import Absorbed
 from actors.domain.idempotency import bare_client_id
 from actors.domain.lifecycle import TERMINAL, evolve
@@ -43,7 +43,7 @@ def on_due(turn: Turn, desk: Desk, message: VerificationDue) -> None:
     if order is None or not _open_question(turn, order):
         turn.note(Unwatched(message.order_id))
         turn.send(
-            SUPERVISOR,
+            VERIFICATION,
             VerificationEnded(account_id=message.account_id, order_id=message.order_id, outcome="superseded"),
         )
         return
@@ -209,10 +209,7 @@ def _nothing_found(turn: Turn, desk: Desk, order: Order, asked: Watched, report:
         review_reason="",
         updated_at_ms=turn.now_ms,
     )
-    turn.note(Unwatched(order.order_id))
-    turn.send(
-        SUPERVISOR, VerificationEnded(account_id=order.account_id, order_id=order.order_id, outcome="absent")
-    )
+    known_again(turn, order, "absent")
     send_again_or_end(turn, desk, absent, evidence, delay_ms=0)
     return "absent"
 
@@ -221,10 +218,7 @@ def _after_finding(turn: Turn, desk: Desk, order: Order, *, complete: bool) -> N
     if not complete:
         _round_over(turn, desk, order, _asked(turn, order))
         return
-    turn.note(Unwatched(order.order_id))
-    turn.send(
-        SUPERVISOR, VerificationEnded(account_id=order.account_id, order_id=order.order_id, outcome="found")
-    )
+    known_again(turn, order, "found")
     if order.needs_review:
         turn.save(evolve(order, needs_review=False, review_reason=""))
     if order.cancel_pending and order.state not in TERMINAL:

@@ -18,11 +18,12 @@ from requests import RequestException
 
 from actors.app.ledger import Ledger
 from actors.app.workload import Fate, Intent
+from actors.domain.lifecycle import AT_VENUE
 from actors.oms import Oms
 from exchanges.paper.client import ControlClient, ControlError, Fills
 from messages.commands import CancelOrder, ClosePosition
 from messages.queries import OrderPlaced, OrderUnresolved, RefusalCode, Refused, Reply
-from messages.types import OrderState, OrderView
+from messages.types import OrderView
 
 PASSING: Final = frozenset(
     {
@@ -35,7 +36,6 @@ PASSING: Final = frozenset(
 )
 """Refusals that say 'not now': nothing was recorded, and the same request may be made again."""
 _POLL_S: Final = 0.1
-_OPEN: Final = frozenset({OrderState.ACKNOWLEDGED, OrderState.PARTIALLY_FILLED})
 _LATER_S: Final = 0.4
 _LAST_ANSWERS_S: Final = 4.0
 """How long one who is stopped waits for answers to what is under way."""
@@ -199,7 +199,7 @@ class Trader:
                 raise TypeError("the market's doings have no reply")
 
     def _begin_fate(self, intent: Intent, view: OrderView) -> None:
-        if view.state not in _OPEN:
+        if view.state not in AT_VENUE:
             return
         match intent.fate:
             case Fate.REST:

@@ -21,7 +21,7 @@ from decimal import Decimal
 
 from actors.domain.arithmetic import EXACT, apart_by, plain
 from actors.domain.fills import book, missing_quantity
-from actors.domain.lifecycle import TERMINAL, evolve, transition
+from actors.domain.lifecycle import TERMINAL, UNSENT, evolve, transition
 from actors.domain.verification import proven_unplaced
 from messages.base import copied
 from messages.fills import Fill
@@ -41,7 +41,6 @@ from messages.types import (
     VenueOrder,
 )
 
-_UNSENT = frozenset({OrderState.DRAFT, OrderState.PENDING})
 _REOPENABLE = frozenset({OrderState.FAILED, OrderState.REJECTED})
 _WORKING_CLAIM = frozenset({PublicStatus.OPEN, PublicStatus.PENDING})
 _ENDED_CLAIM = frozenset(PublicStatus) - _WORKING_CLAIM
@@ -89,7 +88,7 @@ def absorb(
     if claim is not None and order.venue_order_id not in (None, claim.venue_order_id):
         return Absorbed(order=order, twin=True)
     merged = Absorbed(order=order)
-    if order.state in _UNSENT:
+    if order.state in UNSENT:
         _believe_sent(merged, at_ms=at_ms)
     merged.order = _learn_ids(merged.order, claim)
     if claim is None and fills and order.venue_order_id is None:

@@ -55,6 +55,10 @@ T = Trigger
 
 TERMINAL = frozenset({S.FILLED, S.CANCELLED, S.REJECTED, S.EXPIRED, S.PARTIAL_FILL_TIMEOUT, S.FAILED})
 """States in which nothing works at the venue any more."""
+UNSENT = frozenset({S.DRAFT, S.PENDING})
+"""States in which nothing has left for the venue."""
+AT_VENUE = frozenset({S.ACKNOWLEDGED, S.PARTIALLY_FILLED})
+"""States in which the order works at the venue, as far as we know."""
 CANCELLABLE = frozenset(S) - TERMINAL
 """States in which a cancel makes sense."""
 MODIFIABLE = frozenset({S.DRAFT, S.SUBMITTED, S.ACKNOWLEDGED, S.PARTIALLY_FILLED})

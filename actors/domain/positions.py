@@ -148,6 +148,11 @@ class SymbolFills:
         """Fills booked."""
         return len(self._fills)
 
+    @property
+    def last(self) -> Fill | None:
+        """The booked fill that counts last; None without any."""
+        return self._fills[-1] if self._fills else None
+
     def after(self, current: Position, new: Sequence[Fill]) -> Position:
         """Tell the position with new fills added to all that were added here. Changes nothing.
 

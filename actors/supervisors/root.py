@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar, TypeAlias, assert_never
 
-from actors.desk import FILL_TIMEOUTS, SUPERVISOR
+from actors.desk import CALENDARS
 from actors.runtime.base import OmsActor
 from actors.runtime.outcome import Act, Effect, Outcome, Publish, Send, SetTimer, Spawn
 from actors.runtime.seam import System
@@ -95,7 +95,7 @@ class RootSupervisor(OmsActor[_Inbox]):
         if child.account_id:
             effects.append(Act(partial(self._account_lost, child.account_id)))
             left = AccountLeft(account_id=child.account_id)
-            effects += [Send(SUPERVISOR, left), Send(FILL_TIMEOUTS, left)]
+            effects += [Send(calendar, left) for calendar in CALENDARS]
         match decision:
             case Restart(delay_ms):
                 effects.append(SetTimer(child.address, delay_ms, _RestartDue(address=child.address)))

@@ -168,22 +168,12 @@ def _order(
     ):
         return None
     our_side, our_type, our_time = _SIDES.get(side), ORDER_TYPES.get(kind), _TIMES_IN_FORCE.get(lasting)
-    (size, filled_size, filled_value), (price, stop_price, quote_size) = sizes, prices
-    try:
-        size, filled_size = unsigned_or_none(size), unsigned_or_none(filled_size)
-        filled_value, price = signed_or_none(filled_value), unsigned_or_none(price)
-        stop_price = ZERO if stop_price is None else unsigned_or_none(stop_price)
-        quote_size = ZERO if quote_size is None else unsigned_or_none(quote_size)
-    except TypeError:
-        # An array or an object in the place of an amount.
+    amounts = _amounts(sizes, prices)
+    if our_side is None or our_type is None or our_time is None or amounts is None:
         return None
-    if (
-        (our_side is None or our_type is None or our_time is None)
-        or (size is None or filled_size is None or filled_value is None)
-        or (price is None or stop_price is None or quote_size is None)
+    size, filled_size, filled_value, price, stop_price, quote_size = amounts
+    if not stop_price and kind in _STOP_TYPES:
         # Other orders show no stop price, or zero; a stop order without one is not as documented.
-        or (not stop_price and kind in _STOP_TYPES)
-    ):
         return None
     return VenueOrder(
         exchange=EXCHANGE,
@@ -208,6 +198,26 @@ def _order(
         updated_venue_ms=updated_ms,
         reason=reason,
     )
+
+
+def _amounts(
+    sizes: tuple[Any, Any, Any], prices: tuple[Any, Any, Any]
+) -> tuple[Decimal, Decimal, Decimal, Decimal, Decimal, Decimal] | None:
+    # Of `_order`, in the order given; no stop price and no quote size are zero.
+    (size, filled_size, filled_value), (price, stop_price, quote_size) = sizes, prices
+    try:
+        size, filled_size = unsigned_or_none(size), unsigned_or_none(filled_size)
+        filled_value, price = signed_or_none(filled_value), unsigned_or_none(price)
+        stop_price = ZERO if stop_price is None else unsigned_or_none(stop_price)
+        quote_size = ZERO if quote_size is None else unsigned_or_none(quote_size)
+    except TypeError:
+        # An array or an object in the place of an amount.
+        return None
+    if (size is None or filled_size is None or filled_value is None) or (
+        price is None or stop_price is None or quote_size is None
+    ):
+        return None
+    return size, filled_size, filled_value, price, stop_price, quote_size
 
 
 def read_placed_fills(record: Record, order: VenueOrder) -> tuple[tuple[VenueFill, ...], int]:

@@ -17,12 +17,11 @@ from typing import Any
 
 import orjson
 
-from exchanges.binance.sign import HmacSigner
-from exchanges.binance.stream import BinanceStream
 from exchanges.binance.symbols import SymbolBook
 from exchanges.binance.translate import parse_json, read_list, read_order
 from messages.reports import OrderReported
 from tests.benchmarks.figures import Figure, Figures
+from tests.benchmarks.fills import protocol
 
 REPETITIONS = 5
 ROUNDS = 12
@@ -65,19 +64,6 @@ class PlainFill:
     venue_ms: int
 
 
-class _Session:
-    """What the stream's protocol asks of its client."""
-
-    def venue_now_ms(self) -> int | None:
-        return 0
-
-    def distrust_clock(self) -> None:
-        return
-
-    def symbols(self) -> SymbolBook | None:
-        return BOOK
-
-
 def run() -> list[Figure]:
     figures = Figures()
     numbers = iter(range(10**9))
@@ -107,7 +93,7 @@ def _lists(figures: Figures, series: Callable[[], int]) -> None:
 def _frames(figures: Figures, series: Callable[[], int]) -> None:
     known = [_executions(series())] * ROUNDS
     fresh = [_executions(series()) for _ in range(ROUNDS)]
-    read = BinanceStream(account_id="1", api_key="key", signer=HmacSigner("secret"), session=_Session()).read
+    read = protocol("1").read
     first = read(known[0][0], 0).reports[0]
     if not isinstance(first, OrderReported) or first.fill is None:
         raise TypeError("the frames are not read as executions")

@@ -15,6 +15,7 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry
 
+from actors.desk import FILL_TIMEOUTS, VERIFICATION
 from actors.domain.timeouts import FillTimeoutPolicy
 from actors.exchange import ExchangeRhythm
 from actors.memory import PublishedViews
@@ -22,7 +23,7 @@ from actors.policy import AccountPolicy, ExchangePolicy
 from actors.runtime.metrics import Metrics
 from actors.runtime.simulated import SimulatedSystem
 from actors.store.port import Table
-from actors.tree import FILL_TIMEOUTS, VERIFICATION, account_address, plant
+from actors.tree import account_address, plant
 from messages.commands import VenueRequest
 from messages.events import Alert, Event
 from messages.queries import Reply
