@@ -115,6 +115,8 @@ class Connections:
         turn.rewrite_public(report.exchange, synchronised=not report.unreadable)
         up_since_ms = self._up_since_ms.get(report.exchange)
         asked_ms = report.evidence.sent_ms
+        if not report.unreadable and asked_ms is not None:
+            self._views.agreed_ms[report.exchange] = max(asked_ms, self._views.agreed_ms.get(report.exchange, 0))
         if report.unreadable:
             text = f"{report.unreadable} open orders could not be read"
             turn.alert("SyncIncomplete", Severity.WARNING, text, exchange=report.exchange)

@@ -80,6 +80,22 @@ class NotSupported(OrderRefused):
     """The venue cannot do that."""
 
 
+class DuplicateOrder(OrderRefused):
+    """An order of the same kind works at the same price level; `refusal.view` is that order."""
+
+
+class SelfTradeRefused(OrderRefused):
+    """It would execute against an order of the same account; `refusal.view` is that order."""
+
+
+class RiskLimitExceeded(OrderRefused):
+    """A limit, or the kill switch; `refusal` names rule, limit and actual figure."""
+
+
+class ConcurrentModificationError(OrderRefused):
+    """The order was changed since the caller saw it; `refusal.view` is the order as it is now."""
+
+
 def check(condition: bool, message: str) -> None:  # noqa: FBT001 - reads like assert, which -O would strip
     """Raise `InvariantViolated` unless `condition` holds."""
     if not condition:
@@ -92,6 +108,10 @@ _REFUSALS: dict[RefusalCode, type[OrderRefused]] = {
     RefusalCode.STORE_UNAVAILABLE: StoreUnavailableRefusal,
     RefusalCode.IDEMPOTENCY_CONFLICT: IdempotencyConflict,
     RefusalCode.NOT_SUPPORTED: NotSupported,
+    RefusalCode.DUPLICATE_ORDER: DuplicateOrder,
+    RefusalCode.SELF_TRADE: SelfTradeRefused,
+    RefusalCode.RISK_LIMIT: RiskLimitExceeded,
+    RefusalCode.CONCURRENT_MODIFICATION: ConcurrentModificationError,
 }
 
 

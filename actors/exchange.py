@@ -1,6 +1,6 @@
 """The exchange actor: talks to one venue on behalf of one account.
 
-Keeps the placements and cancels of one order in order on the wire, lets everything else run side by side, keeps the
+Keeps the commands of one order in order on the wire, lets everything else run side by side, keeps the
 clock and the instruments fresh, opens the user stream for its account, and passes every report on to it. It knows
 nothing of what an order has become; that is the account's business.
 """
@@ -17,20 +17,28 @@ from actors.runtime.seam import System
 from exchanges.gateway import VenueGateway
 from messages.base import Message
 from messages.commands import (
+    AmendVenueOrder,
     CancelVenueOrder,
     FetchBalances,
     FetchFills,
     FetchInstruments,
     FetchOpenOrders,
+    FetchPrice,
     FetchServerTime,
     LookUpOrder,
     PlaceOrder,
+    ReplaceVenueOrder,
     SearchOrder,
     VenueRequest,
 )
 from messages.control import Ping, Pong
 from messages.inboxes import ExchangeInbox
 from messages.reports import (
+    AmendAmbiguous,
+    AmendConfirmed,
+    AmendNotProcessed,
+    AmendRefused,
+    AmendReport,
     BalancesFetched,
     CallReport,
     CancelAmbiguous,
@@ -51,6 +59,8 @@ from messages.reports import (
     PlaceNotProcessed,
     PlaceRejected,
     PlaceReport,
+    PriceFetched,
+    ReplaceAnswered,
     ServerTimeFetched,
     StreamReport,
 )
@@ -64,6 +74,8 @@ class _FetchDue(Message):
 
 
 _Inbox: TypeAlias = ExchangeInbox | _FetchDue
+_Ordered: TypeAlias = PlaceOrder | CancelVenueOrder | AmendVenueOrder | ReplaceVenueOrder
+"""Commands that of one order go out one after the other."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,8 +109,8 @@ class ExchangeActor(OmsActor[_Inbox]):
         self._gateway = gateway
         self._exchange = gateway.capabilities.venue
         self._rhythm = rhythm
-        self._busy: dict[str, deque[VenueRequest]] = {}
-        """Orders with a placement or cancel under way, and what waits behind it."""
+        self._busy: dict[str, deque[_Ordered]] = {}
+        """Orders with a command under way, and what waits behind it."""
         self._clock_known = False
         self._instruments_known = False
         self._failures: dict[str, int] = {}
@@ -114,16 +126,17 @@ class ExchangeActor(OmsActor[_Inbox]):
     def receive(self, message: _Inbox) -> Outcome:
         """Handle one message."""
         match message:
-            case PlaceOrder() | CancelVenueOrder():
+            case PlaceOrder() | CancelVenueOrder() | AmendVenueOrder() | ReplaceVenueOrder():
                 return self._on_ordered(message)
             case (
                 LookUpOrder() | SearchOrder() | FetchOpenOrders() | FetchFills() | FetchBalances() | FetchInstruments()
-                | FetchServerTime()
+                | FetchPrice() | FetchServerTime()
             ):  # fmt: skip
                 return Outcome(effects=[Act(partial(self._call, message))])
             case (
                 PlaceAccepted() | PlaceRejected() | PlaceNotProcessed() | PlaceAmbiguous()
                 | CancelConfirmed() | CancelRefused() | CancelNotProcessed() | CancelAmbiguous()
+                | AmendConfirmed() | AmendRefused() | AmendNotProcessed() | AmendAmbiguous() | ReplaceAnswered()
             ):  # fmt: skip
                 return self._on_ordered_answer(message)
             case ServerTimeFetched():
@@ -134,7 +147,7 @@ class ExchangeActor(OmsActor[_Inbox]):
                 return self._on_fetch_failed(message)
             case (
                 OrderFound() | OrderNotFound() | OrdersSearched() | LookUpFailed() | OpenOrdersFetched()
-                | FillsFetched() | BalancesFetched()
+                | FillsFetched() | BalancesFetched() | PriceFetched()
             ):  # fmt: skip
                 self._failures.pop("FetchOpenOrders" if isinstance(message, OpenOrdersFetched) else "", None)
                 return Outcome(effects=[Send(self._account, message)])
@@ -145,21 +158,31 @@ class ExchangeActor(OmsActor[_Inbox]):
             case _:
                 assert_never(message)
 
-    def _on_ordered(self, request: PlaceOrder | CancelVenueOrder) -> Outcome:
+    def _on_ordered(self, request: _Ordered) -> Outcome:
         waiting = self._busy.get(request.order_id)
         if waiting is not None:
             waiting.append(request)
             return Outcome()
-        self._busy[request.order_id] = deque()
-        return Outcome(effects=[Act(partial(self._call, request))])
+        return Outcome(effects=[self._begin(request)])
 
-    def _on_ordered_answer(self, report: PlaceReport | CancelReport) -> Outcome:
+    def _begin(self, request: _Ordered) -> Act:
+        self._busy.setdefault(request.order_id, deque())
+        if isinstance(request, ReplaceVenueOrder):
+            # Whatever is asked of the order it places waits until that one's outcome is known, too.
+            self._busy.setdefault(request.place.order_id, deque())
+        return Act(partial(self._call, request))
+
+    def _on_ordered_answer(self, report: PlaceReport | CancelReport | AmendReport | ReplaceAnswered) -> Outcome:
         effects: list[Effect] = [Send(self._account, report)]
-        waiting = self._busy.get(report.order_id)
-        if waiting:
-            effects.append(Act(partial(self._call, waiting.popleft())))
-        else:
-            self._busy.pop(report.order_id, None)
+        freed = [report.order_id]
+        if isinstance(report, ReplaceAnswered):
+            freed.append(report.place.order_id)
+        for order_id in freed:
+            waiting = self._busy.get(order_id)
+            if waiting:
+                effects.append(self._begin(waiting.popleft()))
+            else:
+                self._busy.pop(order_id, None)
         return Outcome(effects=effects)
 
     def _on_server_time(self, report: ServerTimeFetched) -> Outcome:

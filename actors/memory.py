@@ -423,6 +423,8 @@ class PublishedViews:
     """By exchange and symbol."""
     gates: dict[str, str] = field(default_factory=dict)
     """Per exchange: empty when new orders are accepted, else why not."""
+    agreed_ms: dict[str, int] = field(default_factory=dict)
+    """Per exchange: when the last complete list of open orders that was merged had been asked for, our clock."""
     as_of_ms: int = 0
     """When the account last showed that this is how things are: at a commit, or at anything a venue told it."""
     in_service: bool = False

@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from enum import StrEnum
 
 from actors.domain.idempotency import IdempotencyPolicy, KeyComponents
+from actors.domain.risk import RiskLimits
 from actors.domain.timeouts import FillTimeoutPolicy
 from actors.domain.verification import VerificationPolicy
 from exchanges.gateway import Capabilities
@@ -24,6 +26,41 @@ class ExchangePolicy:
     """After the validity window, how long 'not found' proves nothing."""
     asset_type: str = "crypto"
     """What is traded there: chooses the fill timeout and the places that average prices are shown with."""
+
+
+class Freshness(StrEnum):
+    """What keeps the open orders fresh enough to place another one."""
+
+    STREAM = "stream"
+    """A user stream that lives and has no gap."""
+    ALWAYS_FETCH = "always_fetch"
+    """A list that was asked for after the placement arrived."""
+    MAX_AGE = "max_age_ms"
+    """A list that is not older than `max_age_ms`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreTradePolicy:
+    """What is looked at before an order is placed."""
+
+    freshness: Freshness = Freshness.STREAM
+    max_age_ms: int = 2000
+    """Also how old a price may be that a limit is judged by."""
+    duplicate_ticks: int | None = None
+    """Orders of one kind whose prices differ by no more ticks than this are duplicates; None: not looked at."""
+    cancel_resting: bool = False
+    """An order of ours that a new one would execute against is cancelled first; False: the new one is refused."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrivacyPolicy:
+    """What of an account's orders is kept where others can see it."""
+
+    cache_orders: bool = True
+    """False: nothing for other programs, no stored events, and a record only of an order that has not ended."""
+    clear_on_logout: bool = False
+    retain_history: bool = True
+    """False: an order's record goes when it has ended; executions and positions stay."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,5 +108,10 @@ class AccountPolicy:
     """After this the order that closes a position is cancelled."""
     price_deviation_max_percent: Decimal = Decimal(5)
     """A fill worse than its reference price by more than this raises an alert."""
+    stale_after_ms: int = 30_000
+    """Open orders that were compared with the venue longer ago are read again when somebody asks for them."""
+    pre_trade: PreTradePolicy = field(default_factory=PreTradePolicy)
+    risk: RiskLimits = field(default_factory=RiskLimits)
+    privacy: PrivacyPolicy = field(default_factory=PrivacyPolicy)
     price_places: Mapping[str, int] = field(default_factory=lambda: {"stocks": 2, "forex": 5, "crypto": 8})
     """Decimal places that average prices are shown with, by asset type."""

@@ -6,7 +6,7 @@ executions themselves and never from an order's running totals, so that one can 
 
 from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
-from typing import TypeAlias, assert_never
+from typing import TypeAlias, TypedDict, assert_never
 
 from actors.domain.arithmetic import EXACT, RATIO
 from actors.domain.fills import price_deviation_percent, rounded, weighted_average
@@ -18,6 +18,7 @@ from actors.policy import AccountPolicy
 from messages.fills import Fill, Position
 from messages.queries import (
     AccountQuery,
+    AnswerSource,
     FillsSnapshot,
     FillView,
     GetFills,
@@ -43,6 +44,14 @@ Average: TypeAlias = Callable[[Iterable[Fill]], Decimal | None]
 _PERCENT = Decimal(100)
 
 
+class Known(TypedDict):
+    """How far an answer can be believed, as every snapshot says it."""
+
+    as_of_ms: int
+    source: AnswerSource
+    gap: bool
+
+
 def answer(
     query: AccountQuery,
     views: PublishedViews,
@@ -54,26 +63,33 @@ def answer(
     match query:
         case GetOrder(order_id=order_id):
             order = _find(views, order_id)
-            return OrderSnapshot(view=None if order is None else shown(views, order, now_ms), as_of_ms=now_ms)
+            asked = None if order is None else (order.exchange,)
+            view_of_it = None if order is None else shown(views, order, now_ms)
+            return OrderSnapshot(view=view_of_it, **known(views, policy, now_ms, asked))
         case GetOrders():
             chosen = [order for order in list(views.orders.values()) if _asked_for(query, order)]
-            return _list(views, chosen, now_ms)
+            return _list(views, chosen, now_ms, known(views, policy, now_ms, _only(query.exchange)))
         case GetHistory(order_id=order_id):
             order = _find(views, order_id)
             steps = () if order is None else views.transitions.get(order.order_id, ())
             created = None if order is None else order.created_at_ms
             spent = time_in_state(steps, now_ms, created_at_ms=created)
-            return HistorySnapshot(transitions=steps, time_in_state_ms=tuple(spent.items()), as_of_ms=now_ms)
+            where = None if order is None else (order.exchange,)
+            return HistorySnapshot(
+                transitions=steps, time_in_state_ms=tuple(spent.items()), **known(views, policy, now_ms, where)
+            )
         case GetFills(order_id=order_id):
             return _fills_of(views, _find(views, order_id), now_ms, policy, average)
         case GetFillsBetween():
             return _fills_between(query, views, now_ms, policy, average)
         case GetPosition(exchange=exchange, symbol=symbol):
             position = views.positions.get((exchange, symbol))
-            return _positions([] if position is None else [position], now_ms, policy)
+            held = [] if position is None else [position]
+            return _positions(held, policy, known(views, policy, now_ms, (exchange,)))
         case GetPositions(exchange=wanted):
-            known = sorted(views.positions.copy().items())
-            return _positions([each for key, each in known if wanted is None or key[0] == wanted], now_ms, policy)
+            every = sorted(views.positions.copy().items())
+            chosen_positions = [each for key, each in every if wanted is None or key[0] == wanted]
+            return _positions(chosen_positions, policy, known(views, policy, now_ms, _only(wanted)))
         case GetStuckOrders():
             chosen = [
                 order
@@ -81,7 +97,7 @@ def answer(
                 if order.state not in TERMINAL
                 and is_stuck(order, now_ms, policy.stuck_default_ms, policy.stuck_by_state_ms)
             ]
-            return _list(views, chosen, now_ms)
+            return _list(views, chosen, now_ms, known(views, policy, now_ms, None))
         case _:
             assert_never(query)
 
@@ -91,9 +107,29 @@ def shown(views: PublishedViews, order: Order, now_ms: int) -> OrderView:
     return view(order, views.evidence.get(order.order_id), now_ms)
 
 
-def _list(views: PublishedViews, orders: list[Order], now_ms: int) -> OrdersSnapshot:
+def known(
+    views: PublishedViews, policy: AccountPolicy, now_ms: int, exchanges: tuple[str, ...] | None
+) -> Known:
+    """How far an answer about some exchanges (all of the account: None) can be believed.
+
+    While a stream lives that has no gap, records are as new as now. Otherwise they are what they were when a complete
+    list of open orders was last asked for; whatever has happened since may be missing.
+    """
+    asked = tuple(policy.exchanges) if exchanges is None else exchanges
+    gap = not views.in_service or any(views.gates.get(exchange, "not configured") for exchange in asked)
+    if not gap:
+        return {"as_of_ms": now_ms, "source": AnswerSource.STREAM, "gap": False}
+    agreed_ms = min((views.agreed_ms.get(exchange, 0) for exchange in asked), default=0)
+    return {"as_of_ms": agreed_ms, "source": AnswerSource.CACHE, "gap": True}
+
+
+def _only(exchange: str | None) -> tuple[str, ...] | None:
+    return None if exchange is None else (exchange,)
+
+
+def _list(views: PublishedViews, orders: list[Order], now_ms: int, how: Known) -> OrdersSnapshot:
     orders.sort(key=lambda order: (order.created_at_ms, order.order_id))
-    return OrdersSnapshot(views=tuple(shown(views, order, now_ms) for order in orders), as_of_ms=now_ms)
+    return OrdersSnapshot(views=tuple(shown(views, order, now_ms) for order in orders), **how)
 
 
 def _asked_for(query: GetOrders, order: Order) -> bool:
@@ -119,7 +155,7 @@ def _fills_of(
     views: PublishedViews, order: Order | None, now_ms: int, policy: AccountPolicy, average: Average
 ) -> FillsSnapshot:
     if order is None:
-        return FillsSnapshot(fills=(), weighted_average_price=None, as_of_ms=now_ms)
+        return FillsSnapshot(fills=(), weighted_average_price=None, **known(views, policy, now_ms, None))
     lines = tuple(_lines(order, views.fills.get(order.order_id, ())))
     price = average(line.fill for line in lines)
     return FillsSnapshot(
@@ -127,7 +163,7 @@ def _fills_of(
         weighted_average_price=price,
         shown_average_price=_as_shown(price, order.exchange, policy),
         completion_percent=_completion(order, lines),
-        as_of_ms=now_ms,
+        **known(views, policy, now_ms, (order.exchange,)),
     )
 
 
@@ -149,7 +185,7 @@ def _fills_between(
         fills=tuple(lines),
         weighted_average_price=price,
         shown_average_price=_as_shown(price, query.exchange, policy),
-        as_of_ms=now_ms,
+        **known(views, policy, now_ms, (query.exchange,)),
     )
 
 
@@ -192,8 +228,8 @@ def _as_shown(price: Decimal | None, exchange: str, policy: AccountPolicy) -> De
 # ----- positions
 
 
-def _positions(positions: Iterable[Position], now_ms: int, policy: AccountPolicy) -> PositionsSnapshot:
-    return PositionsSnapshot(positions=tuple(_position(each, policy) for each in positions), as_of_ms=now_ms)
+def _positions(positions: Iterable[Position], policy: AccountPolicy, how: Known) -> PositionsSnapshot:
+    return PositionsSnapshot(positions=tuple(_position(each, policy) for each in positions), **how)
 
 
 def _position(position: Position, policy: AccountPolicy) -> PositionView:

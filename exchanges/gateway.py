@@ -7,11 +7,21 @@ raise: whatever happens becomes exactly one report, and what is not certain beco
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Protocol
 
 from messages.commands import VenueRequest
 from messages.reports import CallReport, StreamReport
 from messages.types import OrderType, TimeInForce
+
+
+class AmendScope(StrEnum):
+    """What of an order its venue can change in place."""
+
+    NONE = "none"
+    SIZE_DOWN = "quantity down only"
+    NATIVE = "native"
+    """Size and prices, in both directions."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,8 +36,13 @@ class Capabilities:
     post_only: bool
     quote_size_market: bool
     reduce_only: bool
-    amend: str
-    """`none`, `native`, or what of it (`quantity down only`)."""
+    amend: AmendScope
+    """What the venue changes in place; anything else is cancelled and placed anew."""
+    shrink_keeps_priority: bool
+    """Whether an amend to a smaller size, and nothing else, keeps the order's place in the queue."""
+    cancel_replace: bool
+    """Whether the venue has a call of its own that places the new order only if the cancel succeeded, and can be told
+    not to cancel what has executed in part. False: we cancel, wait for the proof, and place."""
     lookup_by_client_id: bool
     """Whether a look-up finds an order by the client id alone; decides between phase 1 and phase 2."""
     client_id_in_lists: bool

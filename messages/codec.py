@@ -21,7 +21,7 @@ from typing import Any, Literal, TypeAlias, TypeVar, Union, cast, get_args, get_
 
 import orjson
 
-from messages import base, commands, control, events, fills, queries, reports
+from messages import base, commands, control, events, fills, queries, reports, risk
 from messages import types as records
 from messages.base import Message
 from messages.events import Event
@@ -29,7 +29,7 @@ from messages.types import NormalizedOrder
 
 T = TypeVar("T")
 
-_MODULES: tuple[ModuleType, ...] = (base, commands, control, events, fills, queries, reports, records)
+_MODULES: tuple[ModuleType, ...] = (base, commands, control, events, fills, queries, reports, risk, records)
 
 
 class CodecError(ValueError):

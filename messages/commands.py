@@ -46,9 +46,13 @@ class OrderTerms(AccountCommand):
     request_id: str | None = None
     """The caller's own identity of this intent. Given, it alone decides what a duplicate is."""
     allow_duplicate: bool = False
-    """Place although an equal order exists: the next generation of the same key."""
+    """Place although an equal order exists at the same price level. Without a request id also although an equal request
+    was made before, as the next generation of the same key. The same request id never places twice."""
     valid_for_ms: int | None = None
     """How long one sending may still be accepted by the venue; None: the exchange's `validForMs`."""
+    reference_price: Decimal | None = None
+    """The market's price as the caller knows it, for the price collar and for valuing an order without a price; None:
+    read from the venue where a limit needs one."""
     max_sends: int | None = None
     """Upper bound of sendings under one client order id; None: `maxPlacementAttempts`."""
     fill_timeout_ms: int | None = None
@@ -98,6 +102,91 @@ class CancelOrder(AccountCommand):
     order_id: str
     initiated_by: InitiatedBy = InitiatedBy.USER
     reply_when: Literal["resolved", "committed"] = "resolved"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelOrders(AccountCommand):
+    """Cancel several orders, each named by any of its ids. Answered by one `CancelsDone`."""
+
+    order_ids: tuple[str, ...]
+    initiated_by: InitiatedBy = InitiatedBy.USER
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelAll(AccountCommand):
+    """Cancel every order of ours that has not ended, of an exchange, a symbol, or all. Answered by `CancelsDone`."""
+
+    exchange: str | None = None
+    symbol: str | None = None
+    everything: bool = False
+    """Also orders that this deployment never placed; the open orders are read from the venue for it."""
+    initiated_by: InitiatedBy = InitiatedBy.USER
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModifyOrder(AccountCommand):
+    """Change size or prices of an order; what is None stays. Answered by `ModifyDone`.
+
+    Its `message_id` is its identity: the same command again is answered with the first one's result. An order that was
+    replaced is modified as its latest replacement.
+    """
+
+    urgent: ClassVar[bool] = False
+    places_an_order: ClassVar[bool] = True
+    order_id: str
+    size: Decimal | None = None
+    """New total size in base units, executed parts included."""
+    price: Decimal | None = None
+    stop_price: Decimal | None = None
+    expected_version: int | None = None
+    """The version the caller saw. Given, changes since then are looked at; None: whatever the order is now."""
+    initiated_by: InitiatedBy = InitiatedBy.USER
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimOrder(AccountCommand):
+    """Treat an order that this deployment never placed as one of ours from now on. Answered by `OrderClaimed`."""
+
+    order_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncOpenOrders(AccountCommand):
+    """The open orders of one exchange or all, read from the venue when what we have is too old. Answered by
+    `OpenOrdersSynced`.
+    """
+
+    exchange: str | None = None
+    force: bool = False
+    """Read them whatever the age."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetKillSwitch(AccountCommand):
+    """Refuse every new order and cancel the open ones, or accept orders again. Kept across restarts. Answered by
+    `KillSwitchSet`.
+    """
+
+    on: bool
+    reason: str = ""
+    cancel_orders: bool = True
+    """When switched on: cancel what works, as `CancelAll` does."""
+    everything: bool = False
+    """When cancelling: also orders that this deployment never placed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Logout(AccountCommand):
+    """The account's last user has left: what is cached of its orders for other programs goes, where `clearOnLogout`
+    is set. Orders live on. Answered by `LoggedOut`.
+    """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckParity(AccountCommand):
+    """Compare our orders, executions and balances with the venue's. Answered by `ParityReport`."""
+
+    exchange: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,6 +260,37 @@ class CancelVenueOrder(VenueCommand):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AmendVenueOrder(VenueCommand):
+    """Ask the venue to change an order in place. Answered by an `Amend…` report. Asking for the same again is harmless.
+
+    The terms are complete: what should stay is repeated.
+    """
+
+    symbol: str
+    client_order_id: str
+    venue_order_id: str
+    size: Decimal
+    """New total size, executed parts included."""
+    price: Decimal | None = None
+    stop_price: Decimal | None = None
+    valid_until_venue_ms: int
+    """Venue clock. Never sent at or after it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplaceVenueOrder(VenueCommand):
+    """Ask the venue to cancel `order_id`, if nothing of it has executed, and to place another order only if that
+    succeeded. Answered by `ReplaceAnswered`.
+    """
+
+    symbol: str
+    client_order_id: str
+    venue_order_id: str
+    place: PlaceOrder
+    """The order that takes its place."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LookUpOrder(VenueCommand):
     """Ask for one order directly, by venue id where known, else by client id. Answered by `OrderFound`,
     `OrderNotFound` or `LookUpFailed`.
@@ -227,6 +347,13 @@ class FetchInstruments(VenueCommand):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FetchPrice(VenueCommand):
+    """Read the latest price of a symbol. Answered by `PriceFetched` or `FetchFailed`."""
+
+    symbol: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FetchServerTime(VenueCommand):
     """Read the venue's clock. Answered by `ServerTimeFetched` or `FetchFailed`."""
 
@@ -234,11 +361,14 @@ class FetchServerTime(VenueCommand):
 VenueRequest: TypeAlias = (
     PlaceOrder
     | CancelVenueOrder
+    | AmendVenueOrder
+    | ReplaceVenueOrder
     | LookUpOrder
     | SearchOrder
     | FetchOpenOrders
     | FetchFills
     | FetchBalances
     | FetchInstruments
+    | FetchPrice
     | FetchServerTime
 )

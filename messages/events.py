@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from messages.base import Message, fast_init
 from messages.fills import Fill, Position, PositionClose
+from messages.risk import KillSwitch
 from messages.types import OrderState, OrderView, Trigger
 
 
@@ -74,6 +75,26 @@ class PositionCloseEnded(Event):
     """The closing of a position has ended, whatever it closed. One per close."""
 
     close: PositionClose
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RiskRuleTriggered(Event):
+    """A limit refused an order, or a rule acted."""
+
+    rule: str
+    limit: str
+    actual: str
+    action: str
+    """`reject`, `cancel`, `modify` or `close`."""
+    order_id: str
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KillSwitchChanged(Event):
+    """New orders are refused whatever they are, or accepted again."""
+
+    kill_switch: KillSwitch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

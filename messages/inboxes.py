@@ -3,13 +3,21 @@
 from typing import TypeAlias
 
 from messages.commands import (
+    CancelAll,
     CancelOrder,
+    CancelOrders,
+    CheckParity,
+    ClaimOrder,
     ClosePosition,
     CreateDraft,
     DiscardDraft,
+    Logout,
+    ModifyOrder,
     ResolveReview,
+    SetKillSwitch,
     SubmitDraft,
     SubmitOrder,
+    SyncOpenOrders,
     VenueRequest,
 )
 from messages.control import (
@@ -40,7 +48,21 @@ from messages.control import (
 from messages.reports import CallReport, VenueReport
 
 HostCommand: TypeAlias = (
-    SubmitOrder | CreateDraft | SubmitDraft | DiscardDraft | CancelOrder | ClosePosition | ResolveReview
+    SubmitOrder
+    | CreateDraft
+    | SubmitDraft
+    | DiscardDraft
+    | ModifyOrder
+    | CancelOrder
+    | CancelOrders
+    | CancelAll
+    | ClosePosition
+    | ClaimOrder
+    | ResolveReview
+    | SyncOpenOrders
+    | CheckParity
+    | SetKillSwitch
+    | Logout
 )
 
 AccountInbox: TypeAlias = (

@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 from messages.base import Message, fast_init
 from messages.fills import Fill, Position, PositionClose
+from messages.risk import Difference, KillSwitch, ReservedFunds, SymbolExposure
 from messages.types import OrderState, OrderView, StateTransition
 
 
@@ -53,6 +54,18 @@ class RefusalCode(StrEnum):
     """A close of the same position runs; the text names it."""
     NOT_PLACED = "not_placed"
     """Proven not to be at the venue, and no further attempt is allowed."""
+    DUPLICATE_ORDER = "duplicate_order"
+    """An order of the same kind works at the same price level already; the text names it."""
+    SELF_TRADE = "self_trade"
+    """It would execute against an order of the same account; the text names it."""
+    RISK_LIMIT = "risk_limit"
+    """A limit of the configuration, or the kill switch; rule, limit and actual say which and by how much."""
+    SYNC_FAILED = "sync_failed"
+    """The open orders, or a price that a limit needs, could not be read from the venue in time; nothing was done."""
+    CONCURRENT_MODIFICATION = "concurrent_modification"
+    """The order was changed since the caller saw it, or is being changed; the view shows it as it is."""
+    NOT_MODIFIED = "not_modified"
+    """The modification did not take effect; the view shows what became of the order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +113,114 @@ class CancelDone(Reply):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CancelsDone(Reply):
+    """What became of every order that several cancels were asked for."""
+
+    ended: tuple[OrderView, ...]
+    """No longer working: cancelled, or ended otherwise (see the view)."""
+    unresolved: tuple[OrderView, ...] = ()
+    """Nobody knows yet; being looked up, or in manual review."""
+    unknown: tuple[str, ...] = ()
+    """Ids that name no order of the account."""
+    complete: bool = True
+    """False: not every order there may be was found, because a venue's open orders could not be read; see `error`."""
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModifyDone(Reply):
+    """The order works as asked (it may have executed since: see the view)."""
+
+    view: OrderView
+    """The order as it works now: the replacement, where it was replaced."""
+    native: bool
+    """The venue changed it in place; False: it was cancelled and placed anew."""
+    kept_order_id: bool
+    kept_priority: bool
+    """Whether it kept its place in the venue's queue; False where the venue does not promise it."""
+    merged: bool = False
+    """The order had changed since the caller saw it, in other respects than those asked for."""
+    duplicate: bool = False
+    """The same command had been carried out before; this is its result."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderClaimed(Reply):
+    """The order is treated as one of ours."""
+
+    view: OrderView
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KillSwitchSet(Reply):
+    """The kill switch is as asked."""
+
+    kill_switch: KillSwitch
+    cancelling: tuple[str, ...] = ()
+    """Our ids of the orders that are being cancelled; what becomes of them comes as events."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogoutDone(Reply):
+    """The account's last user has left."""
+
+    cleared: bool
+    """Whether the cached orders were removed (`clearOnLogout`)."""
+    live_orders: int
+    """Orders that live on."""
+
+
+class AnswerSource(StrEnum):
+    """What an answer rests on."""
+
+    STREAM = "stream"
+    """Our records, kept up by a stream that lives and has no gap."""
+    CACHE = "cache"
+    """Our records as they were when they last agreed with the venue."""
+    VENUE = "venue"
+    """Read from the venue for this answer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExchangeOrders:
+    """The open orders of one exchange, and how far they can be believed."""
+
+    exchange: str
+    orders: tuple[OrderView, ...]
+    as_of_ms: int
+    """The moment that the orders are known for, our clock; 0: they were never compared with the venue."""
+    age_ms: int | None
+    """How long ago that was; None: never."""
+    source: AnswerSource
+    stale: bool
+    """A newer state was asked for and could not be read; `error` says why."""
+    gap: bool
+    """Events may be missing since `as_of_ms`."""
+    complete: bool = True
+    """False: some of the venue's records could not be read."""
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenOrdersSynced(Reply):
+    """Open orders, by exchange."""
+
+    exchanges: tuple[ExchangeOrders, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParityReport(Reply):
+    """Our orders, executions and balances compared with the venues'."""
+
+    differences: tuple[Difference, ...]
+    compared: tuple[tuple[str, str, int], ...]
+    """What was compared: exchange, `orders`, `fills` or `balances`, and how many."""
+    not_compared: tuple[tuple[str, str, str], ...] = ()
+    """What could not be compared: exchange, what, why. While it is not empty, no differences do not mean parity."""
+    as_of_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DraftDone(Reply):
     """A draft was created or discarded."""
 
@@ -134,7 +255,21 @@ class Refused(Reply):
 
 
 CommandReply: TypeAlias = (
-    OrderAdmitted | OrderPlaced | OrderUnresolved | CancelDone | DraftDone | ReviewResolved | Refused
+    OrderAdmitted
+    | OrderPlaced
+    | OrderUnresolved
+    | CancelDone
+    | CancelsDone
+    | ModifyDone
+    | OrderClaimed
+    | KillSwitchSet
+    | LogoutDone
+    | OpenOrdersSynced
+    | ParityReport
+    | DraftDone
+    | CloseDone
+    | ReviewResolved
+    | Refused
 )
 
 
@@ -208,29 +343,44 @@ class GetStuckOrders(Query):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OrderSnapshot(Reply):
+class GetExposure(Query):
+    """What the account has at stake. Answered by `ExposureSnapshot`."""
+
+    exchange: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot(Reply):
+    """An answer to a query, and how far it can be believed."""
+
+    as_of_ms: int
+    """The moment that the answer is known for, our clock: of several exchanges the earliest; 0: never compared."""
+    source: AnswerSource
+    gap: bool
+    """Something may have happened since `as_of_ms` that is not in the answer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderSnapshot(Snapshot):
     """One order, or None."""
 
     view: OrderView | None
-    as_of_ms: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OrdersSnapshot(Reply):
+class OrdersSnapshot(Snapshot):
     """Orders, oldest first."""
 
     views: tuple[OrderView, ...]
-    as_of_ms: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HistorySnapshot(Reply):
+class HistorySnapshot(Snapshot):
     """The life of one order."""
 
     transitions: tuple[StateTransition, ...]
     time_in_state_ms: tuple[tuple[OrderState, int], ...]
     """Re-entries summed, the present state counted up to now."""
-    as_of_ms: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -247,7 +397,7 @@ class FillView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FillsSnapshot(Reply):
+class FillsSnapshot(Snapshot):
     """Booked executions, of one order or of a symbol."""
 
     fills: tuple[FillView, ...]
@@ -257,7 +407,6 @@ class FillsSnapshot(Reply):
     """The same, rounded half up to the places that the asset type is shown with."""
     completion_percent: Decimal | None = None
     """Of one order: executed size in percent of its size, 0 to 100 (more when overfilled)."""
-    as_of_ms: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -276,14 +425,27 @@ class PositionView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PositionsSnapshot(Reply):
+class PositionsSnapshot(Snapshot):
     """Positions, by exchange and symbol."""
 
     positions: tuple[PositionView, ...]
-    as_of_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExposureSnapshot(Snapshot):
+    """Orders, intents and positions as what they may come to."""
+
+    symbols: tuple[SymbolExposure, ...]
+    """By exchange and symbol; only those with an order or a position."""
+    reserved: tuple[ReservedFunds, ...]
+    kill_switch: KillSwitch | None
+    """None: it was never set."""
 
 
 AccountQuery: TypeAlias = (
     GetOrder | GetOrders | GetHistory | GetFills | GetFillsBetween | GetPosition | GetPositions | GetStuckOrders
+    | GetExposure
 )
-QueryReply: TypeAlias = OrderSnapshot | OrdersSnapshot | HistorySnapshot | FillsSnapshot | PositionsSnapshot
+QueryReply: TypeAlias = (
+    OrderSnapshot | OrdersSnapshot | HistorySnapshot | FillsSnapshot | PositionsSnapshot | ExposureSnapshot
+)

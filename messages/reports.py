@@ -113,6 +113,51 @@ class CancelAmbiguous(VenueReportBase):
     evidence: Evidence
 
 
+# ----- answers to AmendVenueOrder and ReplaceVenueOrder
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AmendConfirmed(VenueReportBase):
+    """The venue has changed the order; it may have ended by it: the claim says."""
+
+    order: VenueOrder
+    evidence: Evidence
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AmendRefused(VenueReportBase):
+    """The venue did not change the order. Says nothing about the order: it is read next."""
+
+    code: str
+    text: str
+    evidence: Evidence
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AmendNotProcessed(VenueReportBase):
+    """Proof that the amend was not acted on."""
+
+    reason: str
+    retry_after_ms: int = 0
+    evidence: Evidence
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AmendAmbiguous(VenueReportBase):
+    """Nobody knows whether the amend was carried out; the order is looked up."""
+
+    reason: str
+    evidence: Evidence
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplaceAnswered(VenueReportBase):
+    """What is known of both halves of a replace, each by itself: one may have succeeded without the other."""
+
+    cancel: CancelConfirmed | CancelRefused | CancelNotProcessed | CancelAmbiguous
+    place: PlaceAccepted | PlaceRejected | PlaceNotProcessed | PlaceAmbiguous
+
+
 # ----- answers to look-ups and lists
 
 
@@ -212,11 +257,24 @@ class ServerTimeFetched(VenueReportBase):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PriceFetched(VenueReportBase):
+    """The latest price of a symbol."""
+
+    symbol: str
+    price: Decimal
+    received_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FetchFailed(VenueReportBase):
     """A list, balance, instrument or clock request was not answered."""
 
     request: str
     """Class name of the request."""
+    symbol: str = ""
+    """Of the request, where it was about one."""
+    sent_ms: int = 0
+    """When it was asked at the latest, our clock."""
     reason: str
     retry_after_ms: int = 0
 
@@ -290,12 +348,14 @@ class FrameUnreadable(VenueReportBase):
 
 PlaceReport: TypeAlias = PlaceAccepted | PlaceRejected | PlaceNotProcessed | PlaceAmbiguous
 CancelReport: TypeAlias = CancelConfirmed | CancelRefused | CancelNotProcessed | CancelAmbiguous
+AmendReport: TypeAlias = AmendConfirmed | AmendRefused | AmendNotProcessed | AmendAmbiguous
 LookUpReport: TypeAlias = OrderFound | OrderNotFound | OrdersSearched | LookUpFailed
 FetchReport: TypeAlias = (
-    OpenOrdersFetched | FillsFetched | BalancesFetched | InstrumentsFetched | ServerTimeFetched | FetchFailed
+    OpenOrdersFetched | FillsFetched | BalancesFetched | InstrumentsFetched | PriceFetched | ServerTimeFetched
+    | FetchFailed
 )
 StreamReport: TypeAlias = (
     StreamConnected | StreamLost | StreamGap | OrderReported | FillReceived | BalanceReported | FrameUnreadable
 )
-CallReport: TypeAlias = PlaceReport | CancelReport | LookUpReport | FetchReport
+CallReport: TypeAlias = PlaceReport | CancelReport | AmendReport | ReplaceAnswered | LookUpReport | FetchReport
 VenueReport: TypeAlias = CallReport | StreamReport

@@ -251,6 +251,38 @@ class Verification:
     """The venue refused our client id as a duplicate: there is an order, and no look-up can prove its absence."""
 
 
+class ModificationKind(StrEnum):
+    """How a modification is carried out at the venue."""
+
+    AMEND = "amend"
+    """The venue changes the order in place."""
+    VENUE_REPLACE = "venue_replace"
+    """The venue's own call that cancels the order and places another one."""
+    CANCEL_THEN_PLACE = "cancel_then_place"
+    """We cancel, and place another order once the cancel is proven."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Modification:
+    """A modification that was asked of the venue and is not settled. Stored with its order until it is."""
+
+    modify_id: str
+    """Message id of the command: the same command again finds this modification."""
+    kind: ModificationKind
+    size: Decimal
+    """The order's new total size, executed parts included."""
+    price: Decimal | None = None
+    stop_price: Decimal | None = None
+    asked_ms: int
+    initiated_by: InitiatedBy
+    merged: bool = False
+    """The order had changed since the caller saw it, in other respects than those asked for."""
+    replacement_id: str | None = None
+    """Our id of the order that takes its place; None for an amend."""
+    valid_until_venue_ms: int = 0
+    """An amend is never sent at or after this venue time."""
+
+
 @fast_init
 @dataclass(frozen=True, kw_only=True)
 class Order:
@@ -320,6 +352,19 @@ class Order:
     """The venue's own words, verbatim."""
     external: bool = False
     """Not placed by this deployment: visible, counted, never touched by automatic rules."""
+    modification: Modification | None = None
+    """Set while `replace_pending`."""
+    replaces: str | None = None
+    """Our id of the order that this one takes the place of."""
+    replaced_by: str | None = None
+    """Our id of the order that takes, or took, this one's place."""
+    modified_by: InitiatedBy | None = None
+    """Who modified it last."""
+    modified_at_ms: int | None = None
+    terms_venue_ms: int = 0
+    """Venue time of the latest word on size and prices that was believed; an older one is stale."""
+    reference_price: Decimal | None = None
+    """Price that an order without one was valued at when it was placed."""
 
 
 @fast_init
@@ -439,4 +484,7 @@ class OrderView:
     reason: str = ""
     reason_text: str = ""
     completion: CompletionReason | None = None
+    external: bool = False
+    replaces: str | None = None
+    replaced_by: str | None = None
     as_of_ms: int

@@ -63,5 +63,8 @@ def view(order: Order, evidence: Evidence | None, as_of_ms: int) -> OrderView:
         reason=order.reason,
         reason_text=order.reason_text,
         completion=order.completion,
+        external=order.external,
+        replaces=order.replaces,
+        replaced_by=order.replaced_by,
         as_of_ms=as_of_ms,
     )

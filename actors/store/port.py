@@ -30,6 +30,8 @@ class Table(StrEnum):
     """Field: exchange and symbol, joined by `|`."""
     CLOSES = "closes"
     """Closings of positions. Field: the close's id."""
+    CONTROLS = "controls"
+    """What holds for the whole account: kill switch, logged out. Field: the record's class."""
     OPEN = "open"
     """The public open-orders hash; scope: the numeric exchange id, field: the order id other programs see."""
     LAST_SYNC = "last_sync"

@@ -1,6 +1,6 @@
 """What Binance Spot can do and where it is: data, nothing else."""
 
-from exchanges.gateway import Capabilities
+from exchanges.gateway import AmendScope, Capabilities
 from messages.types import OrderType, TimeInForce
 
 REST_URL = "https://api.binance.com"
@@ -13,7 +13,9 @@ CAPABILITIES = Capabilities(
     post_only=True,
     quote_size_market=True,
     reduce_only=False,
-    amend="quantity down only",
+    amend=AmendScope.SIZE_DOWN,
+    shrink_keeps_priority=True,
+    cancel_replace=True,
     lookup_by_client_id=True,
     client_id_in_lists=True,
     duplicate_client_id="refused while the first order is open, accepted again afterwards",

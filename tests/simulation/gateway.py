@@ -13,7 +13,7 @@ from typing import Any, assert_never
 
 from actors.runtime.simulated import SimulatedSystem
 from exchanges.failures import not_processed, unanswered, unknown
-from exchanges.gateway import Capabilities
+from exchanges.gateway import AmendScope, Capabilities
 from exchanges.paper.model import OrderTraded, PaperOrder, RefusalReason, RequestRefused
 from messages.commands import (
     CancelVenueOrder,
@@ -53,7 +53,9 @@ CAPABILITIES = Capabilities(
     post_only=True,
     quote_size_market=True,
     reduce_only=False,
-    amend="quantity down only",
+    amend=AmendScope.SIZE_DOWN,
+    shrink_keeps_priority=True,
+    cancel_replace=True,
     lookup_by_client_id=True,
     client_id_in_lists=True,
     duplicate_client_id="refused while the first is open, accepted again afterwards",
