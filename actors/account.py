@@ -11,16 +11,17 @@ from collections.abc import Callable
 from functools import partial
 from typing import ClassVar, Protocol, TypeAlias, get_args
 
-from actors import admission, askers, closing, fill_timeouts, recovery
+from actors import askers, closing, controls, fill_timeouts, recovery
 from actors.admission import Circumstances
-from actors.commanding import cancel, discard_draft, refuse_unserved, refused_late, report_command, resolve_review
+from actors.commanding import report_command
 from actors.connections import Connections
 from actors.desk import CALENDARS, Desk
 from actors.domain.idempotency import keys_for
 from actors.errors import InvalidTransition, InvariantViolated
 from actors.hearing import Hearing
+from actors.host_commands import HostCommands
 from actors.housekeeping import quarantine, sweep
-from actors.memory import AccountMemory, PublishedViews
+from actors.memory import AccountMemory
 from actors.metering import Meter
 from actors.outage import needs_no_commit
 from actors.parting import given_up, last_answers
@@ -33,12 +34,14 @@ from actors.reminders import (
     HeldDue,
     HistoryDue,
     ParkedDue,
+    PriceDue,
     ReconcileDue,
     ReloadDue,
     Reminder,
     ResendDue,
     RespawnDue,
     SweepDue,
+    SyncDue,
 )
 from actors.runtime.base import OmsActor
 from actors.runtime.committing import CommittingActor
@@ -48,15 +51,25 @@ from actors.runtime.store_rim import AccountLoaded, AccountNotLoaded
 from actors.store.port import Lease
 from actors.turn import Turn
 from actors.verifying import on_due
+from actors.views import PublishedViews
+from actors.waiting import Held
 from messages.base import Message
 from messages.commands import (
+    CancelAll,
     CancelOrder,
+    CancelOrders,
+    CheckParity,
+    ClaimOrder,
     ClosePosition,
     CreateDraft,
     DiscardDraft,
+    Logout,
+    ModifyOrder,
     ResolveReview,
+    SetKillSwitch,
     SubmitDraft,
     SubmitOrder,
+    SyncOpenOrders,
 )
 from messages.control import (
     AccountLeft,
@@ -133,6 +146,8 @@ class AccountActor(CommittingActor[_Inbox]):
         self._addresses = {name: f"{address}/exchange/{name}" for name in policy.exchanges}
         self._desk = Desk(policy=policy, exchange_address=self._addresses, offsets_ms={})
         self._connections = Connections(policy, views, self._desk)
+        self._pre_trade = self._connections.pre_trade
+        self._commands = HostCommands(policy, self._desk, self._connections)
         self._hearing = Hearing(account_id, self._desk, self._connections, system.metrics)
         self._positions = Positions(address, close_timeout_ms=policy.close_timeout_ms)
 
@@ -168,7 +183,7 @@ class AccountActor(CommittingActor[_Inbox]):
         stale = verdict is Verdict.STALE
         text = _FENCED[verdict]
         answers = last_answers(self._memory, (outcome for _, _, outcome in self._unreleased), text)
-        answers += [Respond(given_up(each.correlation_id, text)) for each in self._connections.forget("fenced out")]
+        answers += [Respond(given_up(name, text)) for name in self._connections.forget("fenced out")]
         self._memory = AccountMemory()
         self._meter.take_stock(self._memory)
         self._lease = None
@@ -201,7 +216,18 @@ class AccountActor(CommittingActor[_Inbox]):
             self._loader.release(self._lease)
 
     def receive(self, message: _Inbox) -> Outcome:
-        """Handle one message."""
+        """Handle one message, and decide what could not be decided before it."""
+        outcome = self._receive(message)
+        room = self._connections.room
+        if not room:
+            return outcome
+        self.carry_out(outcome)
+        while self._lease is not None and (held := room.ready(partial(self._pre_trade.satisfied, self._turn()))):
+            self._handling = held.command
+            self.carry_out(self._on_command(held.command, held))
+        return Outcome()
+
+    def _receive(self, message: _Inbox) -> Outcome:
         match message:
             case Committed():
                 return self.on_committed(message)
@@ -218,17 +244,18 @@ class AccountActor(CommittingActor[_Inbox]):
             case _ if self._lease is None:
                 return self._not_in_service(message)
             case (
-                SubmitOrder() | CreateDraft() | SubmitDraft() | DiscardDraft() | CancelOrder() | ClosePosition()
-                | ResolveReview()
+                SubmitOrder() | CreateDraft() | SubmitDraft() | DiscardDraft() | ModifyOrder() | CancelOrder()
+                | CancelOrders() | CancelAll() | ClosePosition() | ClaimOrder() | ResolveReview() | SyncOpenOrders()
+                | CheckParity() | SetKillSwitch() | Logout()
             ):  # fmt: skip
-                return self._on_command(message)
+                return self._on_command(message, None)
             case VerificationDue() | ReportUnresolved() | ReportCommand() | FillTimeoutDue() | ReportFillTimers():
                 return self._on_asked(message)
             case PlaceClose() | CloseMet() | CancelClose() | HoldingCompared():
                 return self._on_position(message)
             case (
                 ResendDue() | CancelAgainDue() | ExpiryDue() | HistoryDue() | HeldDue() | ReconcileDue() | AuditDue()
-                | ParkedDue()
+                | ParkedDue() | SyncDue() | PriceDue()
             ):  # fmt: skip
                 turn = self._turn()
                 self._hearing.remind(turn, message)
@@ -248,11 +275,11 @@ class AccountActor(CommittingActor[_Inbox]):
     def _on_report(self, message: VenueReport) -> Outcome:
         turn = self._turn()
         try:
-            held = self._hearing.hear(turn, message)
+            self._hearing.hear(turn, message)
         except InvalidTransition as error:
-            turn, held = self._turn(), []
+            turn = self._turn()
             quarantine(turn, message, str(error))
-        return self._decide_held(self._finish(turn), held)
+        return self._finish(turn)
 
     # ----- handlers
 
@@ -272,6 +299,7 @@ class AccountActor(CommittingActor[_Inbox]):
         recovery.tell_unserved(turn)
         self._connections.audits.load(turn)
         recovery.resume(turn, self._desk)
+        controls.resume(turn, self._desk)
         fill_timeouts.announce(turn, self._desk, loaded=True)
         closing.announce(turn)
         turn.effect(SetTimer("sweep", self._sweep_ms(), SweepDue()))
@@ -299,37 +327,24 @@ class AccountActor(CommittingActor[_Inbox]):
         )
         return Outcome(at_once=[Respond(refusal)])
 
-    def _on_command(self, command: HostCommand) -> Outcome:
+    def _on_command(self, command: HostCommand, held: Held | None) -> Outcome:
+        """Decide a command: one that has just come, or one that was held back until something was known."""
         try:
-            return self._decide_command(command)
+            return self._decide_command(command, held)
         except InvariantViolated:
             raise
         except Exception as error:  # noqa: BLE001 - a turn that was not finished has changed nothing: the host erred, not we
             turn = self._turn()
+            if held is not None:
+                self._connections.room.leave(turn, held)
             what = f"{type(command).__name__} cannot be carried out: {type(error).__name__}"
             turn.refuse(command.correlation_id, RefusalCode.INVALID_ORDER, f"{what}; check the types of its fields")
             return self._finish(turn)
 
-    def _decide_command(self, command: HostCommand) -> Outcome:
+    def _decide_command(self, command: HostCommand, held: Held | None) -> Outcome:
         turn = self._turn()
-        if (not command.urgent and refused_late(turn, self._policy, command)) or refuse_unserved(turn, command):
-            return self._finish(turn)
-        match command:
-            case SubmitOrder():
-                admission.submit(turn, command, self._policy, self._circumstances())
-            case CreateDraft():
-                admission.create_draft(turn, command, self._policy)
-            case SubmitDraft():
-                admission.submit_draft(turn, command, self._policy, self._circumstances())
-            case DiscardDraft():
-                discard_draft(turn, command)
-            case CancelOrder():
-                cancel(turn, self._desk, command)
-            case ClosePosition():
-                closing.ask_close(turn, self._desk, command, self._circumstances())
-            case ResolveReview():
-                resolve_review(turn, self._desk, command)
-        self._connections.histories.hold(turn, command)
+        circumstances = self._circumstances(turn.now_ms if held is None else held.arrived_ms)
+        self._commands.take(turn, command, circumstances, held)
         return self._finish(turn)
 
     def _on_store(self, message: StoreAvailability) -> Outcome:
@@ -352,6 +367,7 @@ class AccountActor(CommittingActor[_Inbox]):
                 recovery.announce(turn, self._desk)
             case ReportCommand():
                 report_command(turn, message)
+                self._connections.report(turn, message.command_id)
             case FillTimeoutDue():
                 fill_timeouts.on_due(turn, self._desk, message)
             case ReportFillTimers():
@@ -370,9 +386,7 @@ class AccountActor(CommittingActor[_Inbox]):
         turn = self._turn()
         match message:
             case PlaceClose():
-                closing.place_close(turn, self._desk, message, self._circumstances())
-                if turn.awaits is not None:
-                    self._connections.histories.want(turn, *turn.awaits)
+                closing.place_close(turn, self._desk, message, self._circumstances(turn.now_ms, closing=True))
             case CloseMet():
                 askers.on_met(turn, message)
             case CancelClose():
@@ -392,18 +406,12 @@ class AccountActor(CommittingActor[_Inbox]):
 
     def _finish(self, turn: Turn) -> Outcome:
         """Close a turn: what follows from its changes for timers, closes and positions belongs to it."""
+        controls.follow(turn, self._desk)
         fill_timeouts.follow(turn, self._desk)
         closing.follow(turn)
+        self._connections.groups.follow(turn)
         self._positions.deliver(turn)
         return turn.finish()
-
-    def _decide_held(self, merged: Outcome, held: list[SubmitOrder | SubmitDraft]) -> Outcome:
-        """Decide the placements that waited for a history, each in its own turn, before anything that came later."""
-        for command in held:
-            self.carry_out(merged)
-            self._handling = command
-            merged = self._on_command(command)
-        return merged
 
     def _watch_duplicates(self, turn: Turn) -> None:
         share, limit = self._meter.duplicate_share(), self._policy.duplicate_share_alert
@@ -417,16 +425,18 @@ class AccountActor(CommittingActor[_Inbox]):
             account_id=self.account_id,
             now_ms=self.system.clock.now_ms(),
             exchange_ids=self._exchange_ids,
+            privacy=self._policy.privacy,
         )
 
-    def _circumstances(self) -> Circumstances:
+    def _circumstances(self, arrived_ms: int, *, closing: bool = False) -> Circumstances:
         return Circumstances(
             store_available=self._store_available,
             gates=self._connections.gates,
             offsets_ms=self._desk.offsets_ms,
             exchange_address=self._addresses,
             derive_keys=self._derive_keys,
-            history_merged=self._connections.histories.merged,
+            judge=self._pre_trade.judge_close if closing else self._pre_trade.judge,
+            arrived_ms=arrived_ms,
         )
 
     def _sweep_ms(self) -> int:

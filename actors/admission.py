@@ -7,6 +7,7 @@ first, or refuse silently.
 from collections import ChainMap
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from actors.domain.idempotency import (
     Collision,
@@ -27,12 +28,13 @@ from actors.domain.lifecycle import transition
 from actors.domain.rules import RefusalReason, check_capabilities, check_instrument, check_terms, resolve_terms
 from actors.memory import Repeated, Waiter
 from actors.policy import AccountPolicy, ExchangePolicy
+from actors.pretrade import Judged, Objection
 from actors.reclaiming import claim_lost
 from actors.reminders import expiry_timer
 from actors.turn import Turn, settled_reply
 from messages.base import fast_init
 from messages.commands import ClosePosition, CreateDraft, OrderTerms, PlaceOrder, SubmitDraft, SubmitOrder
-from messages.events import Severity
+from messages.events import RiskRuleTriggered, Severity
 from messages.queries import DraftDone, OrderAdmitted, RefusalCode
 from messages.types import (
     ZERO,
@@ -50,6 +52,17 @@ from messages.types import (
     Trigger,
 )
 
+_RULES = frozenset({RefusalCode.RISK_LIMIT, RefusalCode.DUPLICATE_ORDER, RefusalCode.SELF_TRADE})
+"""Refusals by a rule of the configuration."""
+
+
+class Judge(Protocol):
+    """`PreTrade.judge`, or `judge_close` for the order of a close."""
+
+    def __call__(self, turn: Turn, order: Order, arrived_ms: int, /, *, allow_duplicate: bool = False) -> Judged:
+        """Judge an order that is about to be placed."""
+        ...
+
 
 @fast_init
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,8 +77,10 @@ class Circumstances:
     exchange_address: dict[str, str]
     derive_keys: Callable[[OrderTerms, int, KeyComponents], Keys] = keys_for
     """`keys_for`, or the same function measured."""
-    history_merged: Callable[[str, str], bool] = lambda _exchange, _symbol: True
-    """Whether an exchange's recent history of a symbol is in our records."""
+    judge: Judge
+    """Looks at what is beside the order's own terms and the venue's rules."""
+    arrived_ms: int
+    """When the command came to the account, our clock."""
 
 
 def submit(turn: Turn, command: SubmitOrder, policy: AccountPolicy, now: Circumstances) -> None:
@@ -171,14 +186,18 @@ def _commit_intent(
     reply_when: str,
 ) -> None:
     exchange = policy.exchanges[draft.exchange]
-    pending, asked = transition(draft, OrderState.PENDING, Trigger.USER_SUBMIT_ORDER, turn.now_ms)
-    refusal = _check_venue_rules(turn, terms, exchange)
-    if refusal is not None:
-        _reject(turn, pending, asked, refusal, terms, keys=keys, ttl_ms=policy.idempotency_ttl_ms)
+    pending, asked = transition(
+        draft, OrderState.PENDING, Trigger.USER_SUBMIT_ORDER, turn.now_ms, reference_price=terms.reference_price
+    )
+    refusal = check_venue_rules(turn, terms, exchange)
+    objection = None if refusal is None else Objection(refusal)
+    if objection is None:
+        judged = now.judge(turn, pending, now.arrived_ms, allow_duplicate=terms.allow_duplicate)
+        pending, objection, turn.awaits = judged.order, judged.objection, judged.awaits
+    if objection is not None:
+        _reject(turn, pending, asked, objection, terms, keys=keys, ttl_ms=policy.idempotency_ttl_ms)
         return
-    if not now.history_merged(draft.exchange, draft.symbol):
-        # The venue may show that this very order was placed before, by a turn that the store has lost.
-        turn.awaits = (draft.exchange, draft.symbol)
+    if turn.awaits is not None:
         return
     attempt = next_attempt(pending, terms.valid_for_ms, exchange, turn.now_ms, now.offsets_ms.get(draft.exchange, 0))
     submitted, passed = transition(
@@ -226,9 +245,11 @@ def create_draft(turn: Turn, command: CreateDraft, policy: AccountPolicy) -> Non
 
 
 def _answer_draft_again(turn: Turn, correlation_id: str, entry: IdempotencyEntry) -> None:
-    order = turn.order(entry.order_id) or turn.memory.orders[entry.order_id]
+    order = turn.order(entry.order_id)
     turn.note(Repeated(entry.key, turn.now_ms))
-    if order.state is OrderState.DRAFT:
+    if order is None:
+        _refuse_forgotten(turn, correlation_id)
+    elif order.state is OrderState.DRAFT:
         turn.reply(DraftDone(correlation_id=correlation_id, view=turn.view_of(order)))
     else:
         text = f"the same request was made before, and its order is {order.state}, no draft"
@@ -381,19 +402,20 @@ def _reject(
     turn: Turn,
     pending: Order,
     asked: StateTransition,
-    refusal: RefusalReason,
+    objection: Objection,
     terms: OrderTerms,
     *,
     keys: Keys,
     ttl_ms: int,
 ) -> None:
+    refusal = objection.reason
     evidence = Evidence(
         source=EvidenceSource.LOCAL, endpoint="validation", received_ms=turn.now_ms, detail=refusal.text
     )
     rejected, step = transition(
         pending,
         OrderState.REJECTED,
-        Trigger.VALIDATION_FAIL,
+        objection.trigger,
         turn.now_ms,
         reason=refusal.code,
         evidence=evidence,
@@ -403,6 +425,14 @@ def _reject(
     turn.save(rejected, (asked, step))
     entry = _entry(rejected, keys, IdempotencyStatus.FAILED, turn.now_ms, ttl_ms)
     turn.save_entry(replace(entry, error=refusal.text))
+    if refusal.code in _RULES:
+        turn.event(
+            RiskRuleTriggered(
+                account_id=turn.account_id, rule=refusal.rule, limit=refusal.limit, actual=refusal.actual,
+                action="reject", order_id=rejected.order_id, at_ms=turn.now_ms,
+            )  # fmt: skip
+        )
+    other = turn.order(objection.order_id) if objection.order_id else None
     turn.refuse(
         terms.correlation_id,
         refusal.code,
@@ -410,11 +440,12 @@ def _reject(
         rule=refusal.rule,
         limit=refusal.limit,
         actual=refusal.actual,
-        view=turn.view_of(rejected),
+        view=turn.view_of(rejected if other is None else other),
     )
 
 
-def _check_venue_rules(turn: Turn, terms: OrderTerms, exchange: ExchangePolicy) -> RefusalReason | None:
+def check_venue_rules(turn: Turn, terms: OrderTerms, exchange: ExchangePolicy) -> RefusalReason | None:
+    """Look for something that the venue cannot do, or a trading rule that the order breaks."""
     can = exchange.capabilities
     refusal = check_capabilities(
         terms,
@@ -440,8 +471,11 @@ def _check_venue_rules(turn: Turn, terms: OrderTerms, exchange: ExchangePolicy) 
 
 
 def _answer_duplicate(turn: Turn, correlation_id: str, reply_when: str, entry: IdempotencyEntry) -> None:
-    order = turn.order(entry.order_id) or turn.memory.orders[entry.order_id]
+    order = turn.order(entry.order_id)
     turn.note(Repeated(entry.key, turn.now_ms))
+    if order is None:
+        _refuse_forgotten(turn, correlation_id)
+        return
     shown = turn.view_of(order)
     unsettled = order.state in (OrderState.PENDING, OrderState.SUBMITTED)
     if order.state is OrderState.DRAFT:
@@ -461,6 +495,11 @@ def _answer_duplicate(turn: Turn, correlation_id: str, reply_when: str, entry: I
         turn.note(Waiter(order.order_id, correlation_id, cancel=False, duplicate=True))
     else:
         turn.reply(settled_reply(order, shown, correlation_id, duplicate=True))
+
+
+def _refuse_forgotten(turn: Turn, correlation_id: str) -> None:
+    text = "the same request was made before; its order has ended, and by the privacy settings nothing is kept about it"
+    turn.refuse(correlation_id, RefusalCode.DUPLICATE_REQUEST, text)
 
 
 def closed_for(exchange: str, policy: AccountPolicy, now: Circumstances) -> tuple[RefusalCode, str] | None:

@@ -11,24 +11,22 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry
 
-from actors.domain.idempotency import IdempotencyPolicy, KeyComponents, deployment_tag
-from actors.domain.timeouts import FillTimeoutPolicy
-from actors.domain.verification import VerificationPolicy
 from actors.errors import StoreUnavailable
 from actors.exchange import ExchangeRhythm
-from actors.memory import PublishedViews
-from actors.policy import AccountPolicy, ExchangePolicy
+from actors.policies import account_policy
 from actors.runtime.metrics import Metrics
 from actors.runtime.pooled import PooledSystem
 from actors.runtime.store_rim import StoreRim
-from actors.settings import AccountSettings, ExchangeSettings, FillTimeoutSettings, Settings
+from actors.settings import Settings
+from actors.store.cipher import Keyring
 from actors.store.embedded import EmbeddedServer, state_folder
-from actors.store.port import StoreFacts
+from actors.store.port import StateStore, StoreFacts
 from actors.store.redis import RedisStore
+from actors.store.sealed import SealedStore
 from actors.tree import plant
 from actors.venues import Venues
+from actors.views import PublishedViews
 from exchanges.gateway import VenueGateway
-from exchanges.registry import capabilities
 from messages.base import Message
 from messages.events import Event
 from messages.queries import Reply
@@ -53,7 +51,9 @@ class Runtime:
         self.deployment = settings.deployment.name or DEFAULT_DEPLOYMENT
         self.metrics = Metrics(registry)
         self.system = PooledSystem(self.metrics, switch_interval_s=switch_interval_s)
-        self.policies = {account.id: self._account_policy(account) for account in settings.accounts}
+        self.policies = {
+            account.id: account_policy(settings, account, deployment=self.deployment) for account in settings.accounts
+        }
         """What each account decides by, and what its records are shown by."""
         self.views: dict[str, PublishedViews] = {}
         self.facts: StoreFacts | None = None
@@ -66,7 +66,7 @@ class Runtime:
         ownership = settings.order_management.concurrency_control.ownership
         self._owner = f"{self.deployment}:{self.system.random.getrandbits(64):016x}"
         self._owner_ttl_ms = ownership.lease_ttl_ms
-        self._store: RedisStore | None = None
+        self._store: StateStore | None = None
         self._rim: StoreRim | None = None
         self._stopped = False
         self._gates_wanted = [(account.id, len(account.exchanges.by_name())) for account in settings.accounts]
@@ -133,6 +133,7 @@ class Runtime:
         self._stopped = True
         self.venues.close_streams()
         stuck = self.system.shutdown(timeout_s / 2)
+        self.metrics.sync_forgotten()
         if self._rim is not None:
             self._rim.stop(timeout_s / 2)
         self.venues.close()
@@ -146,7 +147,7 @@ class Runtime:
     # ----- what the facade needs
 
     @property
-    def store(self) -> RedisStore:
+    def store(self) -> StateStore:
         """The store, once started."""
         if self._store is None:
             raise StoreUnavailable("not started")
@@ -170,7 +171,7 @@ class Runtime:
 
     # ----- parts
 
-    def _open_store(self) -> RedisStore:
+    def _open_store(self) -> StateStore:
         redis = self.settings.redis
         if redis.url is None:
             self.server = EmbeddedServer(self._choose_folder(), durability=self.settings.durability)
@@ -178,7 +179,7 @@ class Runtime:
             url = self.server.url
         else:
             url = redis.url.reveal()
-        store = RedisStore(
+        server = RedisStore(
             url,
             deployment=self.deployment,
             partitions=redis.partitions or 1,
@@ -186,6 +187,7 @@ class Runtime:
             connect_timeout_ms=redis.connect_timeout_ms,
             events_max=self.settings.order_management.lifecycle.events.stream_max_length,
         )
+        store = with_keys(server, self.settings)
         with naming_redis_url(self.settings):
             self.facts = store.open()
             store.keep_alive(self._owner, self._owner_ttl_ms)
@@ -198,65 +200,6 @@ class Runtime:
             return state_folder(self.deployment)
         # Paper venues of ours end with us, so records that outlived them would claim orders that are nowhere.
         return Path(self._temporary.enter_context(TemporaryDirectory(prefix="livermore-")))
-
-    def _account_policy(self, account: AccountSettings) -> AccountPolicy:
-        management = self.settings.order_management
-        verification = management.verification
-        idempotency = management.idempotency
-        quality = verification.match_quality_thresholds
-        stuck = management.lifecycle.monitoring
-        tracking = management.partial_fill_tracking
-        places = tracking.pricing.precision_by_asset_type
-        control = management.concurrency_control
-        names = account.exchanges.by_name()
-        return AccountPolicy(
-            tag=deployment_tag(self.deployment),
-            exchanges={name: _exchange_policy(name, self.settings.exchanges.by_name()[name]) for name in names},
-            keys=KeyComponents(
-                resolution_ms=idempotency.key_generation.timestamp_resolution_ms,
-                include_order_type=idempotency.key_generation.include_order_type,
-                include_prices=idempotency.key_generation.include_prices,
-                include_time_in_force=idempotency.key_generation.include_time_in_force,
-            ),
-            idempotency=IdempotencyPolicy(
-                allow_retry_after_failure=idempotency.behavior.allow_retry_after_failure,
-                allow_retry_after_expiry=idempotency.behavior.allow_retry_after_expiry,
-            ),
-            idempotency_enabled=idempotency.enabled,
-            answer_repetitions=idempotency.behavior.return_cached_result,
-            duplicate_share_alert=idempotency.monitoring.duplicate_rate_threshold,
-            idempotency_ttl_ms=idempotency.cache.ttl_ms,
-            sweep_interval_ms=idempotency.cache.cleanup_interval_ms,
-            refuse_without_store=idempotency.behavior.when_store_unavailable == "refuse",
-            max_sends=verification.max_placement_attempts,
-            verification=VerificationPolicy(
-                direct_budget_ms=verification.direct_lookup_timeout_ms,
-                direct_retries=verification.direct_lookup_retries,
-                search_budget_ms=verification.search_timeout_ms,
-                search_retries=verification.search_retries,
-                window_ms=verification.time_window_s * 1000,
-                max_rounds=verification.max_verification_attempts,
-                intervals_ms=verification.verification_retry_intervals_ms,
-                total_ms=verification.total_verification_timeout_ms,
-                slow_interval_ms=verification.slow_retry_interval_ms,
-            ),
-            thresholds_ms=(quality.excellent_ms, quality.good_ms, quality.acceptable_ms, quality.suspicious_ms),
-            tolerance=verification.quantity_tolerance,
-            fill_tolerance=tracking.completion.quantity_tolerance,
-            queue_timeout_ms=control.order_placement.queue_timeout_ms,
-            stuck_default_ms=stuck.stuck_order_threshold_s * 1000,
-            stuck_by_state_ms={state: s * 1000 for state, s in stuck.stuck_order_threshold_by_state_s},
-            detect_stuck=stuck.detect_stuck_orders,
-            lookback_ms=management.sync.lookback_minutes * 60_000,
-            reconcile_ms=management.sync.reconcile_interval_s * 1000,
-            clock_skew_alert_ms=control.event_ordering.clock_skew_alert_ms,
-            fill_timeouts=_fill_timeouts(tracking.timeout),
-            audit_interval_ms=tracking.audit.interval_ms,
-            buffer_window_ms=control.event_ordering.buffer_window_ms,
-            close_timeout_ms=control.position_close.close_timeout_ms,
-            price_deviation_max_percent=tracking.pricing.max_price_deviation_percent,
-            price_places={"stocks": places.stocks, "forex": places.forex, "crypto": places.crypto},
-        )
 
 
 @contextmanager
@@ -273,25 +216,11 @@ def naming_redis_url(settings: Settings) -> Iterator[None]:
         ) from error
 
 
-def _exchange_policy(name: str, settings: ExchangeSettings) -> ExchangePolicy:
-    can = next(each for each in capabilities() if each.venue == name)
-    return ExchangePolicy(
-        name=name,
-        public_id=settings.id,
-        capabilities=can,
-        valid_for_ms=settings.valid_for_ms,
-        settle_ms=can.settle_ms,
-        asset_type=settings.asset_type,
-    )
-
-
-def _fill_timeouts(timeout: FillTimeoutSettings) -> FillTimeoutPolicy:
-    return FillTimeoutPolicy(
-        enabled=timeout.enabled,
-        default_ms=timeout.default_timeout_ms,
-        by_asset_type=dict(timeout.timeout_by_asset_type_ms),
-        by_order_type=dict(timeout.timeout_by_order_type_ms),
-        from_submit=timeout.start_timer_after == "order_submit",
-        reset_on_fill=timeout.reset_on_fill,
-        cancel=timeout.action == "cancel_remaining",
-    )
+def with_keys(store: RedisStore, settings: Settings) -> RedisStore | SealedStore:
+    """Put the configured encryption keys around a store; without any it stays as it is."""
+    privacy = settings.order_management.privacy
+    if not privacy.encryption_keys:
+        return store
+    keys = [bytes.fromhex(key.reveal()) for key in privacy.encryption_keys]
+    keyring = Keyring(keys, seals=privacy.encrypt_at_rest)
+    return SealedStore(store, keyring, public_ids=[each.id for each in settings.exchanges.by_name().values()])

@@ -9,24 +9,32 @@ from random import Random
 
 from actors import recovery
 from actors.auditing import Audits
+from actors.cancelling import CancelGroups
 from actors.desk import Desk
 from actors.domain.clocks import SkewEstimate
 from actors.history import Histories
-from actors.memory import PublishedViews
+from actors.needs import Need
 from actors.policy import AccountPolicy
-from actors.reminders import ReconcileDue, RespawnDue
+from actors.pretrade import PreTrade
+from actors.prices import Prices
+from actors.reminders import PriceDue, ReconcileDue, RespawnDue, SyncDue
 from actors.runtime.outcome import Publish, SetTimer
 from actors.runtime.supervision import POLICIES, ChildKind, Restart, decide
 from actors.settlement import begin_verification, in_flight
+from actors.syncing import Syncing
 from actors.turn import Turn
-from messages.commands import SubmitDraft, SubmitOrder
+from actors.views import PublishedViews
+from actors.waiting import WaitingRoom
+from messages.commands import FetchOpenOrders, FetchPrice
 from messages.control import ChildFailed
 from messages.events import GateChanged, Severity, StreamHealthChanged
 from messages.reports import (
+    FetchFailed,
     FrameUnreadable,
     LookUpFailed,
     OpenOrdersFetched,
     OrdersSearched,
+    PriceFetched,
     ServerTimeFetched,
     StreamConnected,
     StreamGap,
@@ -49,6 +57,11 @@ class Connections:
         """Exchanges whose stream is up, and since when."""
         self.histories = Histories(desk)
         self.audits = Audits(desk)
+        self.prices = Prices(desk)
+        self.syncing = Syncing(desk, self.gates)
+        self.room = WaitingRoom(policy)
+        self.groups = CancelGroups(desk, self.syncing, self.room)
+        self.pre_trade = PreTrade(desk, self.syncing, self.histories, self.prices)
         self._clocks = {name: SkewEstimate() for name in policy.exchanges}
         self._comparing_soon: set[str] = set()
         self._failures: dict[str, tuple[int, ...]] = {}
@@ -60,16 +73,19 @@ class Connections:
             self.gates[exchange] = why
             self._views.gates[exchange] = why
 
-    def forget(self, why: str) -> list[SubmitDraft | SubmitOrder]:
+    def forget(self, why: str) -> list[str]:
         """The records are not ours any more: whatever was fetched vouches for nothing. Streams are opened anew.
 
-        The answer lists the placements that waited for a history; they must be answered.
+        The answer names the commands that waited for something; they must be answered.
         """
         self._up_since_ms.clear()
         self._comparing_soon.clear()
         self.audits.forget()
+        self.histories.forget()
+        self.prices.forget()
         self.close_all(why)
-        return self.histories.give_up()
+        placements = [command.correlation_id for command in self.room.give_up()]
+        return [*placements, *self.syncing.forget(), *self.groups.forget()]
 
     def on_connected(self, turn: Turn, report: StreamConnected) -> None:
         """The stream is up: fetch what happened before."""
@@ -112,27 +128,58 @@ class Connections:
         recovery.merge_open_orders(turn, self._desk, report)
         if report.symbol is not None:
             return
-        turn.rewrite_public(report.exchange, synchronised=not report.unreadable)
+        self.syncing.on_list(turn, report)
+        self.groups.on_list(turn, report)
+        turn.rewrite_public(report.exchange)
         up_since_ms = self._up_since_ms.get(report.exchange)
         asked_ms = report.evidence.sent_ms
-        if not report.unreadable and asked_ms is not None:
-            self._views.agreed_ms[report.exchange] = max(asked_ms, self._views.agreed_ms.get(report.exchange, 0))
         if report.unreadable:
             text = f"{report.unreadable} open orders could not be read"
             turn.alert("SyncIncomplete", Severity.WARNING, text, exchange=report.exchange)
         elif up_since_ms is not None and asked_ms is not None and asked_ms >= up_since_ms:
             self._set_gate(turn, report.exchange, "")
 
-    def on_history(
-        self, turn: Turn, report: OrdersSearched | LookUpFailed
-    ) -> list[SubmitOrder | SubmitDraft]:
-        """Merge a symbol's recent history, or ask for it again; the answer lists the placements that waited for it."""
+    def on_history(self, turn: Turn, report: OrdersSearched | LookUpFailed) -> None:
+        """Merge a symbol's recent history, or ask for it again."""
         if isinstance(report, LookUpFailed):
             self.histories.on_failed(turn, report)
-            return []
+            return
         since_ms = self.audits.since(turn, report.exchange, report.symbol)
         recovery.merge_search(turn, self._desk, report, since_ms)
-        return self.histories.on_searched(turn, report, self._up_since_ms.get(report.exchange))
+        self.histories.on_searched(turn, report, self._up_since_ms.get(report.exchange))
+
+    def on_fetch_failed(self, turn: Turn, report: FetchFailed) -> None:
+        """A list or a price could not be read: whoever waits for it is told."""
+        why = f"{report.exchange} could not be asked ({report.reason})"
+        if report.request == FetchPrice.__name__:
+            self.prices.answered(turn, report.exchange, report.symbol)
+            self.room.fail(turn, Need.PRICE, report.exchange, report.symbol, asked_ms=report.sent_ms, why=why)
+        elif report.request == FetchOpenOrders.__name__ and not report.symbol:
+            self.syncing.on_failed(turn, report)
+            self.groups.on_list_failed(turn, report.exchange, report.reason)
+            self.room.fail(turn, Need.OPEN_ORDERS, report.exchange, None, asked_ms=report.sent_ms, why=why)
+
+    def report(self, turn: Turn, name: str) -> None:
+        """A host's patience is over: what is known by now of what its command waits for."""
+        self.syncing.report(turn, name)
+        self.groups.report(turn, name)
+
+    def on_price(self, turn: Turn, report: PriceFetched) -> None:
+        """A price was read."""
+        self.prices.on_price(turn, report)
+
+    def on_overdue(self, turn: Turn, reminder: SyncDue | PriceDue) -> None:
+        """A list or a price was asked for long ago and did not come."""
+        symbol, request = "", FetchOpenOrders.__name__
+        if isinstance(reminder, PriceDue):
+            symbol, request = reminder.symbol, FetchPrice.__name__
+        self.on_fetch_failed(
+            turn,
+            FetchFailed(
+                account_id=turn.account_id, exchange=reminder.exchange, request=request, symbol=symbol,
+                sent_ms=turn.now_ms, reason="no answer in time",
+            ),  # fmt: skip
+        )
 
     def on_server_time(self, turn: Turn, report: ServerTimeFetched) -> None:
         """Adopt the venue's clock; a large difference is told."""

@@ -31,6 +31,14 @@ class StoreUnfit(StoreError):
     """The store would lose or evict records, or holds a schema this version does not know."""
 
 
+class EncryptionKeyMissing(StoreUnfit):
+    """What is stored is encrypted under a key that was not given; the text names the key's id."""
+
+
+class SealBroken(StoreError):
+    """An encrypted value is not what was stored at its place: it was changed, cut, moved or replaced."""
+
+
 class DataFolderInUse(StoreError):
     """Another process holds the embedded server's data folder."""
 

@@ -18,12 +18,14 @@ from actors.reminders import (
     HeldDue,
     HistoryDue,
     ParkedDue,
+    PriceDue,
     ReconcileDue,
     ResendDue,
+    SyncDue,
 )
 from actors.runtime.metrics import Metrics
 from actors.turn import Turn
-from messages.commands import FetchFills, SubmitDraft, SubmitOrder
+from messages.commands import FetchFills
 from messages.reports import (
     BalanceReported,
     BalancesFetched,
@@ -47,6 +49,7 @@ from messages.reports import (
     PlaceAmbiguous,
     PlaceNotProcessed,
     PlaceRejected,
+    PriceFetched,
     ServerTimeFetched,
     StreamConnected,
     StreamGap,
@@ -55,10 +58,17 @@ from messages.reports import (
 )
 from messages.types import Trigger
 
-Held: TypeAlias = list[SubmitOrder | SubmitDraft]
-"""Placements that waited for what was heard, and can be decided now."""
 Reminded: TypeAlias = (
-    ResendDue | CancelAgainDue | ExpiryDue | HistoryDue | HeldDue | ReconcileDue | AuditDue | ParkedDue
+    ResendDue
+    | CancelAgainDue
+    | ExpiryDue
+    | HistoryDue
+    | HeldDue
+    | ReconcileDue
+    | AuditDue
+    | ParkedDue
+    | SyncDue
+    | PriceDue
 )
 
 
@@ -77,7 +87,7 @@ class Hearing:
         self._connections = connections
         self._metrics = metrics
 
-    def hear(self, turn: Turn, report: VenueReport) -> Held:
+    def hear(self, turn: Turn, report: VenueReport) -> None:
         """Take in a venue's report."""
         desk = self._desk
         match report:
@@ -98,13 +108,13 @@ class Hearing:
             case FillReceived():
                 booking.on_fill_received(turn, desk, report)
             case OrderFound() | OrderNotFound() | OrdersSearched() | LookUpFailed():
-                return self._hear_answer(turn, report)
+                self._hear_answer(turn, report)
             case FetchFailed():
                 if report.request == FetchFills.__name__:
                     self._metrics.fill_audit(report.exchange, "failed")
+                self._connections.on_fetch_failed(turn, report)
             case _:
                 self._hear_exchange(turn, report)
-        return []
 
     def remind(self, turn: Turn, reminder: Reminded) -> None:
         """Do what the account wanted to be reminded of."""
@@ -115,8 +125,12 @@ class Hearing:
                 settlement.on_cancel_again(turn, self._desk, reminder.order_id)
             case ExpiryDue():
                 expire(turn, self._desk, reminder.order_id)
-            case HistoryDue() | HeldDue():
+            case HistoryDue():
                 self._connections.histories.on_due(turn, reminder)
+            case HeldDue():
+                self._connections.room.on_due(turn, reminder)
+            case SyncDue() | PriceDue():
+                self._connections.on_overdue(turn, reminder)
             case ReconcileDue():
                 self._connections.compare(turn, reminder.exchange)
             case AuditDue():
@@ -126,14 +140,13 @@ class Hearing:
             case _:
                 assert_never(reminder)
 
-    def _hear_answer(self, turn: Turn, report: LookUpReport) -> Held:
+    def _hear_answer(self, turn: Turn, report: LookUpReport) -> None:
         if report.order_id.startswith(PARKED):
             booking.on_parked_answer(turn, self._desk, report)
         elif report.order_id:
             self._hear_of_order(turn, report)
         elif isinstance(report, OrdersSearched | LookUpFailed):
-            return self._connections.on_history(turn, report)
-        return []
+            self._connections.on_history(turn, report)
 
     def _hear_of_order(self, turn: Turn, report: LookUpReport) -> None:
         watched = turn.memory.watched.get(report.order_id)
@@ -157,6 +170,7 @@ class Hearing:
         | FillsFetched
         | BalancesFetched
         | InstrumentsFetched
+        | PriceFetched
         | ServerTimeFetched
         | StreamConnected
         | StreamLost
@@ -177,6 +191,8 @@ class Hearing:
             case InstrumentsFetched():
                 for instrument in report.instruments:
                     turn.note(instrument)
+            case PriceFetched():
+                connections.on_price(turn, report)
             case ServerTimeFetched():
                 connections.on_server_time(turn, report)
                 self._metrics.clock_skew(exchange, connections.skew_ms(exchange))

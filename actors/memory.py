@@ -1,18 +1,20 @@
-"""What an account knows: its records and the indexes over them.
-
-`AccountMemory` is the account's own and may run ahead of the store. `PublishedViews` holds the same records as of the
-last commit; any thread may read it without a lock, because every value in it is immutable and replaced whole.
+"""What an account knows: its records and the indexes over them. It is the account's own and may run ahead of the store;
+what readers see is `actors.views`.
 """
 
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
+from actors.domain.exposure import ExposureBook
 from actors.domain.fills import fill_key
 from actors.domain.lifecycle import TERMINAL
 from actors.domain.positions import SymbolFills
+from actors.domain.resting import RestingBook
 from messages.base import fast_init
 from messages.commands import ClosePosition
 from messages.fills import CloseState, Fill, FillSource, ParkedFill, Position, PositionClose, VenueFill
+from messages.risk import KillSwitch, LoggedOut
 from messages.types import (
     Evidence,
     IdempotencyEntry,
@@ -150,6 +152,26 @@ class Watched:
     """A question of the present round was not answered."""
 
 
+@dataclass(frozen=True, slots=True)
+class Agreed:
+    """A complete list of an exchange's open orders was merged that had been asked for then."""
+
+    exchange: str
+    asked_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class BackInUse:
+    """Somebody uses the account again after its last user had left."""
+
+
+@dataclass(frozen=True, slots=True)
+class OrderForgotten:
+    """Nothing is kept about an order that has ended."""
+
+    order_id: str
+
+
 @fast_init
 @dataclass(frozen=True, slots=True)
 class SeenWorking:
@@ -206,6 +228,10 @@ class AccountMemory:
     watched: dict[str, Watched] = field(default_factory=dict)
     seen_working_ms: dict[str, int] = field(default_factory=dict)
     """Live orders that a venue has shown working since we started, and when it last did, our clock."""
+    agreed_ms: dict[str, int] = field(default_factory=dict)
+    """Per exchange: when the last complete list of open orders that was merged had been asked for, our clock."""
+    kill_switch: KillSwitch | None = None
+    logged_out: LoggedOut | None = None
     uncompared: dict[str, frozenset[str]] = field(default_factory=dict)
     """By exchange: symbols of positions that could not be compared with what the venue holds the last time."""
     shown_as: dict[str, str] = field(default_factory=dict)
@@ -216,6 +242,12 @@ class AccountMemory:
     """Exchanges that stored records speak of and that are not configured: shown as last known, and left alone."""
     unclaimed: dict[str, None] = field(default_factory=dict)
     """Orders of ours that the store had lost, until the request that placed them is made again."""
+    exposure: ExposureBook = field(default_factory=ExposureBook)
+    """What the live orders have at stake."""
+    resting: RestingBook = field(default_factory=RestingBook)
+    """Their prices."""
+    _placed_ms: deque[int] = field(default_factory=deque)
+    """When orders of ours were submitted, our clock."""
     _twin_keys: dict[str, str] = field(default_factory=dict)
     """By our order id: the bucketless key under which it is unresolved."""
 
@@ -267,6 +299,17 @@ class AccountMemory:
                 self.watched.pop(record.order_id, None)
             case SeenWorking():
                 self.seen_working_ms[record.order_id] = record.at_ms
+            case Agreed():
+                # Lists may come in another order than they were asked for.
+                self.agreed_ms[record.exchange] = max(record.asked_ms, self.agreed_ms.get(record.exchange, 0))
+            case KillSwitch():
+                self.kill_switch = record
+            case LoggedOut():
+                self.logged_out = record
+            case BackInUse():
+                self.logged_out = None
+            case OrderForgotten():
+                self.forget(record.order_id)
             case Uncompared():
                 self.uncompared[record.exchange] = record.symbols
             case WaitersGone():
@@ -280,7 +323,11 @@ class AccountMemory:
             case FillRepeated():
                 return
             case Instrument():
-                self.instruments[record.exchange, record.symbol] = record
+                place = record.exchange, record.symbol
+                known = self.assets_of(*place)
+                self.instruments[place] = record
+                if known != self.assets_of(*place):
+                    self.exposure.retell(*place, self.assets_of(*place))
             case _:
                 raise TypeError(f"not a record of an account: {type(record).__name__}")
 
@@ -342,8 +389,34 @@ class AccountMemory:
         """Whether an order has not ended, or has an outcome that nobody knows."""
         return order_id in self.live
 
+    def placed_since(self, since_ms: int) -> int:
+        """How many orders of ours were submitted after a moment; what lies before it is not asked for again."""
+        times = self._placed_ms
+        while times and times[0] <= since_ms:
+            times.popleft()
+        return len(times)
+
+    def forget(self, order_id: str) -> None:
+        """Keep nothing of an order that has ended but its executions."""
+        order = self.orders.pop(order_id)
+        client_key = order.exchange, order.client_order_id
+        if self.by_client_id.get(client_key) == order_id:
+            del self.by_client_id[client_key]
+        if order.venue_order_id is not None:
+            self.by_venue_id.pop((order.exchange, order.symbol, order.venue_order_id), None)
+        close_id = self.close_of.pop(order_id, None)
+        if close_id is not None:
+            self.closes.pop(close_id, None)
+        for by_order in (self.transitions, self.evidence, self.unclaimed, self.waiters, self.watched, self.held):
+            by_order.pop(order_id, None)
+
     def _remember_order(self, order: Order) -> None:
+        before = self.orders.get(order.order_id)
+        if order.submitted_at_ms is not None and (before is None or before.submitted_at_ms is None):
+            self._placed_ms.append(order.submitted_at_ms)
         self.orders[order.order_id] = order
+        self.exposure.put(order, self.assets_of(order.exchange, order.symbol))
+        self.resting.put(order)
         self.by_client_id.setdefault((order.exchange, order.client_order_id), order.order_id)
         if order.venue_order_id is not None:
             self.by_venue_id[order.exchange, order.symbol, order.venue_order_id] = order.order_id
@@ -408,48 +481,3 @@ class AccountMemory:
             self.waiters[gone.order_id] = kept
         else:
             self.waiters.pop(gone.order_id, None)
-
-
-@dataclass(slots=True)
-class PublishedViews:
-    """What readers may see of an account: its records as of the last commit."""
-
-    orders: dict[str, Order] = field(default_factory=dict)
-    evidence: dict[str, Evidence] = field(default_factory=dict)
-    """The latest proof per order."""
-    transitions: dict[str, tuple[StateTransition, ...]] = field(default_factory=dict)
-    fills: dict[str, tuple[Fill, ...]] = field(default_factory=dict)
-    positions: dict[tuple[str, str], Position] = field(default_factory=dict)
-    """By exchange and symbol."""
-    gates: dict[str, str] = field(default_factory=dict)
-    """Per exchange: empty when new orders are accepted, else why not."""
-    agreed_ms: dict[str, int] = field(default_factory=dict)
-    """Per exchange: when the last complete list of open orders that was merged had been asked for, our clock."""
-    as_of_ms: int = 0
-    """When the account last showed that this is how things are: at a commit, or at anything a venue told it."""
-    in_service: bool = False
-    """Whether an account keeps these up. While none does, they are as old as `as_of_ms` says."""
-
-    def replace(self, records: Iterable[Record]) -> None:
-        """Show exactly these, as after the account was loaded again in the same process."""
-        fresh = PublishedViews()
-        for record in records:
-            fresh.publish(record)
-        self.orders, self.evidence = fresh.orders, fresh.evidence
-        self.transitions, self.fills, self.positions = fresh.transitions, fresh.fills, fresh.positions
-
-    def publish(self, record: object) -> None:
-        """Show one durable record; anything that is not for readers is ignored."""
-        match record:
-            case Order():
-                self.orders[record.order_id] = record
-            case StateTransition():
-                self.transitions[record.order_id] = (*self.transitions.get(record.order_id, ()), record)
-                if record.evidence is not None:
-                    self.evidence[record.order_id] = record.evidence
-            case Fill():
-                self.fills[record.order_id] = (*self.fills.get(record.order_id, ()), record)
-            case Position():
-                self.positions[record.exchange, record.symbol] = record
-            case _:
-                return

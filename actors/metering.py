@@ -4,41 +4,60 @@ Counts are taken from the records and events of a released outcome, so no handle
 rise and fall are read from the account's memory whenever a record of their kind is released, so they cannot drift.
 """
 
+from collections.abc import Iterable
 from decimal import Decimal
 
 from actors.domain.lifecycle import TERMINAL
 from actors.domain.positions import booking_order
 from actors.memory import (
     AccountMemory,
+    Agreed,
     EntryForgotten,
     FillRepeated,
     Held,
     HeldGone,
     ParkedGone,
-    PublishedViews,
     Repeated,
 )
 from actors.runtime.metrics import Metrics
 from actors.runtime.outcome import Outcome
-from messages.events import ManualReviewRequired
+from actors.views import PublishedViews
+from messages.events import ManualReviewRequired, RiskRuleTriggered
 from messages.fills import Fill, FillSource, ParkedFill, Position, PositionClose
-from messages.types import ZERO, CompletionReason, IdempotencyEntry, IdempotencyStatus, Order, StateTransition, Trigger
+from messages.risk import KillSwitch
+from messages.types import (
+    ZERO,
+    CompletionReason,
+    IdempotencyEntry,
+    IdempotencyStatus,
+    ModificationKind,
+    Order,
+    OrderState,
+    StateTransition,
+    Trigger,
+)
 
 _ENOUGH = 20
 """Requests below which a share of duplicates says nothing."""
+_UNANSWERED = frozenset({OrderState.PENDING, OrderState.SUBMITTED})
+_DUPLICATE, _SELF_TRADE = "duplicateToleranceTicks", "selfTrade"
 
 
 class Meter:
     """Counts for one account; also keeps how many requests came and how many of them were repetitions."""
 
-    def __init__(self, metrics: Metrics, views: PublishedViews, account_id: str) -> None:
+    def __init__(self, metrics: Metrics, views: PublishedViews, account_id: str, *, held: bool = False) -> None:
+        """`held`: the configuration holds the account's kill switch on."""
         self._metrics = metrics
         self._views = views
         self._account_id = account_id
+        self._held = held
         self.requests = 0
         self.repetitions = 0
         self._latest: dict[str, tuple[int, int, str, str]] = {}
         """By order that has not ended: the place of its last execution in the order of its history."""
+        self._replacing: dict[str, ModificationKind] = {}
+        """By order that takes the place of another one and is not answered yet: how it does."""
 
     def released(self, outcome: Outcome, memory: AccountMemory, now_ms: int) -> None:
         """Count an outcome that is durable since `now_ms`; call before its records are published."""
@@ -63,6 +82,10 @@ class Meter:
                     self._metrics.duplicate_prevented()
                 case EntryForgotten():
                     self._metrics.idempotency_size(-1)
+                case Agreed():
+                    self._metrics.synced(self._account_id, record.exchange, age_ms=max(0, now_ms - record.asked_ms))
+                case KillSwitch():
+                    self._metrics.kill_switch(self._account_id, on=record.on or self._held)
                 case ParkedFill() | ParkedGone() | Held() | HeldGone() | PositionClose():
                     standing = True
                 case _:
@@ -70,16 +93,30 @@ class Meter:
         if standing:
             self._stands(memory)
         for order in orders.values():
-            if order.timed_out_ms is not None:
-                self._timed_out(order)
+            self._order(order, outcome)
         for event in outcome.events:
-            if isinstance(event, ManualReviewRequired):
-                self._metrics.manual_review(event.reason)
+            match event:
+                case ManualReviewRequired():
+                    self._metrics.manual_review(event.reason)
+                case RiskRuleTriggered():
+                    self._rule(event)
+                case _:
+                    continue
 
-    def take_stock(self, memory: AccountMemory) -> None:
-        """The account was loaded, or has lost its place and knows nothing any more: show how things stand now."""
+    def take_stock(self, memory: AccountMemory, served: Iterable[str] = ()) -> None:
+        """The account was loaded and is `served` on these exchanges, or has lost its place and knows nothing any more:
+        show how things stand now.
+        """
         self._latest.clear()
+        self._replacing.clear()
+        for order in memory.orders.values():
+            self._replaces(order)
         self._stands(memory)
+        self._metrics.sync_forgotten(self._account_id)
+        for exchange in served:
+            self._metrics.sync_awaited(self._account_id, exchange)
+        switch = memory.kill_switch
+        self._metrics.kill_switch(self._account_id, on=self._held or (switch is not None and switch.on))
         for key in self._views.positions | memory.positions:
             position = memory.positions.get(key)
             self._metrics.position_drift(self._account_id, *key, ZERO if position is None else position.drift)
@@ -112,9 +149,53 @@ class Meter:
         self._metrics.terminal(step.to_state, completion or "unknown")
         self._latest.pop(step.order_id, None)
 
-    def _timed_out(self, order: Order) -> None:
-        # Counted when it strikes: the order may keep working by configuration, or prove to be filled after all.
+    def _order(self, order: Order, outcome: Outcome) -> None:
         known = self._views.orders.get(order.order_id)
+        if known is None:
+            self._appeared(order)
+        if order.timed_out_ms is not None:
+            self._timed_out(order, known)
+        if known is not None and known.modification is not None and order.modification is None:
+            self._settled(known, known.modification.kind, outcome)
+        self._replaces(order)
+        if order.order_id in self._replacing and order.state not in _UNANSWERED:
+            self._replaced(order)
+
+    def _appeared(self, order: Order) -> None:
+        # Every order that we place has the key of its request; what the store had lost has not, until it is made again.
+        if order.external:
+            self._metrics.order_adopted(order.exchange, "external")
+        elif order.idempotency_key is None:
+            self._metrics.order_adopted(order.exchange, "ours")
+
+    def _replaces(self, order: Order) -> None:
+        asked = order.modification
+        if asked is not None and asked.replacement_id is not None:
+            self._replacing[asked.replacement_id] = asked.kind
+
+    def _settled(self, order: Order, kind: ModificationKind, outcome: Outcome) -> None:
+        # Of a replace the order that takes the place tells how it ended.
+        if kind is ModificationKind.AMEND:
+            steps = (record for record in outcome.apply if isinstance(record, StateTransition))
+            done = any(s.order_id == order.order_id and s.trigger is Trigger.USER_MODIFY_ORDER for s in steps)
+            self._metrics.order_modified(kind, "modified" if done else "not_modified")
+
+    def _replaced(self, order: Order) -> None:
+        kind = self._replacing.pop(order.order_id)
+        in_vain = order.state in TERMINAL and not order.fill_count
+        self._metrics.order_modified(kind, "not_modified" if in_vain else "modified")
+
+    def _rule(self, event: RiskRuleTriggered) -> None:
+        refused = event.action == "reject"
+        if refused:
+            self._metrics.risk_refused(event.rule)
+        if event.rule == _SELF_TRADE:
+            self._metrics.self_trade_prevented()
+        elif refused and event.rule == _DUPLICATE:
+            self._metrics.duplicate_refused()
+
+    def _timed_out(self, order: Order, known: Order | None) -> None:
+        # Counted when it strikes: the order may keep working by configuration, or prove to be filled after all.
         if known is None or known.timed_out_ms != order.timed_out_ms:
             reason = CompletionReason.TIMEOUT if order.fill_count else CompletionReason.UNFILLED_TIMEOUT
             self._metrics.fill_timeout(order.symbol, reason)

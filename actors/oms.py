@@ -22,13 +22,13 @@ from prometheus_client import CollectorRegistry
 from actors.build import Runtime
 from actors.domain.fills import weighted_average
 from actors.errors import AskTimeout, BlockingAskRefused, refusal_error
-from actors.memory import PublishedViews
 from actors.parting import given_up, unresolved
 from actors.reading import answer
 from actors.runtime.cell import in_actor
 from actors.runtime.subscriptions import Subscription
 from actors.settings import Settings
 from actors.tree import account_address
+from actors.views import PublishedViews
 from messages.base import copied
 from messages.codec import decode
 from messages.commands import AccountCommand

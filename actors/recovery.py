@@ -28,8 +28,10 @@ from messages.commands import FetchOpenOrders
 from messages.events import Severity
 from messages.fills import Fill, FillSource, ParkedFill, Position, PositionClose
 from messages.reports import OpenOrdersFetched, OrdersSearched
+from messages.risk import KillSwitch, LoggedOut
 from messages.types import AttemptOutcome, IdempotencyEntry, Order, OrderState, StateTransition
 
+_CONTROLS: dict[str, type] = {kind.__name__: kind for kind in (KillSwitch, LoggedOut)}
 _UNKNOWN = frozenset({AttemptOutcome.IN_FLIGHT, AttemptOutcome.AMBIGUOUS})
 
 
@@ -53,6 +55,8 @@ def rebuild(records: dict[Table, dict[str, bytes]], exchanges: Collection[str]) 
         memory.remember(decode_record(ParkedFill, raw))
     for raw in records.get(Table.CLOSES, {}).values():
         memory.remember(decode_record(PositionClose, raw))
+    for name, raw in records.get(Table.CONTROLS, {}).items():
+        memory.remember(decode_record(_CONTROLS[name], raw))
     for raw in records.get(Table.IDEMPOTENCY, {}).values():
         memory.remember(decode_record(IdempotencyEntry, raw))
     spoken_of = {order.exchange for order in orders} | {place[0] for place in (*memory.positions, *memory.parked)}
@@ -147,7 +151,7 @@ def _watched_after_their_end(turn: Turn) -> list[Order]:
 def ask_for_everything(turn: Turn, desk: Desk, histories: Histories, exchange: str) -> None:
     """After a start or a gap: fetch the open orders, and search every symbol we have had orders in lately."""
     turn.send(desk.exchange_address[exchange], FetchOpenOrders(account_id=turn.account_id, exchange=exchange))
-    for symbol in dict.fromkeys((*recent_symbols(turn, desk, exchange), *histories.waiting(exchange))):
+    for symbol in dict.fromkeys((*recent_symbols(turn, desk, exchange), *histories.asked(exchange))):
         histories.ask(turn, exchange, symbol)
 
 

@@ -63,7 +63,7 @@ class HistoryDue(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeldDue(Message):
-    """Placements that wait for a symbol's history may have waited long enough."""
+    """Placements that wait for something about their symbol may have waited long enough."""
 
     exchange: str
     symbol: str
@@ -86,6 +86,21 @@ class ParkedDue(Message):
     tries: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncDue(Message):
+    """A list of open orders was asked for long ago and did not come."""
+
+    exchange: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PriceDue(Message):
+    """A price was asked for long ago and did not come."""
+
+    exchange: str
+    symbol: str
+
+
 Reminder: TypeAlias = (
     ResendDue
     | CancelAgainDue
@@ -98,6 +113,8 @@ Reminder: TypeAlias = (
     | HeldDue
     | AuditDue
     | ParkedDue
+    | SyncDue
+    | PriceDue
 )
 
 

@@ -8,7 +8,6 @@ from actors.account import AccountActor, AccountLoader
 from actors.committer import CommitterActor, StoreWriter
 from actors.desk import FILL_TIMEOUTS, VERIFICATION
 from actors.exchange import ExchangeActor, ExchangeRhythm
-from actors.memory import PublishedViews
 from actors.policy import AccountPolicy
 from actors.runtime.base import OmsActor
 from actors.runtime.seam import System
@@ -16,6 +15,7 @@ from actors.runtime.supervision import ChildKind
 from actors.supervisors.fill_timeouts import FillTimeoutSupervisor
 from actors.supervisors.root import Build, Child, RootSupervisor
 from actors.supervisors.verification import VerificationSupervisor
+from actors.views import PublishedViews
 from exchanges.gateway import VenueGateway
 from messages.base import Message
 

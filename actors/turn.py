@@ -11,10 +11,21 @@ from actors.domain.lifecycle import TERMINAL
 from actors.domain.positions import flat, position_key
 from actors.domain.projection import view
 from actors.errors import check
-from actors.memory import AccountMemory, EntryForgotten, ParkedGone, ShownAs, WaitersGone
+from actors.memory import (
+    AccountMemory,
+    Agreed,
+    BackInUse,
+    EntryForgotten,
+    OrderForgotten,
+    ParkedGone,
+    ShownAs,
+    WaitersGone,
+)
+from actors.needs import Awaited
+from actors.policy import PrivacyPolicy
 from actors.runtime.outcome import Effect, Outcome, Respond, Send
 from actors.store.port import EVERY_FIELD, Table, Write
-from messages.base import Message
+from messages.base import Message, copied
 from messages.codec import Encoding, encode_public, encode_record
 from messages.events import (
     Alert,
@@ -28,25 +39,38 @@ from messages.events import (
 )
 from messages.fills import Fill, ParkedFill, Position, PositionClose, VenueFill
 from messages.queries import CancelDone, OrderPlaced, OrderUnresolved, RefusalCode, Refused, Reply
+from messages.risk import KillSwitch, LoggedOut
 from messages.types import Evidence, IdempotencyEntry, Order, OrderState, OrderView, StateTransition, Trigger
 
 _PUBLIC = frozenset(
     {OrderState.PENDING, OrderState.SUBMITTED, OrderState.ACKNOWLEDGED, OrderState.PARTIALLY_FILLED}
 )
+_OPEN = PrivacyPolicy()
 _UNSETTLED = frozenset({OrderState.DRAFT, OrderState.PENDING, OrderState.SUBMITTED})
 
 
 class Turn:
     """Collects what one message changes. `now_ms` is the turn's only time."""
 
-    def __init__(self, memory: AccountMemory, *, account_id: str, now_ms: int, exchange_ids: dict[str, str]) -> None:
+    def __init__(
+        self,
+        memory: AccountMemory,
+        *,
+        account_id: str,
+        now_ms: int,
+        exchange_ids: dict[str, str],
+        privacy: PrivacyPolicy = _OPEN,
+    ) -> None:
         self.memory = memory
         self.account_id = account_id
         self.now_ms = now_ms
-        self.outcome = Outcome()
-        self.awaits: tuple[str, str] | None = None
-        """Exchange and symbol whose recent history must be merged before the command can be decided."""
+        self.outcome = Outcome(private=not privacy.cache_orders)
+        self.awaits: Awaited | None = None
+        """What must be known before the command can be decided."""
+        self._cached = privacy.cache_orders
         self._exchange_ids = exchange_ids
+        self._agreed_ms: dict[str, int] = {}
+        self._logged_out = memory.logged_out is not None
         self._orders: dict[str, Order] = {}
         self._rewritten: dict[str, None] = {}
         self._taken: dict[tuple[str, str], str] = {}
@@ -74,6 +98,15 @@ class Turn:
         """Every order that this turn changes: as it was before, None for a new one, and as it is now."""
         for order_id, order in self._orders.items():
             yield self.memory.orders.get(order_id), order
+
+    def open_orders(self, exchange: str) -> list[Order]:
+        """The orders of an exchange that have been submitted and not ended, as this turn has them so far."""
+        orders = {order.order_id: order for order in self.memory.live_orders(exchange)} | self._orders
+        return [order for order in orders.values() if order.exchange == exchange and order.state in _PUBLIC]
+
+    def agreed_ms(self, exchange: str) -> int:
+        """When the last complete list of an exchange's open orders was asked for, our clock; 0: there was none."""
+        return max(self._agreed_ms.get(exchange, 0), self.memory.agreed_ms.get(exchange, 0))
 
     def booked(self, order_id: str, key: str) -> Fill | None:
         """An execution that is booked, by this turn or before."""
@@ -134,12 +167,45 @@ class Turn:
         self.outcome.writes.append(Write(Table.CLOSES, close.close_id, encode_record(close)))
         self.note(close)
 
-    def rewrite_public(self, exchange: str, *, synchronised: bool = False) -> None:
-        """Write an exchange's public hash anew, whatever another program has made of it, and when it was compared."""
+    def agree(self, exchange: str, asked_ms: int) -> None:
+        """A complete list of an exchange's open orders is merged by this turn that was asked for then."""
+        self._agreed_ms[exchange] = asked_ms
+        self.note(Agreed(exchange, asked_ms))
+
+    def rewrite_public(self, exchange: str) -> None:
+        """Write what other programs see of an exchange anew, whatever one of them has made of it."""
         self._rewritten[exchange] = None
-        if synchronised:
-            value = str(self.now_ms).encode()
-            self.outcome.writes.append(Write(Table.LAST_SYNC, "", value, self._exchange_ids[exchange]))
+
+    def save_control(self, record: KillSwitch | LoggedOut) -> None:
+        """Record what holds for the whole account."""
+        self.outcome.writes.append(Write(Table.CONTROLS, type(record).__name__, encode_record(record)))
+        self.note(record)
+        if isinstance(record, LoggedOut):
+            self._logged_out = True
+
+    def end_logout(self) -> None:
+        """Somebody uses the account again: other programs may see its orders."""
+        self._logged_out = False
+        self.outcome.writes.append(Write(Table.CONTROLS, LoggedOut.__name__, None))
+        self.note(BackInUse())
+        for exchange in self._exchange_ids:
+            self.rewrite_public(exchange)
+            if exchange in self.memory.agreed_ms:
+                self._agreed_ms[exchange] = self.memory.agreed_ms[exchange]
+
+    def forget_order(self, order: Order) -> None:
+        """Keep nothing of an order that has ended but its executions, and that its request was made."""
+        writes = self.outcome.writes
+        writes.append(Write(Table.ORDERS, order.order_id, None))
+        for step in self.memory.transitions.get(order.order_id, ()):
+            writes.append(_remove_step(step))
+        close_id = self.memory.close_of.get(order.order_id)
+        if close_id is not None:
+            writes.append(Write(Table.CLOSES, close_id, None))
+        entry = self.memory.entries.get(order.idempotency_key or "")
+        if entry is not None and entry.order_id == order.order_id:
+            self.save_entry(copied(entry, details=(), error=""))
+        self.note(OrderForgotten(order.order_id))
 
     def note(self, record: object) -> None:
         """Remember something that need not survive a restart."""
@@ -240,7 +306,8 @@ class Turn:
             self._show_all(writes, exchange)
         for step in self._steps:
             records.append(step)
-            writes.append(_write_step(step, outcome.encoding))
+            if self._cached or isinstance(step, Fill):
+                writes.append(_write_step(step, outcome.encoding))
         for position in self._book_positions():
             records.append(position)
             key = position_key(position.exchange, position.symbol)
@@ -272,7 +339,12 @@ class Turn:
         return self._positions.values()
 
     def _show_all(self, writes: list[Write], exchange: str) -> None:
-        writes.append(Write(Table.OPEN, EVERY_FIELD, None, self._exchange_ids[exchange]))
+        scope = self._exchange_ids[exchange]
+        writes.append(Write(Table.OPEN, EVERY_FIELD, None, scope))
+        if self._logged_out or not self._cached:
+            writes.append(Write(Table.LAST_SYNC, "", None, scope))
+        elif exchange in self._agreed_ms:
+            writes.append(Write(Table.LAST_SYNC, "", str(self.agreed_ms(exchange)).encode(), scope))
         orders = {order.order_id: order for order in self.memory.live_orders(exchange)} | self._orders
         for order in orders.values():
             if order.exchange == exchange:
@@ -281,7 +353,8 @@ class Turn:
     def _show(self, writes: list[Write], order: Order) -> None:
         scope = self._exchange_ids[order.exchange]
         old_field = self.memory.shown_as.get(order.order_id)
-        new_field = self._public_field(order) if order.state in _PUBLIC else None
+        shown = order.state in _PUBLIC and self._cached and not self._logged_out
+        new_field = self._public_field(order) if shown else None
         if old_field is not None and old_field != new_field and order.exchange not in self._rewritten:
             writes.append(Write(Table.OPEN, old_field, None, scope))
         if new_field is not None:
@@ -370,10 +443,18 @@ def _never_placed(order: Order) -> bool:
     return order.state is OrderState.CANCELLED and order.venue_order_id is None
 
 
+def _remove_step(step: StateTransition) -> Write:
+    return Write(Table.TRANSITIONS, _step_field(step), None)
+
+
+def _step_field(step: StateTransition) -> str:
+    return f"{step.order_id}:{step.version}"
+
+
 def _write_step(step: StateTransition | Fill, encoding: Encoding) -> Write:
     if isinstance(step, Fill):
         return Write(Table.FILLS, _fill_key(step), encoding.record(step))
-    return Write(Table.TRANSITIONS, f"{step.order_id}:{step.version}", encode_record(step))
+    return Write(Table.TRANSITIONS, _step_field(step), encode_record(step))
 
 
 def _fill_key(fill: Fill | VenueFill) -> str:

@@ -1,8 +1,8 @@
 """A venue's blocking client behind worker threads: calls that return at once and report later.
 
 Owns the lanes and the workers: placements, cancels and reads wait apart from each other. It decides nothing about
-outcomes except two that only it can know: a placement that waited past its validity was never sent, and a bug inside
-a call leaves its outcome unknown. Commands of one order are kept in order by the exchange actor, not here.
+outcomes except two that only it can know: what waited past its validity was never sent, and a bug inside a call leaves
+its outcome unknown. Commands of one order are kept in order by the exchange actor, not here.
 """
 
 import sys
@@ -16,7 +16,7 @@ from typing import Protocol
 from exchanges.failures import not_processed, unknown
 from exchanges.gateway import Capabilities, UserStream, VenueClient
 from exchanges.http import Clock
-from messages.commands import CancelVenueOrder, PlaceOrder, VenueRequest
+from messages.commands import AmendVenueOrder, CancelVenueOrder, PlaceOrder, ReplaceVenueOrder, VenueRequest
 from messages.reports import CallReport, StreamReport
 from messages.types import Evidence, EvidenceSource
 
@@ -118,9 +118,10 @@ class _Lanes:
 class PooledGateway:
     """A `VenueGateway` over one client.
 
-    Calls of a lane begin first in, first out. Cancels and reads have workers of their own and use idle placement
-    workers too, reads at most half of them: a burst of reads leaves the other half to the placements, and a burst of
-    placements leaves the reads theirs. Every submitted request is answered by exactly one report, also when it closes.
+    Placements, amends and replaces share a lane; cancels have one, and everything that only asks. Calls of a lane begin
+    first in, first out. Cancels and reads have workers of their own and use idle placement workers too, reads at most
+    half of them: a burst of reads leaves the other half to the placements, and a burst of placements leaves the reads
+    theirs. Every submitted request is answered by exactly one report, also when it closes.
 
     `workers` carry out placements, `cancel_workers` cancels and `read_workers` everything that only asks; None: one
     for every four `workers`. The client is called by as many threads at once as all of them together.
@@ -208,10 +209,9 @@ class PooledGateway:
             threading.excepthook(threading.ExceptHookArgs((*sys.exc_info(), threading.current_thread())))
 
     def _execute(self, request: VenueRequest) -> CallReport:
-        if isinstance(request, PlaceOrder):
-            now_ms = self._clock.now_ms()
-            if now_ms + self._client.venue_offset_ms() >= request.valid_until_venue_ms:
-                return not_processed(request, "validity_passed", self._local("waited past its validity, never sent"))
+        valid_until_ms = _valid_until_ms(request)
+        if valid_until_ms is not None and self._clock.now_ms() + self._client.venue_offset_ms() >= valid_until_ms:
+            return not_processed(request, "validity_passed", self._local("waited past its validity, never sent"))
         try:
             return self._client.execute(request)
         except Exception as error:  # noqa: BLE001 - whatever broke, the request may have left: unknown, never silence
@@ -232,9 +232,20 @@ def default_read_workers(workers: int) -> int:
 
 
 def _lane_of(request: VenueRequest) -> _Lane:
-    if isinstance(request, PlaceOrder):
+    if isinstance(request, PlaceOrder | AmendVenueOrder | ReplaceVenueOrder):
         return _Lane.PLACEMENTS
     return _Lane.CANCELS if isinstance(request, CancelVenueOrder) else _Lane.READS
+
+
+def _valid_until_ms(request: VenueRequest) -> int | None:
+    # Venue time at which a request must not be sent any more; None: it never grows too old.
+    match request:
+        case PlaceOrder() | AmendVenueOrder():
+            return request.valid_until_venue_ms
+        case ReplaceVenueOrder():
+            return request.place.valid_until_venue_ms
+        case _:
+            return None
 
 
 def _where(error: Exception) -> str:

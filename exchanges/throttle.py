@@ -12,7 +12,7 @@ from enum import StrEnum
 CANCEL_SHARE_PERCENT = 10
 """Part of every budget that only cancels may use."""
 PLACE_SHARE_PERCENT = 10
-"""Part of every budget, beside that of the cancels, which reads must leave to placements."""
+"""Part of every budget, beside that of the cancels, which reads must leave to placements and amends."""
 CANCEL_HEAD_START_MS = 250
 """After a ban, cancels go first for this long."""
 
@@ -21,6 +21,8 @@ class CallKind(StrEnum):
     """What a call is for; decides which part of a budget it may use."""
 
     PLACE = "place"
+    AMEND = "amend"
+    """May use as much as placements; what holds them back for their number does not concern it."""
     CANCEL = "cancel"
     READ = "read"
 
@@ -40,6 +42,7 @@ class Budget:
 _KEPT_FROM_PERCENT = {
     CallKind.CANCEL: 0,
     CallKind.PLACE: CANCEL_SHARE_PERCENT,
+    CallKind.AMEND: CANCEL_SHARE_PERCENT,
     CallKind.READ: CANCEL_SHARE_PERCENT + PLACE_SHARE_PERCENT,
 }
 """How much of every budget a call of a kind may not use."""

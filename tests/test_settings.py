@@ -51,6 +51,7 @@ CHOSEN: dict[object, tuple[str, ...]] = {
     "stuckOrderThresholdByState": ("PENDING", "SUBMITTED"),
     "timeoutByAssetType": ("stocks", "forex", "crypto"),
     "timeoutByOrderType": tuple(OrderType),
+    "maxPosition": (),
 }
 """Mappings whose keys are the writer's choice, with those of the project's file."""
 
@@ -58,6 +59,8 @@ CHOSEN: dict[object, tuple[str, ...]] = {
 def test_settings_file_of_the_project_holds_every_key_in_its_place() -> None:
     keys = set(leaves(yaml.safe_load(FILE.read_text())))
     dumped = load().model_dump(by_alias=True, mode="python")
+    # An account's own limits are written only where they are not the general ones.
+    assert dumped["accounts"][0].pop("risk").keys() == dumped["orderManagement"]["risk"].keys()
 
     chosen = {key for key in keys if key[-2] in CHOSEN}
     accepted = {p for p in leaves(dumped | {"accounts": list(dumped["accounts"])}) if p[-1] != 0}

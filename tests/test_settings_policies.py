@@ -1,6 +1,6 @@
 """What an account decides by: the settings as they arrive there, with their defaults and with every value changed."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from decimal import Decimal
 from typing import Any
 
@@ -8,12 +8,16 @@ import pytest
 from settings_sources import load, nested
 
 from actors import Oms
+from actors.domain.risk import RiskLimits
 from actors.domain.timeouts import FillTimeoutPolicy
-from actors.policy import AccountPolicy, ExchangePolicy
+from actors.policy import AccountPolicy, ExchangePolicy, Freshness, PreTradePolicy, PrivacyPolicy
 from messages import OrderType
 
 FILLS = "orderManagement.partialFillTracking"
 CONTROL = "orderManagement.concurrencyControl"
+TRADE = "orderManagement.preTrade"
+RISK = "orderManagement.risk"
+PRIVACY = "orderManagement.privacy"
 
 
 def policy_of(source: Any = None) -> AccountPolicy:
@@ -29,7 +33,8 @@ def test_policy_from_nothing_is_the_policy_by_default() -> None:
         for field in fields(AccountPolicy)
         if field.name != "stuck_by_state_ms" and getattr(found, field.name) != getattr(default, field.name)
     ]
-    assert differing == []
+    assert differing == ["pre_trade"]
+    assert found.pre_trade == replace(default.pre_trade, duplicate_ticks=1)
     assert found.exchanges["binance"].asset_type == "crypto"
 
 
@@ -54,10 +59,33 @@ CHANGED = [
     (f"{CONTROL}.positionClose.closeTimeout", 7000, "close_timeout_ms", 7000),
     (f"{CONTROL}.eventOrdering.bufferWindowMs", 0, "buffer_window_ms", 0),
     (f"{CONTROL}.eventOrdering.clockSkewAlertMs", 70, "clock_skew_alert_ms", 70),
+    ("orderManagement.sync.staleAfterSeconds", 7, "stale_after_ms", 7000),
+    (f"{TRADE}.freshness", "always_fetch", "pre_trade.freshness", Freshness.ALWAYS_FETCH),
+    (f"{TRADE}.freshness", "max_age_ms", "pre_trade.freshness", Freshness.MAX_AGE),
+    (f"{TRADE}.maxAgeMs", 700, "pre_trade.max_age_ms", 700),
+    (f"{TRADE}.duplicateToleranceTicks", 0, "pre_trade.duplicate_ticks", 0),
+    (f"{TRADE}.duplicateToleranceTicks", None, "pre_trade.duplicate_ticks", None),
+    (f"{TRADE}.selfTrade", "cancel_resting", "pre_trade.cancel_resting", True),
+    (f"{RISK}.maxOrderNotional", "1000.50", "risk.max_order_notional", Decimal("1000.50")),
+    (f"{RISK}.maxOpenOrders.perSymbol", 7, "risk.max_open_orders_per_symbol", 7),
+    (f"{RISK}.maxOpenOrders.perAccount", 70, "risk.max_open_orders_per_account", 70),
+    (f"{RISK}.maxOpenNotional.perSymbol", "7", "risk.max_open_notional_per_symbol", Decimal(7)),
+    (f"{RISK}.maxOpenNotional.perExchange", "70", "risk.max_open_notional_per_exchange", Decimal(70)),
+    (f"{RISK}.maxOpenNotional.perAccount", "700", "risk.max_open_notional_per_account", Decimal(700)),
+    (f"{RISK}.maxPosition", {"BTC-USDT": "0.7"}, "risk.max_position", {"BTC-USDT": Decimal("0.7")}),
+    (f"{RISK}.maxOrdersPerMinute", 7, "risk.max_orders_per_minute", 7),
+    (f"{RISK}.priceCollarPercent", "2.5", "risk.price_collar_percent", Decimal("2.5")),
+    (f"{RISK}.allowedSymbols", ["BTC-USDT"], "risk.allowed_symbols", frozenset({"BTC-USDT"})),
+    (f"{RISK}.killSwitch", True, "risk.kill_switch", True),
+    (f"{PRIVACY}.cacheOrders", False, "privacy.cache_orders", False),
+    (f"{PRIVACY}.clearOnLogout", True, "privacy.clear_on_logout", True),
+    (f"{PRIVACY}.retainHistory", False, "privacy.retain_history", False),
 ]
 
 
-@pytest.mark.parametrize(("key", "value", "path", "expected"), CHANGED, ids=[key for key, *_ in CHANGED])
+@pytest.mark.parametrize(
+    ("key", "value", "path", "expected"), CHANGED, ids=[f"{key}={value}" for key, value, *_ in CHANGED]
+)
 def test_policy_from_a_changed_setting_takes_its_value(key: str, value: object, path: str, expected: object) -> None:
     assert by_path(policy_of(), path) != expected
     assert by_path(policy_of(nested(key, value)), path) == expected
@@ -77,7 +105,16 @@ def test_policy_of_an_exchange_knows_what_it_trades() -> None:
     assert exchange.asset_type == "forex"
 
 
-def test_policy_of_fill_timeouts_is_complete() -> None:
-    names = {path.partition(".")[2] for _, _, path, _ in CHANGED if path.startswith("fill_timeouts.")}
+@pytest.mark.parametrize(
+    ("part", "kind"),
+    [
+        ("fill_timeouts", FillTimeoutPolicy),
+        ("pre_trade", PreTradePolicy),
+        ("risk", RiskLimits),
+        ("privacy", PrivacyPolicy),
+    ],
+)
+def test_policy_of_a_part_takes_every_field_from_a_setting(part: str, kind: type) -> None:
+    names = {path.partition(".")[2] for _, _, path, _ in CHANGED if path.startswith(f"{part}.")}
 
-    assert names == {field.name for field in fields(FillTimeoutPolicy)}
+    assert names == {field.name for field in fields(kind)}

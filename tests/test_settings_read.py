@@ -24,6 +24,8 @@ READ_AS = {
     ("AccountExchangeSettings", "api_key_file"): "credentials",
     ("AccountExchangeSettings", "api_secret_env"): "credentials",
     ("AccountExchangeSettings", "api_secret_file"): "credentials",
+    ("PrivacySettings", "encryption_key_env"): "encryption_keys",
+    ("PrivacySettings", "encryption_key_file"): "encryption_keys",
     ("RedisSettings", "durability"): "durability",
 }
 

@@ -157,10 +157,6 @@ LATER = [
     "orderManagement.concurrencyControl.locks",
     "orderManagement.concurrencyControl.orderModification",
     "orderManagement.concurrencyControl.multiSession",
-    "orderManagement.sync.staleAfterSeconds",
-    "orderManagement.preTrade",
-    "orderManagement.risk",
-    "orderManagement.privacy",
     "symbols",
     "alerts",
 ]
@@ -169,12 +165,6 @@ LATER = [
 @pytest.mark.parametrize("path", LATER)
 def test_settings_with_a_key_of_a_later_feature_are_refused(path: str) -> None:
     assert refusal(nested(path, {"enabled": True})) == f"settings: {path}: is not available in this version"
-
-
-def test_settings_with_account_risk_limits_are_refused() -> None:
-    account = {"id": "1", "exchanges": {"binance": {}}, "risk": {}}
-
-    assert "accounts.0.risk: is not available in this version" in refusal({"accounts": [account]})
 
 
 @pytest.mark.parametrize("venue", ["coinbase", "kraken", "kucoin", "mexc", "projectx"])

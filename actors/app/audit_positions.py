@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from actors.app.reckoning import position_errors
 from actors.app.verdict import Row, VenueRecord, Verdict, grouped
-from actors.memory import PublishedViews, runs
+from actors.memory import runs
+from actors.views import PublishedViews
 from messages.fills import PositionClose
 from messages.types import Order
 

@@ -12,12 +12,13 @@ from typing import Any
 
 from actors.app.figures import price_places
 from actors.app.records import AccountFinding, PositionFinding, examine
-from actors.build import DEFAULT_DEPLOYMENT, naming_redis_url
+from actors.build import DEFAULT_DEPLOYMENT, naming_redis_url, with_keys
 from actors.domain.arithmetic import plain
-from actors.errors import StoreError
+from actors.errors import SealBroken, StoreError
 from actors.settings import Settings
 from actors.store.embedded import EmbeddedServer, state_folder
 from actors.store.redis import RedisStore
+from actors.store.sealed import SealedStore
 
 
 class NothingStored(StoreError):
@@ -52,19 +53,20 @@ def run_check(settings: Settings, folder: Path | None) -> CheckResult:
 
     Raises:
         NothingStored: these settings keep no records, or the folder has none.
-        StoreError: the store is away, in use, another deployment's or of another schema.
+        StoreError: the store is away, in use, another deployment's, of another schema, or under keys we do not have.
     """
     deployment = settings.deployment.name or DEFAULT_DEPLOYMENT
     with _server(settings, folder, deployment) as (url, where):
-        store = RedisStore(
+        server = RedisStore(
             url,
             deployment=deployment,
             partitions=settings.redis.partitions or 1,
             connect_timeout_ms=settings.redis.connect_timeout_ms,
         )
+        store = with_keys(server, settings)
         try:
             with naming_redis_url(settings):
-                accounts = tuple(examine(account, store.load(account)) for account in store.accounts())
+                accounts = tuple(_examined(store, account) for account in store.accounts())
         finally:
             store.close()
     return CheckResult(where, accounts, price_places(settings))
@@ -86,6 +88,13 @@ def _server(settings: Settings, folder: Path | None, deployment: str) -> Iterato
         raise NothingStored(f"{data} is no data folder of an embedded server")
     with EmbeddedServer(data, durability=settings.durability) as server:
         yield server.url, str(data)
+
+
+def _examined(store: RedisStore | SealedStore, account_id: str) -> AccountFinding:
+    try:
+        return examine(account_id, store.load(account_id))
+    except SealBroken as error:
+        return AccountFinding(account_id, problems=[f"its records cannot be read: {error}"])
 
 
 def _account_json(account: AccountFinding) -> dict[str, Any]:

@@ -29,9 +29,9 @@ from actors.app.workload import TIMEOUT_MS, intents
 from actors.app.world import read_record
 from actors.closing import REQUEST
 from actors.errors import OmsError
-from actors.memory import PublishedViews
 from actors.oms import Oms
 from actors.settings import MetricsSettings, Settings
+from actors.views import PublishedViews
 from exchanges.paper.client import ControlClient, PaperProcess
 from messages.events import Alert
 from messages.queries import OrderUnresolved

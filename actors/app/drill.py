@@ -25,8 +25,8 @@ from actors.app.trader import Trader
 from actors.app.verdict import Verdict
 from actors.app.workload import FILLS_MAX, Intent, intents
 from actors.app.world import PaperWorld
-from actors.memory import PublishedViews
 from actors.oms import Oms
+from actors.views import PublishedViews
 from messages.events import Alert, Event, FillRecorded, ManualReviewRequired
 from messages.fills import FillSource
 

@@ -6,9 +6,9 @@ import orjson
 from redis import Redis
 
 from actors.domain.projection import normalized
-from actors.memory import PublishedViews
 from actors.oms import Oms
 from actors.store import keys
+from actors.views import PublishedViews
 from messages.codec import encode_public
 from messages.types import OrderState
 

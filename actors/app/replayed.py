@@ -9,7 +9,7 @@ from typing import Any, Final, TypeAlias
 from actors.app.recording import Ending, Expected, Outlook
 from actors.app.verdict import Verdict
 from actors.domain.arithmetic import plain
-from actors.memory import PublishedViews
+from actors.views import PublishedViews
 from messages.fills import Position
 from messages.types import ZERO, Order, OrderState, Side
 

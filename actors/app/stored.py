@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from actors.app.records import AccountFinding, examine
-from actors.errors import StoreUnavailable
+from actors.errors import StoreError
 from actors.oms import Oms
 from messages.fills import PositionClose
 
@@ -18,7 +18,7 @@ def check_stored(oms: Oms, accounts: Iterable[str]) -> tuple[list[str], tuple[Po
     for account in accounts:
         try:
             found = examine(account, oms.runtime.store.load(account))
-        except StoreUnavailable as error:
+        except StoreError as error:
             wrong.append(f"the records of account {account} could not be read: {error}")
             continue
         wrong += [f"account {account}: {text}" for text in _wrong(found)]

@@ -14,8 +14,8 @@ from requests import RequestException
 
 from actors.app.figures import price_places
 from actors.app.ledger import Ledger
-from actors.memory import PublishedViews
 from actors.oms import Oms
+from actors.views import PublishedViews
 from exchanges.paper.client import ControlClient, ControlError
 from messages.events import Alert, Event, GateChanged, ManualReviewRequired, OrderStateChanged
 from messages.fills import Position

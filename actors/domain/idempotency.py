@@ -299,7 +299,7 @@ def decide(
             return clash
         if not different:
             same.append(entry)
-    if allow_duplicate or not matches or (in_force and not same):
+    if (allow_duplicate and keys.request_id is None) or not matches or (in_force and not same):
         return Fresh(generation)
     if not in_force:
         return Fresh(generation, after_expiry=True) if policy.allow_retry_after_expiry else RetryRefused(matches[0])

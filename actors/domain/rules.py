@@ -99,6 +99,7 @@ def _check_numbers(terms: OrderTerms) -> RefusalReason | None:
         ("quote_size", terms.quote_size),
         ("price", terms.price),
         ("stop_price", terms.stop_price),
+        ("reference_price", terms.reference_price),
     )
     for name, value in numbers:
         refusal = None if value is None else _check_number(name, value)

@@ -63,14 +63,15 @@ class CommittingActor(OmsActor[InboxT]):
             self.perform(outcome.at_once)
         if outcome.writes:
             self.seq += 1
-            for number, event in enumerate(outcome.events):
+            stored = () if outcome.private else outcome.events
+            for number, event in enumerate(stored):
                 object.__setattr__(event, "event_id", f"{self.seq}-{number}")
             section = Section(
                 self.account_id,
                 self.epoch,
                 self.seq,
                 tuple(outcome.writes),
-                tuple([outcome.encoding.event(event) for event in outcome.events]),
+                tuple([outcome.encoding.event(event) for event in stored]),
             )
             self._unreleased.append((self.seq, self._handling, outcome))
             self.system.tell(self.committer, Stage(section=section, reply_to=self.address))

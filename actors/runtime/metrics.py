@@ -1,22 +1,20 @@
 """Every metric of this project, behind small typed methods; the registry is the host's.
 
 Label children are looked up in dictionaries of our own, so a call costs a fraction of a microsecond. Labels take values
-from closed sets, or from the configuration (symbols, venues), never addresses or ids. Must never: be read to decide
-something.
+from closed sets, or from the configuration (symbols, venues, accounts), never addresses or ids of what comes and goes.
+Must never: be read to decide something.
 """
 
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from decimal import Decimal
-from typing import Generic, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
-from prometheus_client.core import CounterMetricFamily
-from prometheus_client.metrics import MetricWrapperBase
-from prometheus_client.registry import Collector
 
-MetricT = TypeVar("MetricT", bound=MetricWrapperBase)
+from actors.runtime.measures import Children, HandledMessages, Sum, Sums, Tally, timed
+from actors.runtime.metrics_awareness import AwarenessMetrics
+
 ResultT = TypeVar("ResultT")
 ParametersT = ParamSpec("ParametersT")
 
@@ -29,86 +27,12 @@ _COMMIT_MS = (1, 2, 5, 10, 20, 50, 100, 500, 1000)
 _BATCH = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 
 
-class _Children(dict[tuple[str, ...], MetricT], Generic[MetricT]):
-    """The labelled children of one metric; a missing one is made on first use."""
-
-    def __init__(self, metric: MetricT) -> None:
-        super().__init__()
-        self._metric = metric
-
-    def __missing__(self, labels: tuple[str, ...]) -> MetricT:
-        child = self[labels] = self._metric.labels(*labels)
-        return child
-
-
-class _Tally(Collector):
-    """A labelled counter, and one over all its labels, for what several steps of every order count.
-
-    Counting takes a lock and a dictionary; the two counters of the library would take five times as long.
-    """
-
-    def __init__(self, name: str, documentation: str, labels: list[str], *, overall: str) -> None:
-        self._name = name
-        self._documentation = documentation
-        self._labels = labels
-        self._overall = overall
-        self._counts: dict[tuple[str, ...], int] = {}
-        self._lock = threading.Lock()
-
-    def add(self, *labels: str) -> None:
-        """Count one."""
-        with self._lock:
-            self._counts[labels] = self._counts.get(labels, 0) + 1
-
-    def collect(self) -> Iterator[CounterMetricFamily]:
-        """Both counters as they stand."""
-        with self._lock:
-            counts = dict(self._counts)
-        family = CounterMetricFamily(self._name, self._documentation, labels=self._labels)
-        for labels, count in counts.items():
-            family.add_metric(labels, count)
-        yield family
-        yield CounterMetricFamily(self._overall, f"{self._documentation} All of them.", value=sum(counts.values()))
-
-
-class _Sum:
-    """A gauge that shows what several sources say of themselves, added up.
-
-    Each source tells its present figure, so one that starts anew or repeats itself leaves nothing behind.
-    """
-
-    def __init__(self, gauge: Gauge) -> None:
-        self._gauge = gauge
-        self._figures: dict[str, float] = {}
-        self._lock = threading.Lock()
-
-    def say(self, source: str, figure: float) -> None:
-        """Replace one source's figure."""
-        with self._lock:
-            if figure:
-                self._figures[source] = figure
-            else:
-                self._figures.pop(source, None)
-            self._gauge.set(sum(self._figures.values()))
-
-
-class _HandledMessages(Collector):
-    """Reads the workers' own counts when somebody asks, so that handling a message costs nothing."""
-
-    def __init__(self) -> None:
-        self.sources: list[Callable[[], int]] = []
-
-    def collect(self) -> Iterator[CounterMetricFamily]:
-        """One counter over all systems that report here."""
-        handled = sum(source() for source in self.sources)
-        yield CounterMetricFamily("actor_messages", "Messages handled by actors.", value=handled)
-
-
-class Metrics:
+class Metrics(AwarenessMetrics):
     """One instance per registry, shared by everything that runs on it. Thread-safe. None: a registry of its own."""
 
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
         registry = registry or CollectorRegistry()
+        super().__init__(registry)
         self.registry = registry
         self._lifecycle(registry)
         self._exactly_once(registry)
@@ -175,14 +99,14 @@ class Metrics:
 
     def timed_keys(self, derive: Callable[ParametersT, ResultT]) -> Callable[ParametersT, ResultT]:
         """The same function, each call measured as the computing of a key."""
-        return _timed(derive, self.idempotency_key_duration)
+        return timed(derive, self.idempotency_key_duration)
 
     def idempotency_error(self) -> None:
         """An entry could not be trusted: a collision, or one that cannot be read."""
         self._entry_errors.inc()
 
     def duplicate_prevented(self) -> None:
-        """A duplicate was answered instead of placed."""
+        """A repeated request was answered instead of placed."""
         self._idempotency_prevented.inc()
         self._prevented.inc()
 
@@ -230,7 +154,7 @@ class Metrics:
 
     def timed_averages(self, compute: Callable[ParametersT, ResultT]) -> Callable[ParametersT, ResultT]:
         """The same function, each call measured as the computing of an average price."""
-        return _timed(compute, self.weighted_average)
+        return timed(compute, self.weighted_average)
 
     # ----- positions and the order of events
 
@@ -239,11 +163,7 @@ class Metrics:
 
         Shown is the sum of the differences of all accounts, each without its sign, so that none hides another.
         """
-        with self._drifts_lock:
-            drifts = self._drifts.get((exchange, symbol))
-            if drifts is None:
-                drifts = self._drifts[exchange, symbol] = _Sum(self._position_drift[exchange, symbol])
-        drifts.say(account_id, abs(float(drift)))
+        self._position_drift.say(account_id, abs(float(drift)), exchange, symbol)
 
     def closes_active(self, account_id: str, count: int) -> None:
         """So many closes of positions of one account are under way."""
@@ -310,19 +230,19 @@ class Metrics:
 
     # ----- definitions
 
-    def _counters(self, name: str, documentation: str, *labels: str) -> _Children[Counter]:
-        return _Children(Counter(name, documentation, labels, registry=self.registry))
+    def _counters(self, name: str, documentation: str, *labels: str) -> Children[Counter]:
+        return Children(Counter(name, documentation, labels, registry=self.registry))
 
-    def _gauges(self, name: str, documentation: str, *labels: str) -> _Children[Gauge]:
-        return _Children(Gauge(name, documentation, labels, registry=self.registry))
+    def _gauges(self, name: str, documentation: str, *labels: str) -> Children[Gauge]:
+        return Children(Gauge(name, documentation, labels, registry=self.registry))
 
     def _histograms(
         self, name: str, documentation: str, *labels: str, buckets: tuple[float, ...]
-    ) -> _Children[Histogram]:
-        return _Children(Histogram(name, documentation, labels, registry=self.registry, buckets=buckets))
+    ) -> Children[Histogram]:
+        return Children(Histogram(name, documentation, labels, registry=self.registry, buckets=buckets))
 
     def _lifecycle(self, registry: CollectorRegistry) -> None:
-        self._transitions = _Tally(
+        self._transitions = Tally(
             "order_state_transitions",
             "Recorded steps of orders.",
             ["from_state", "to_state", "trigger"],
@@ -360,7 +280,6 @@ class Metrics:
         self._idempotency_prevented = Counter(
             "idempotency_duplicate_orders_prevented", "Duplicates answered by idempotency.", registry=registry
         )
-        self._prevented = Counter("duplicate_orders_prevented", "Duplicates not placed.", registry=registry)
         self._reviews = self._counters("manual_review_escalations", "Orders sent to manual review.", "reason")
 
     def _fills(self, registry: CollectorRegistry) -> None:
@@ -385,21 +304,21 @@ class Metrics:
         self._fill_audits = self._counters(
             "fill_audits_total", "Comparisons with the venue's executions.", "exchange", "outcome"
         )
-        self._parked = _Sum(Gauge("fills_parked", "Executions of orders not known yet.", registry=registry))
+        self._parked = Sum(Gauge("fills_parked", "Executions of orders not known yet.", registry=registry))
 
     def _positions(self, registry: CollectorRegistry) -> None:
-        self._position_drift = self._gauges(
-            "position_drift", "Base units by which venue and fills differ, without sign.", "exchange", "symbol"
+        self._position_drift = Sums(
+            self._gauges(
+                "position_drift", "Base units by which venue and fills differ, without sign.", "exchange", "symbol"
+            )
         )
-        self._drifts: dict[tuple[str, str], _Sum] = {}
-        self._drifts_lock = threading.Lock()
-        self._closes = _Sum(Gauge("active_close_operations", "Closes of positions under way.", registry=registry))
-        self._held = _Sum(Gauge("event_ordering_buffer_size", "Events held back.", registry=registry))
+        self._closes = Sum(Gauge("active_close_operations", "Closes of positions under way.", registry=registry))
+        self._held = Sum(Gauge("event_ordering_buffer_size", "Events held back.", registry=registry))
         self._gaps = self._counters("stream_gaps_total", "Known gaps of user streams.", "exchange")
         self._skew = self._gauges("venue_clock_skew_ms", "The venue's clock less ours.", "exchange")
 
     def _runtime(self, registry: CollectorRegistry) -> None:
-        self._handled = _HandledMessages()
+        self._handled = HandledMessages()
         registry.register(self._handled)
         self._failures = self._counters("actor_failures_total", "Actors stopped by an error.", "actor")
         self._overdue = Counter("actor_message_overdue", "Messages handled for too long.", registry=registry)
@@ -415,15 +334,3 @@ class Metrics:
         )
         self._stream_connected = self._gauges("stream_connected", "User streams that are up.", "venue")
         self._streams: dict[str, set[str]] = {}
-
-
-def _timed(
-    function: Callable[ParametersT, ResultT], observe: Callable[[float], None]
-) -> Callable[ParametersT, ResultT]:
-    def timed(*arguments: ParametersT.args, **named: ParametersT.kwargs) -> ResultT:
-        started = time.perf_counter()
-        result = function(*arguments, **named)
-        observe((time.perf_counter() - started) * 1000)
-        return result
-
-    return timed

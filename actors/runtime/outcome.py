@@ -91,6 +91,8 @@ class Outcome:
     """The same records for the store. Empty: nothing to commit, effects are released at once."""
     events: list[Event] = field(default_factory=list)
     """Committed with the writes, published after the commit."""
+    private: bool = False
+    """The events are published and not stored."""
     encoding: Encoding = field(default_factory=Encoding)
     """What of the records has been encoded, and is shown by events too."""
     effects: list[Effect] = field(default_factory=list)

@@ -41,7 +41,9 @@ from actors.settings.order_management import (
     SyncSettings,
     VerificationSettings,
 )
+from actors.settings.privacy import PrivacySettings
 from actors.settings.problems import Problem, describe, translate
+from actors.settings.risk import OpenNotionalSettings, OpenOrdersSettings, PreTradeSettings, RiskSettings
 from actors.settings.secret import ConnectionUrl, Credentials, Secret
 from actors.settings.source import Source, override, process_environment, read
 from actors.settings.values import Section
@@ -60,11 +62,16 @@ __all__ = [
     "LifecycleSettings",
     "LoggingSettings",
     "MetricsSettings",
+    "OpenNotionalSettings",
+    "OpenOrdersSettings",
     "OrderManagementSettings",
     "OrderPlacementSettings",
     "OwnershipSettings",
     "PaperSettings",
+    "PreTradeSettings",
+    "PrivacySettings",
     "RedisSettings",
+    "RiskSettings",
     "Secret",
     "Section",
     "Settings",

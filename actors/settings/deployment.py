@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, Self, cast
 
 from pydantic import PrivateAttr, ValidationInfo, model_validator
 
+from actors.settings.risk import RiskSettings
 from actors.settings.secret import Credentials, Secret
 from actors.settings.values import Contradictions, Flag, Section, ServerAddress, Text, identifier, web_address, whole
 
@@ -104,8 +105,8 @@ class AccountExchangeSettings(Section):
     def _resolve(self, info: ValidationInfo) -> Self:
         found = Contradictions()
         surroundings = cast("Surroundings", info.context)
-        key = _secret(found, surroundings, "apiKey", self.api_key_env, self.api_key_file)
-        secret = _secret(found, surroundings, "apiSecret", self.api_secret_env, self.api_secret_file)
+        key = named_secret(found, surroundings, "apiKey", self.api_key_env, self.api_key_file)
+        secret = named_secret(found, surroundings, "apiSecret", self.api_secret_env, self.api_secret_file)
         found.done()
         if key is not None and secret is not None:
             self._credentials = Credentials(key, secret)
@@ -133,6 +134,8 @@ class AccountSettings(Section):
     id: Annotated[str, identifier(r"[A-Za-z0-9._-]{1,64}", "letters, digits, '.', '_' or '-', at most 64")]
     """The `{userId}` of the public Redis keys."""
     exchanges: AccountExchangesSettings
+    risk: RiskSettings = RiskSettings()
+    """Its own limits, in the place of the general ones; see `RiskSettings.overridden_by`."""
 
     @model_validator(mode="after")
     def _trades_somewhere(self) -> Self:
@@ -184,7 +187,7 @@ def repeated(values: tuple[Any, ...]) -> list[Any]:
     return [value for value in dict.fromkeys(values) if values.count(value) > 1]
 
 
-def _secret(
+def named_secret(
     found: Contradictions, surroundings: Surroundings, key: str, variable: str | None, file: str | None
 ) -> Secret | None:
     """Resolve one of a pair of settings. What they hold is never repeated: it may be the secret itself, misplaced."""

@@ -9,6 +9,8 @@ from typing import Annotated, Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
+from actors.settings.privacy import PrivacySettings
+from actors.settings.risk import PreTradeSettings, RiskSettings
 from actors.settings.values import Contradictions, Flag, Section, decimal, fraction, whole, whole_by
 from messages.types import OrderState, OrderType
 
@@ -340,8 +342,10 @@ class ConcurrencyControlSettings(Section):
 
 
 class SyncSettings(Section):
-    """The regular comparison with the venue."""
+    """The comparison with the venue, when somebody asks and regularly."""
 
+    stale_after_s: Annotated[int, whole("seconds", 1, 86_400)] = Field(default=30, alias="staleAfterSeconds")
+    """Open orders that were compared longer ago are read again when somebody asks for them."""
     reconcile_interval_s: Annotated[int, whole("seconds", 5, 86_400)] = Field(
         default=300, alias="reconcileIntervalSeconds"
     )
@@ -371,3 +375,6 @@ class OrderManagementSettings(Section):
     partial_fill_tracking: PartialFillTrackingSettings = PartialFillTrackingSettings()
     concurrency_control: ConcurrencyControlSettings = ConcurrencyControlSettings()
     sync: SyncSettings = SyncSettings()
+    pre_trade: PreTradeSettings = PreTradeSettings()
+    risk: RiskSettings = RiskSettings()
+    privacy: PrivacySettings = PrivacySettings()

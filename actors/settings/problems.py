@@ -45,11 +45,6 @@ _REFUSED: dict[str, str] = {
     "orderManagement.concurrencyControl.locks": _LATER,
     "orderManagement.concurrencyControl.orderModification": _LATER,
     "orderManagement.concurrencyControl.multiSession": _LATER,
-    "orderManagement.sync.staleAfterSeconds": _LATER,
-    "orderManagement.preTrade": _LATER,
-    "orderManagement.risk": _LATER,
-    "orderManagement.privacy": _LATER,
-    "accounts.*.risk": _LATER,
     "symbols": _LATER,
     "alerts": _LATER,
 } | {f"{prefix}.{venue}": _VENUE for venue in _LATER_VENUES for prefix in ("exchanges", "accounts.*.exchanges")}

@@ -19,6 +19,9 @@ from actors.settings.secret import ConnectionUrl
 _UNIT_MS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 _NAMED_UNIT_MS = {"milliseconds": 1, "seconds": 1_000, "minutes": 60_000, "days": 86_400_000}
 _WITH_UNIT = re.compile(r"(\d+)\s*(ms|s|m|h|d)")
+_SYMBOL = "a symbol in capitals, base and quote with a dash between them, for example BTC-USDT"
+_DIGITS_MAX = 30
+_DIGITS = f"with at most {_DIGITS_MAX} digits before the point and after it"
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 Flag = Annotated[bool, Strict()]
@@ -105,17 +108,57 @@ def decimal(low: str, high: str) -> BeforeValidator:
     """Accept an exact decimal, written as text, between two bounds, both included."""
 
     def read(raw: Any) -> Decimal:
-        if type(raw) not in {str, int, Decimal}:
-            refuse(f'must be a decimal in quotes, for example "{high}", so that no digit is lost')
-        try:
-            value = Decimal(raw)
-        except InvalidOperation:
-            refuse(f'must be a decimal in quotes, for example "{high}"')
-        if not value.is_finite() or not Decimal(low) <= value <= Decimal(high):
+        value = _exact(raw, example=high)
+        if value is None or not Decimal(low) <= value <= Decimal(high):
             refuse(f"must be between {low} and {high}")
         return value
 
     return BeforeValidator(read)
+
+
+def limit(nothing: str) -> BeforeValidator:
+    """Accept an exact decimal above 0, written as text; `nothing` says what somebody who wrote 0 may have meant."""
+
+    def read(raw: Any) -> Decimal:
+        value = _exact(raw, example="1000.50")
+        if value is None or value <= 0 or not _is_plain(value):
+            refuse(f"must be above 0, {_DIGITS}; {nothing}")
+        return value
+
+    return BeforeValidator(read)
+
+
+def symbol() -> BeforeValidator:
+    """Accept the canonical name of a symbol."""
+
+    def read(raw: Any) -> str:
+        if not _is_symbol(raw):
+            refuse(f"must be {_SYMBOL}")
+        return str(raw)
+
+    return BeforeValidator(read)
+
+
+def limits_by_symbol() -> PlainValidator:
+    """Accept a mapping from symbols to exact decimals from 0 on, written as text; gives pairs of them. None: empty."""
+
+    def read(raw: Any) -> tuple[tuple[str, Decimal], ...]:
+        if raw is None:
+            return ()
+        if not isinstance(raw, Mapping):
+            refuse('must be a mapping of symbols to sizes, for example {BTC-USDT: "0.5"}')
+        found = Contradictions()
+        sizes = []
+        for name, size in raw.items():
+            found.check(_is_symbol(name), str(name), f"must be under {_SYMBOL}")
+            value = Decimal(size) if _is_exact(size) else None
+            right = value is not None and value.is_finite() and value >= 0 and _is_plain(value)
+            found.check(right, str(name), f'must be a decimal in quotes, from 0 on, {_DIGITS}, for example "0.5"')
+            sizes.append((str(name), value or Decimal()))
+        found.done()
+        return tuple(sizes)
+
+    return PlainValidator(read)
 
 
 def identifier(pattern: str, meaning: str) -> BeforeValidator:
@@ -165,6 +208,36 @@ def _split(raw: Any) -> Any:
     except ValueError:
         return None
     return parts
+
+
+def _is_exact(raw: Any) -> bool:
+    """Whether a raw value is a decimal without a binary fraction in between."""
+    if type(raw) not in {str, int, Decimal}:
+        return False
+    try:
+        Decimal(raw)
+    except InvalidOperation:
+        return False
+    return True
+
+
+def _exact(raw: Any, *, example: str) -> Decimal | None:
+    """Read a decimal; None: it is infinite, or no number."""
+    if not _is_exact(raw):
+        lost = ", so that no digit is lost" if type(raw) is float else ""
+        refuse(f'must be a decimal in quotes, for example "{example}"{lost}')
+    value = Decimal(raw)
+    return value if value.is_finite() else None
+
+
+def _is_plain(value: Decimal) -> bool:
+    """Whether a finite number has no more digits than one in an order may have."""
+    exponent = value.as_tuple().exponent
+    return isinstance(exponent, int) and value.adjusted() < _DIGITS_MAX and -exponent <= _DIGITS_MAX
+
+
+def _is_symbol(raw: Any) -> bool:
+    return type(raw) is str and raw == raw.upper() and re.fullmatch(r"[^\s-]+-[^\s-]+", raw) is not None
 
 
 def _or_zero(zero: str) -> str:

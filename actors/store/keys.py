@@ -16,6 +16,9 @@ _DEPLOYMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 STAMP = f"{_ROOT}:stamp"
 """Hash with deployment, partitions and schema version: one deployment per database, as the public keys bear no name."""
 
+SEALS = f"{_ROOT}:seals"
+"""Hash from the id of every key that ever encrypted here to a check value, by which a wrong key is noticed."""
+
 
 def check_deployment(name: str) -> str:
     """Return the name when it can be part of a key and of a folder.

@@ -3,12 +3,14 @@
 It reads no clock: time is handed in, so that a simulated run can be repeated.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from threading import RLock
 
 from actors.errors import AccountOwnedElsewhere, StoreUnavailable
+from actors.store.cipher import PLAIN, refuse_sealed_events, require_keys
 from actors.store.port import EVERY_FIELD, Lease, Section, StoreFacts, Table, Write
+from actors.store.sealed import StoredAccount
 from messages.control import Verdict
 
 _PUBLIC = (Table.OPEN, Table.LAST_SYNC)
@@ -24,6 +26,8 @@ class _Account:
     """By table and scope."""
     events: list[tuple[int, int, bytes]] = field(default_factory=list)
     """Section number, index in the section, encoded event."""
+    key_ids: frozenset[str] = frozenset({PLAIN})
+    """Under which encryption keys its values may be."""
 
 
 class MemoryStore:
@@ -35,11 +39,13 @@ class MemoryStore:
         self._accounts: dict[str, _Account] = {}
         self._damaged: set[tuple[str, Table]] = set()
         self._alive_until_ms: dict[str, int] = {}
+        self._key_checks: dict[str, bytes] = {}
         self._lock = RLock()
 
     def open(self) -> StoreFacts:
-        """See `StateStore`; nothing can be wrong here."""
-        return self.facts()
+        """See `StateStore`; wrong can only be that values are encrypted."""
+        require_keys(self.key_ids())
+        return self.prepare()
 
     def facts(self) -> StoreFacts:
         """See `StateStore`."""
@@ -70,12 +76,9 @@ class MemoryStore:
 
     def load(self, account_id: str) -> dict[Table, dict[str, bytes]]:
         """See `StateStore`."""
-        with self._lock:
-            for table in Table:
-                if (account_id, table) in self._damaged:
-                    raise StoreUnavailable(f"the {table} of account {account_id} hold something else")
-            account = self._accounts.get(account_id, _Account())
-            return {table: dict(account.records.get((table, ""), {})) for table in Table if table not in _PUBLIC}
+        found = self.stored(account_id)
+        require_keys({account_id: found.key_ids})
+        return found.records()
 
     def commit(self, sections: list[Section]) -> list[Verdict]:
         """See `StateStore`."""
@@ -91,11 +94,7 @@ class MemoryStore:
 
     def events(self, account_id: str, after: str = "", limit: int = 1000) -> list[tuple[str, bytes]]:
         """See `StateStore`."""
-        seq, _, index = (after or "0-0").partition("-")
-        with self._lock:
-            account = self._accounts.get(account_id, _Account())
-            later = [event for event in account.events if event[:2] > (int(seq), int(index))]
-        return [(f"{event[0]}-{event[1]}", event[2]) for event in later[:limit]]
+        return refuse_sealed_events(account_id, self.stored_events(account_id, after, limit))
 
     def oldest_event(self, account_id: str) -> str:
         """See `StateStore`."""
@@ -105,6 +104,64 @@ class MemoryStore:
 
     def close(self) -> None:
         """See `StateStore`; records stay, as they do on a server."""
+
+    def prepare(self) -> StoreFacts:
+        """See `SealableStore`."""
+        return self.facts()
+
+    def accounts(self) -> tuple[str, ...]:
+        """See `SealableStore`."""
+        with self._lock:
+            return tuple(sorted(self._accounts))
+
+    def key_checks(self) -> dict[str, bytes]:
+        """See `SealableStore`."""
+        with self._lock:
+            return dict(self._key_checks)
+
+    def add_key_check(self, key_id: str, value: bytes) -> None:
+        """See `SealableStore`."""
+        with self._lock:
+            self._key_checks.setdefault(key_id, value)
+
+    def key_ids(self) -> dict[str, frozenset[str]]:
+        """See `SealableStore`."""
+        with self._lock:
+            return {account_id: account.key_ids for account_id, account in self._accounts.items()}
+
+    def stored(self, account_id: str, public_ids: Collection[int] = ()) -> StoredAccount:
+        """See `SealableStore`."""
+        with self._lock:
+            for table in Table:
+                if (account_id, table) in self._damaged:
+                    raise StoreUnavailable(f"the {table} of account {account_id} hold something else")
+            account = self._accounts.get(account_id, _Account())
+            places = [(table, "") for table in Table if table not in _PUBLIC]
+            places += [(Table.OPEN, str(public_id)) for public_id in public_ids]
+            return StoredAccount(account.key_ids, {place: dict(account.records.get(place, {})) for place in places})
+
+    def stored_events(self, account_id: str, after: str = "", limit: int = 1000) -> list[tuple[str, bytes]]:
+        """See `SealableStore`."""
+        seq, _, index = (after or "0-0").partition("-")
+        with self._lock:
+            account = self._accounts.get(account_id, _Account())
+            later = [event for event in account.events if event[:2] > (int(seq), int(index))]
+        return [(f"{event[0]}-{event[1]}", event[2]) for event in later[:limit]]
+
+    def reseal(
+        self, lease: Lease, key_id: str, values: Mapping[tuple[Table, str, str], bytes], *, only: bool = False
+    ) -> bool:
+        """See `SealableStore`."""
+        with self._lock:
+            account = self._accounts.get(lease.account_id)
+            if account is None or account.epoch != lease.epoch:
+                return False
+            account.key_ids = frozenset({key_id}) if only else account.key_ids | {key_id}
+            for (table, scope, field_name), value in values.items():
+                records = account.records.get((table, scope), {})
+                if field_name in records:
+                    records[field_name] = value
+            return True
 
     def damage(self, account_id: str, table: Table) -> None:
         """Behave as a server does after another program has overwritten that table's key."""

@@ -5,7 +5,7 @@ nothing, and a refused section leaves no trace.
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.resources import files
 from typing import Any
@@ -16,15 +16,19 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from actors.errors import AccountOwnedElsewhere, StoreUnavailable, StoreUnfit
-from actors.store.keys import STAMP, Keys, check_deployment
+from actors.store.cipher import PLAIN, refuse_sealed_events, require_keys
+from actors.store.keys import SEALS, STAMP, Keys, check_deployment
 from actors.store.migrate import Run, check_known, migrate, newest
 from actors.store.packing import Packing, verdicts
 from actors.store.port import Lease, Section, StoreFacts, Table
+from actors.store.sealed import StoredAccount
 from messages.control import Verdict
 
 _RECORD_TABLES = tuple(table for table in Table if table not in (Table.OPEN, Table.LAST_SYNC))
 _DURABILITIES = ("none", "everysec", "fsync")
 _OLDEST_SERVER = (6, 2)
+_KEY_IDS = "keys"
+"""Field of an account's meta hash: under which keys its values may be, as `reseal.lua` writes it."""
 
 
 class RedisStore:
@@ -73,9 +77,17 @@ class RedisStore:
         self._commit_script = _Script("commit.lua")
         self._acquire_script = _Script("acquire.lua")
         self._release_script = _Script("release.lua")
+        self._reseal_script = _Script("reseal.lua")
 
     def open(self) -> StoreFacts:
-        """See `StateStore`. Runs migrations when the store holds an older schema."""
+        """See `StateStore`. Runs migrations when the store holds an older schema; refuses encrypted records."""
+        facts = self.prepare()
+        if self.key_checks():
+            require_keys(self.key_ids())
+        return facts
+
+    def prepare(self) -> StoreFacts:
+        """See `SealableStore`."""
         with self._answering():
             facts = self._checked_facts()
             migrate(self._run, self._keys, self._stamped_schema())
@@ -101,8 +113,7 @@ class RedisStore:
             if not stamp:
                 raise StoreUnfit("the database has no records of livermore-orders")
             check_known(self._schema_of(stamp))
-            metas = self._client.scan_iter(match=self._keys.every_meta(), count=1_000)
-            return tuple(sorted({self._keys.account_of(meta.decode()) for meta in metas}))
+            return tuple(sorted(map(self._keys.account_of, self._every_meta())))
 
     def keep_alive(self, owner: str, ttl_ms: int) -> None:
         """See `StateStore`."""
@@ -127,13 +138,10 @@ class RedisStore:
             self._run_script(self._release_script, 1, meta, lease.owner, lease.epoch)
 
     def load(self, account_id: str) -> dict[Table, dict[str, bytes]]:
-        """See `StateStore`. One transaction, so that no commit can fall between two tables."""
-        commands = [("HGETALL", self._keys.records(account_id, table)) for table in _RECORD_TABLES]
-        # Events are not needed, but without a sound stream nothing could be committed afterwards.
-        commands.append(("XLEN", self._keys.events(account_id)))
-        with self._answering():
-            *replies, _ = _raise_first_naming_its_key(commands, self._run_all(commands, transaction=True))
-        return {table: _by_name(reply) for table, reply in zip(_RECORD_TABLES, replies, strict=True)}
+        """See `StateStore`. Refuses encrypted records."""
+        found = self.stored(account_id)
+        require_keys({account_id: found.key_ids})
+        return found.records()
 
     def commit(self, sections: list[Section]) -> list[Verdict]:
         """See `StateStore`."""
@@ -152,11 +160,8 @@ class RedisStore:
             return _by_name(self._run("HGETALL", self._keys.records(account_id, Table.OPEN, str(exchange_id))))
 
     def events(self, account_id: str, after: str = "", limit: int = 1000) -> list[tuple[str, bytes]]:
-        """See `StateStore`."""
-        start = f"({after}" if after else "-"
-        with self._answering():
-            entries = self._run("XRANGE", self._keys.events(account_id), start, "+", "COUNT", limit)
-        return [(event_id.decode(), fields[b"event"]) for event_id, fields in entries]
+        """See `StateStore`. Refuses encrypted events."""
+        return refuse_sealed_events(account_id, self.stored_events(account_id, after, limit))
 
     def oldest_event(self, account_id: str) -> str:
         """See `StateStore`."""
@@ -167,6 +172,60 @@ class RedisStore:
     def close(self) -> None:
         """See `StateStore`."""
         self._client.close()
+
+    # ----- for values that are encrypted
+
+    def key_checks(self) -> dict[str, bytes]:
+        """See `SealableStore`."""
+        with self._answering():
+            return _by_name(self._run("HGETALL", SEALS))
+
+    def add_key_check(self, key_id: str, value: bytes) -> None:
+        """See `SealableStore`."""
+        with self._answering():
+            self._run("HSETNX", SEALS, key_id, value)
+
+    def key_ids(self) -> dict[str, frozenset[str]]:
+        """See `SealableStore`."""
+        with self._answering():
+            metas = self._every_meta()
+            noted = _raise_first(self._run_all([("HGET", meta, _KEY_IDS) for meta in metas]))
+        return {self._keys.account_of(meta): _key_ids(ids) for meta, ids in zip(metas, noted, strict=True)}
+
+    def stored(self, account_id: str, public_ids: Collection[int] = ()) -> StoredAccount:
+        """See `SealableStore`. One transaction, so that no commit can fall between two tables."""
+        places: list[tuple[Table, str]] = [(table, "") for table in _RECORD_TABLES]
+        places += [(Table.OPEN, str(public_id)) for public_id in public_ids]
+        commands: list[tuple[str, ...]] = [("HGETALL", self._keys.records(account_id, *place)) for place in places]
+        # Events are not needed, but without a sound stream nothing could be committed afterwards.
+        commands.append(("XLEN", self._keys.events(account_id)))
+        commands.append(("HGET", self._keys.meta(account_id), _KEY_IDS))
+        with self._answering():
+            replies = self._run_all(commands, transaction=True)
+            for index in range(len(_RECORD_TABLES), len(places)):
+                # A public hash to which another program gave another type is made anew by the next commit.
+                if isinstance(replies[index], redis.exceptions.ResponseError):
+                    replies[index] = {}
+            *values, _, noted = _raise_first_naming_its_key(commands, replies)
+        read = {place: _by_name(found) for place, found in zip(places, values, strict=True)}
+        return StoredAccount(_key_ids(noted), read)
+
+    def stored_events(self, account_id: str, after: str = "", limit: int = 1000) -> list[tuple[str, bytes]]:
+        """See `SealableStore`."""
+        start = f"({after}" if after else "-"
+        with self._answering():
+            entries = self._run("XRANGE", self._keys.events(account_id), start, "+", "COUNT", limit)
+        return [(event_id.decode(), fields[b"event"]) for event_id, fields in entries]
+
+    def reseal(
+        self, lease: Lease, key_id: str, values: Mapping[tuple[Table, str, str], bytes], *, only: bool = False
+    ) -> bool:
+        """See `SealableStore`."""
+        arguments: list[Any] = [self._keys.meta(lease.account_id), lease.epoch, key_id, int(only)]
+        for (table, scope, field), value in values.items():
+            arguments += (self._keys.records(lease.account_id, table, scope), field, value)
+        with self._answering():
+            return bool(self._run_script(self._reseal_script, 1, *arguments))
 
     @contextmanager
     def _answering(self) -> Iterator[None]:
@@ -183,6 +242,10 @@ class RedisStore:
         for secret in self._secrets:
             text = text.replace(secret, "…")
         return text
+
+    def _every_meta(self) -> list[str]:
+        found = self._client.scan_iter(match=self._keys.every_meta(), count=1_000)
+        return sorted({meta.decode() for meta in found})
 
     def _places_by_partition(self, sections: Sequence[Section]) -> list[list[int]]:
         groups: dict[int, list[int]] = {}
@@ -300,8 +363,8 @@ def _connectable(url: str, connect_timeout_ms: int, call_timeout_ms: int) -> red
         ) from None
 
 
-def _raise_first_naming_its_key(commands: Sequence[tuple[Any, ...]], replies: list[Any]) -> list[Any]:
-    for (_, key), reply in zip(commands, replies, strict=True):
+def _raise_first_naming_its_key(commands: Sequence[tuple[str, ...]], replies: list[Any]) -> list[Any]:
+    for (_, key, *_), reply in zip(commands, replies, strict=True):
         if isinstance(reply, redis.exceptions.ResponseError):
             raise redis.exceptions.ResponseError(f"{key}: {reply}")
     return _raise_first(replies)
@@ -341,6 +404,10 @@ def _version_numbers(version: Any) -> tuple[int, ...]:
 
 def _by_name(fields: dict[bytes, bytes]) -> dict[str, bytes]:
     return {name.decode(): value for name, value in fields.items()}
+
+
+def _key_ids(noted: bytes | None) -> frozenset[str]:
+    return frozenset((noted or PLAIN.encode()).decode().split(","))
 
 
 def _text(value: Any) -> str:

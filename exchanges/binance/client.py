@@ -1,16 +1,28 @@
 """Binance's request interface as the port has it: every request ends as exactly one report.
 
-Owns the dispatch. It never turns an unknown outcome into a known one, and never repeats a placement or a cancel.
+Owns the dispatch. It never turns an unknown outcome into a known one, and never repeats what changes anything.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from decimal import Decimal
 from typing import assert_never
+from urllib.parse import urlencode
 
 from exchanges.binance import reads
-from exchanges.binance.answers import ORDER_PATH, Untold, cancel_report, place_report, refused_here
+from exchanges.binance.answers import ORDER_PATH, Untold
 from exchanges.binance.capabilities import CAPABILITIES, REST_URL
-from exchanges.binance.orders import NotSupportedError, cancel_params, place_params
+from exchanges.binance.changes import (
+    AMEND_PATH,
+    REPLACE_PATH,
+    amend_refused_here,
+    amend_report,
+    replace_refused_here,
+    replace_report,
+)
+from exchanges.binance.orders import NotSupportedError, amend_params, cancel_params, place_params, replace_params
+from exchanges.binance.placements import cancel_report, place_report, refused_here
+from exchanges.binance.prices import PRICE_PATH, PRICE_WEIGHT, price_report
 from exchanges.binance.rest import INFO_TIMEOUT_MS, RestSession
 from exchanges.binance.sign import Signer
 from exchanges.binance.symbols import SymbolBook
@@ -19,18 +31,21 @@ from exchanges.http import Clock
 from exchanges.neighbours import Neighbours
 from exchanges.throttle import CallKind
 from messages.commands import (
+    AmendVenueOrder,
     CancelVenueOrder,
     FetchBalances,
     FetchFills,
     FetchInstruments,
     FetchOpenOrders,
+    FetchPrice,
     FetchServerTime,
     LookUpOrder,
     PlaceOrder,
+    ReplaceVenueOrder,
     SearchOrder,
     VenueRequest,
 )
-from messages.reports import CallReport, InstrumentsFetched, ServerTimeFetched
+from messages.reports import CallReport, FetchFailed, InstrumentsFetched, ServerTimeFetched
 from messages.types import Evidence, EvidenceSource
 
 FETCH_BUDGET_MS = 30_000
@@ -38,6 +53,11 @@ FETCH_BUDGET_MS = 30_000
 
 _PLACE_COST = {"weight": 1, "orders": 1}
 _CANCEL_COST = {"weight": 1}
+_AMEND_COST = {"weight": 4}
+_REPLACE_COST = {"weight": 1, "orders": 1}
+_UNLISTED = "the venue lists no such symbol"
+
+_Changing = PlaceOrder | CancelVenueOrder | AmendVenueOrder | ReplaceVenueOrder
 
 
 class BinanceClient:
@@ -81,17 +101,22 @@ class BinanceClient:
 
     def execute(self, request: VenueRequest) -> CallReport:
         """Carry out one request; every outcome is exactly one report."""
+        begun_ms = self._clock.now_ms()
+        report = self._carry_out(request)
+        return replace(report, sent_ms=begun_ms) if isinstance(report, FetchFailed) else report
+
+    def _carry_out(self, request: VenueRequest) -> CallReport:
         match request:
-            case PlaceOrder():
-                return self._place(request)
-            case CancelVenueOrder():
-                return self._cancel(request)
+            case PlaceOrder() | CancelVenueOrder() | AmendVenueOrder() | ReplaceVenueOrder():
+                return self._change(request)
             case LookUpOrder() | SearchOrder():
                 return self._question(request, budget_ms=request.budget_ms, retries=request.retries)
             case FetchOpenOrders() | FetchFills() | FetchBalances():
                 return self._question(request, budget_ms=FETCH_BUDGET_MS, retries=1)
             case FetchInstruments():
                 return self._instruments(request)
+            case FetchPrice():
+                return self._price(request)
             case FetchServerTime():
                 return self._server_time(request)
             case _:
@@ -105,44 +130,91 @@ class BinanceClient:
         """Tell venue time minus our time, aimed low; 0 while unknown."""
         return self.session.venue_offset_ms()
 
-    def _place(self, request: PlaceOrder) -> CallReport:
+    def _change(self, request: _Changing) -> CallReport:
         symbols = self.session.loaded_symbols(self.session.call_timeout_ms)
         if isinstance(symbols, Untold):
             return not_processed(
                 request, "instruments_unavailable", self._local(symbols.reason), retry_after_ms=symbols.retry_after_ms
             )
+        try:
+            match request:
+                case PlaceOrder():
+                    return self._place(request, symbols)
+                case CancelVenueOrder():
+                    return self._cancel(request, symbols)
+                case AmendVenueOrder():
+                    return self._amend(request, symbols)
+                case ReplaceVenueOrder():
+                    return self._replace(request, symbols)
+        except NotSupportedError as error:
+            return self._refused_here(request, "not_supported", str(error))
+
+    def _place(self, request: PlaceOrder, symbols: SymbolBook) -> CallReport:
         venue_symbol = symbols.to_venue.get(request.symbol)
         if venue_symbol is None:
-            return refused_here(request, "unknown_symbol", "the venue lists no such symbol", self._clock.now_ms())
-        try:
-            params = place_params(request, venue_symbol, self._last_price(request.symbol))
-        except NotSupportedError as error:
-            return refused_here(request, "not_supported", str(error), self._clock.now_ms())
+            return self._refused_here(request, "unknown_symbol", _UNLISTED)
         result = self.session.signed(
             CallKind.PLACE,
             _PLACE_COST,
             "POST",
             ORDER_PATH,
-            params,
+            place_params(request, venue_symbol, self._last_price(request.symbol)),
             timeout_ms=self.session.call_timeout_ms,
             valid_until_ms=request.valid_until_venue_ms,
         )
         return place_report(request, result, symbols)
 
-    def _cancel(self, request: CancelVenueOrder) -> CallReport:
-        symbols = self.session.loaded_symbols(self.session.call_timeout_ms)
-        if isinstance(symbols, Untold):
-            return not_processed(
-                request, "instruments_unavailable", self._local(symbols.reason), retry_after_ms=symbols.retry_after_ms
-            )
+    def _cancel(self, request: CancelVenueOrder, symbols: SymbolBook) -> CallReport:
         venue_symbol = symbols.venue(request.symbol)
         if venue_symbol is None:
-            return not_processed(request, "unknown_symbol", self._local("the venue lists no such symbol"))
+            return self._refused_here(request, "unknown_symbol", _UNLISTED)
         params = cancel_params(request, venue_symbol)
         result = self.session.signed(
             CallKind.CANCEL, _CANCEL_COST, "DELETE", ORDER_PATH, params, timeout_ms=self.session.call_timeout_ms
         )
         return cancel_report(request, result, symbols)
+
+    def _amend(self, request: AmendVenueOrder, symbols: SymbolBook) -> CallReport:
+        venue_symbol = symbols.venue(request.symbol)
+        if venue_symbol is None:
+            return self._refused_here(request, "unknown_symbol", _UNLISTED)
+        result = self.session.signed(
+            CallKind.AMEND,
+            _AMEND_COST,
+            "PUT",
+            AMEND_PATH,
+            amend_params(request, venue_symbol),
+            timeout_ms=self.session.call_timeout_ms,
+            valid_until_ms=request.valid_until_venue_ms,
+        )
+        return amend_report(request, result, symbols)
+
+    def _replace(self, request: ReplaceVenueOrder, symbols: SymbolBook) -> CallReport:
+        venue_symbol = symbols.to_venue.get(request.symbol)
+        if venue_symbol is None:
+            return self._refused_here(request, "unknown_symbol", _UNLISTED)
+        result = self.session.signed(
+            CallKind.PLACE,
+            _REPLACE_COST,
+            "POST",
+            REPLACE_PATH,
+            replace_params(request, venue_symbol, self._last_price(request.symbol)),
+            timeout_ms=self.session.call_timeout_ms,
+            valid_until_ms=request.place.valid_until_venue_ms,
+        )
+        return replace_report(request, result, symbols)
+
+    def _refused_here(self, request: _Changing, code: str, words: str) -> CallReport:
+        now_ms = self._clock.now_ms()
+        match request:
+            case PlaceOrder():
+                return refused_here(request, code, words, now_ms)
+            case AmendVenueOrder():
+                return amend_refused_here(request, code, words, now_ms)
+            case ReplaceVenueOrder():
+                return replace_refused_here(request, code, words, now_ms)
+            case CancelVenueOrder():
+                return not_processed(request, code, self._local(words))
 
     def _question(
         self,
@@ -172,6 +244,19 @@ class BinanceClient:
             instruments=info.instruments,
             unreadable=info.unreadable,
         )
+
+    def _price(self, request: FetchPrice) -> CallReport:
+        symbols = self.session.current_symbols(self.session.call_timeout_ms)
+        if isinstance(symbols, Untold):
+            return unanswered(request, "instruments_unavailable", retry_after_ms=symbols.retry_after_ms)
+        venue_symbol = symbols.venue(request.symbol)
+        if venue_symbol is None:
+            return unanswered(request, "unknown_symbol")
+        path = f"{PRICE_PATH}?{urlencode({'symbol': venue_symbol})}"
+        told = self.session.public(path, PRICE_WEIGHT, self.session.call_timeout_ms)
+        if isinstance(told, Untold):
+            return unanswered(request, told.reason, retry_after_ms=told.retry_after_ms)
+        return price_report(request, told, venue_symbol)
 
     def _server_time(self, request: FetchServerTime) -> CallReport:
         told = self.session.read_clock()

@@ -8,9 +8,9 @@ reads them one by one, to name the one at fault.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
-from functools import lru_cache
+from operator import itemgetter
 from typing import Any, TypeAlias, TypeVar
 
 from messages.types import ZERO
@@ -20,7 +20,10 @@ Reader: TypeAlias = Callable[[Record, str], object]
 """Reads one field of a record by its name; raises `UnreadableError`."""
 
 # Anything else that `Decimal` would take (NaN, Infinity, underscores, spaces, foreign digits) is not an amount.
-_is_amount = re.compile(r"-?[0-9]{1,40}(\.[0-9]{1,40})?", re.ASCII).fullmatch
+# Digits once taken are not given back (`+` after the braces): fewer of them would fit no better.
+_UNSIGNED = r"[0-9]{1,40}+(?:\.[0-9]{1,40}+|)"
+_is_amount = re.compile(f"-?{_UNSIGNED}").fullmatch
+_are_four_amounts = re.compile(" ".join([_UNSIGNED] * 4)).fullmatch
 
 T = TypeVar("T")
 
@@ -41,6 +44,20 @@ def as_list(value: Any) -> list[Any]:
     if not isinstance(value, list):
         raise UnreadableError("not an array")
     return value
+
+
+def several(names: Sequence[str]) -> Callable[[Record], tuple[Any, ...]]:
+    """Make a reader of several fields at once, as they are; an absent one is None."""
+    present = itemgetter(*names)
+
+    def read(record: Record) -> tuple[Any, ...]:
+        try:
+            found: tuple[Any, ...] = present(record)
+        except KeyError:
+            return tuple(map(record.get, names))
+        return found
+
+    return read
 
 
 def text(record: Record, name: str) -> str:
@@ -108,27 +125,32 @@ def flag(record: Record, name: str) -> bool:
     return value
 
 
-# Most amounts in a stream of events were in the one before: zeros, the order's price, its size. So those seen last are
-# remembered, and what is no amount is remembered as None.
+def plain_amounts(values: tuple[Any, Any, Any, Any]) -> bool:
+    """Tell whether four values are each an amount without a sign, at a third of the price of looking at each.
+
+    They are looked at with a space between them. An amount has none, so none can pass for two, or two for one.
+    """
+    try:
+        return _are_four_amounts(" ".join(values)) is not None
+    except TypeError:
+        # One of them is not a text.
+        return False
 
 
-@lru_cache(maxsize=4096)
 def signed_or_none(value: Any) -> Decimal | None:
-    """Read an amount of either sign; None for anything else. Raises `TypeError` for an array or an object."""
+    """Read an amount of either sign; None for anything else."""
     return Decimal(value) if type(value) is str and _is_amount(value) else None
 
 
-@lru_cache(maxsize=4096)
 def unsigned_or_none(value: Any) -> Decimal | None:
-    """Read an amount of zero or more; None for anything else. Raises `TypeError` for an array or an object."""
-    found = Decimal(value) if type(value) is str and _is_amount(value) else None
+    """Read an amount of zero or more; None for anything else."""
+    found = signed_or_none(value)
     return None if found is None or found < ZERO else found
 
 
 def signed_amount(record: Record, name: str) -> Decimal:
     """Require an amount written as a string, of either sign."""
-    value = record.get(name)
-    found = signed_or_none(value) if type(value) is str else None
+    found = signed_or_none(record.get(name))
     if found is None:
         raise UnreadableError(f"{name} is not an amount")
     return found
@@ -136,8 +158,7 @@ def signed_amount(record: Record, name: str) -> Decimal:
 
 def amount(record: Record, name: str) -> Decimal:
     """Require an amount of zero or more."""
-    value = record.get(name)
-    found = unsigned_or_none(value) if type(value) is str else None
+    found = unsigned_or_none(record.get(name))
     if found is None:
         raise UnreadableError(f"{name} is not an amount of zero or more")
     return found
@@ -145,8 +166,7 @@ def amount(record: Record, name: str) -> Decimal:
 
 def positive_amount(record: Record, name: str) -> Decimal:
     """Require an amount above zero."""
-    value = record.get(name)
-    found = unsigned_or_none(value) if type(value) is str else None
+    found = unsigned_or_none(record.get(name))
     if not found:
         raise UnreadableError(f"{name} is not an amount above zero")
     return found
@@ -157,7 +177,7 @@ def amount_or_none(record: Record, name: str) -> Decimal | None:
     value = record.get(name)
     if value is None:
         return None
-    found = unsigned_or_none(value) if type(value) is str else None
+    found = unsigned_or_none(value)
     if found is None:
         raise UnreadableError(f"{name} is not an amount of zero or more")
     return found or None

@@ -7,8 +7,8 @@ was asked.
 from decimal import Decimal
 
 from exchanges.binance.translate import CANCEL_ID_PREFIX
-from messages.commands import CancelVenueOrder, PlaceOrder
-from messages.types import OrderType, Side, TimeInForce
+from messages.commands import AmendVenueOrder, CancelVenueOrder, PlaceOrder, ReplaceVenueOrder
+from messages.types import ZERO, OrderType, Side, TimeInForce
 
 _CLIENT_ID_MAX = 36
 
@@ -96,11 +96,49 @@ def cancel_params(request: CancelVenueOrder, venue_symbol: str) -> Params:
         if request.venue_order_id is not None
         else ("origClientOrderId", request.client_order_id)
     )
-    params = [("symbol", venue_symbol), named]
-    own_id = CANCEL_ID_PREFIX + request.client_order_id
-    if request.client_order_id and len(own_id) <= _CLIENT_ID_MAX:
-        params.append(("newClientOrderId", own_id))
-    return params
+    return [("symbol", venue_symbol), named, *_cancel_id("newClientOrderId", request.client_order_id)]
+
+
+def amend_params(request: AmendVenueOrder, venue_symbol: str) -> Params:
+    """Build the parameters of an amend, without time and signature; raises `NotSupportedError`.
+
+    The venue changes the size alone, downwards, and refuses any other; prices are no part of the call.
+    """
+    if request.size <= ZERO:
+        raise NotSupportedError("an order cannot be amended to nothing")
+    if request.price is None and request.stop_price is None:
+        raise NotSupportedError("a market order does not rest, so there is nothing to amend")
+    if not request.client_order_id:
+        # The venue would give the order a new client id of its own.
+        raise NotSupportedError("the order's client id is not known, and an amend without it would change it")
+    return [
+        ("symbol", venue_symbol),
+        ("orderId", request.venue_order_id),
+        ("newQty", plain(request.size)),
+        ("newClientOrderId", request.client_order_id),
+    ]
+
+
+def replace_params(request: ReplaceVenueOrder, venue_symbol: str, last_price: Decimal | None) -> Params:
+    """Build the parameters of a cancel-replace, without time and signature; raises `NotSupportedError`.
+
+    An order of which anything has executed is not cancelled, because the new one is placed at its full size.
+    """
+    if request.place.symbol != request.symbol:
+        raise NotSupportedError("an order can only be replaced by one of the same symbol")
+    return [
+        *place_params(request.place, venue_symbol, last_price),
+        ("cancelReplaceMode", "STOP_ON_FAILURE"),
+        ("cancelRestrictions", "ONLY_NEW"),
+        ("cancelOrderId", request.venue_order_id),
+        *_cancel_id("cancelNewClientOrderId", request.client_order_id),
+        ("orderRateLimitExceededMode", "DO_NOTHING"),
+    ]
+
+
+def _cancel_id(name: str, client_order_id: str) -> Params:
+    own_id = CANCEL_ID_PREFIX + client_order_id
+    return [(name, own_id)] if client_order_id and len(own_id) <= _CLIENT_ID_MAX else []
 
 
 def _quantity(request: PlaceOrder) -> tuple[str, str]:

@@ -12,7 +12,7 @@ class OutcomeClass(StrEnum):
     """What is proven about the request."""
 
     DEFINITE = "definite"
-    """Refused: no order was made (nothing was cancelled)."""
+    """Refused: no order was made, nothing was cancelled or changed."""
     NOT_PROCESSED = "not_processed"
     """Not acted on; may be sent again."""
     EXISTS = "exists"
@@ -33,11 +33,14 @@ class Outcome:
 NEW_ORDER_REJECTED = -2010
 CANCEL_REJECTED = -2011
 NO_SUCH_ORDER = -2013
+REPLACE_PARTLY_FAILED = -2021
+REPLACE_FAILED = -2022
+AMEND_REJECTED = -2038
 TIMESTAMP_OUTSIDE_WINDOW = -1021
 TOO_MANY_ORDERS = -1015
 
+HTTP_SERVER_ERROR = 500
 _HTTP_FORBIDDEN = 403
-_HTTP_SERVER_ERROR = 500
 
 _NOT_PROCESSED = {
     -1003: Outcome(OutcomeClass.NOT_PROCESSED, "rate_limited"),
@@ -55,7 +58,7 @@ _AMBIGUOUS = {-1000: "server_error", -1001: "server_error", -1006: "status_unkno
 
 def classify_place(status: int, code: int | None, words: str) -> Outcome:
     """Sort an answer to a place call that is not a readable 200: HTTP status, code and text of its body."""
-    if code == NEW_ORDER_REJECTED and status < _HTTP_SERVER_ERROR:
+    if code == NEW_ORDER_REJECTED and status < HTTP_SERVER_ERROR:
         return _rejected_order(words)
     return _classify(status, code, _DEFINITE)
 
@@ -63,6 +66,11 @@ def classify_place(status: int, code: int | None, words: str) -> Outcome:
 def classify_cancel(status: int, code: int | None) -> Outcome:
     """Sort an answer to a cancel call in the same way."""
     return _classify(status, code, _DEFINITE | {CANCEL_REJECTED})
+
+
+def classify_amend(status: int, code: int | None) -> Outcome:
+    """Sort an answer to an amend call in the same way."""
+    return _classify(status, code, _DEFINITE | _ANSWERS | {AMEND_REJECTED, CANCEL_REJECTED})
 
 
 def classify_read(status: int, code: int | None) -> Outcome:
@@ -82,7 +90,7 @@ def _rejected_order(words: str) -> Outcome:
 def _classify(status: int, code: int | None, definite: frozenset[int]) -> Outcome:
     if code in _NOT_PROCESSED:
         return _NOT_PROCESSED[code]
-    if status >= _HTTP_SERVER_ERROR:
+    if status >= HTTP_SERVER_ERROR:
         return Outcome(OutcomeClass.AMBIGUOUS, _AMBIGUOUS.get(code or 0, "server_error"))
     if code in definite:
         return Outcome(OutcomeClass.DEFINITE, "rejected")

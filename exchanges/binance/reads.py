@@ -7,7 +7,6 @@ the whole question unanswered; it never passes off a part as everything.
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import partial
 from typing import Any, TypeVar
 
 from exchanges.binance.answers import ORDER_PATH, Told, Untold, answer_evidence, read_answer
@@ -166,9 +165,9 @@ def search(asking: Asking, request: SearchOrder, venue_symbol: str) -> CallRepor
     symbol = ("symbol", venue_symbol)
     try:
         opened = _ask(asking, _OPEN_ORDERS, [symbol], 6)
-        found_open, bad_open = _listed(opened, partial(read_order, symbols=asking.symbols))
+        found_open, bad_open = _listed(opened, lambda item: read_order(item, asking.symbols))
         listed = _period(asking, _ORDERS, symbol, request.from_venue_ms, request.to_venue_ms)
-        found, bad_found = read_list(listed, partial(read_order, symbols=asking.symbols))
+        found, bad_found = read_list(listed, lambda item: read_order(item, asking.symbols))
         fills, bad_fills = _trades_between(asking, symbol, request.from_venue_ms, request.to_venue_ms)
     except IncompleteError as error:
         return unanswered(request, error.untold.reason, retry_after_ms=error.untold.retry_after_ms)
@@ -194,7 +193,7 @@ def open_orders(asking: Asking, request: FetchOpenOrders, venue_symbol: str | No
     params, weight = ([], 80) if venue_symbol is None else ([("symbol", venue_symbol)], 6)
     try:
         told = _ask(asking, _OPEN_ORDERS, params, weight)
-        orders, unreadable = _listed(told, partial(read_order, symbols=asking.symbols))
+        orders, unreadable = _listed(told, lambda item: read_order(item, asking.symbols))
     except IncompleteError as error:
         return unanswered(request, error.untold.reason, retry_after_ms=error.untold.retry_after_ms)
     return OpenOrdersFetched(
@@ -219,7 +218,8 @@ def fills(asking: Asking, request: FetchFills, venue_symbol: str) -> CallReport:
             until_ms = asking.venue_now_ms() + _CLOCK_MARGIN_MS
             found, unreadable = _trades_between(asking, symbol, request.since_venue_ms, until_ms)
         else:
-            found, unreadable = read_list(_page(asking, _TRADES, [symbol]), partial(read_trade, symbols=asking.symbols))
+            page = _page(asking, _TRADES, [symbol])
+            found, unreadable = read_list(page, lambda item: read_trade(item, asking.symbols))
     except IncompleteError as error:
         return unanswered(request, error.untold.reason, retry_after_ms=error.untold.retry_after_ms)
     return FillsFetched(
@@ -271,13 +271,13 @@ def _trades_of_order(asking: Asking, venue_symbol: str, venue_order_id: str) -> 
     page = _page(asking, _TRADES_OF_ORDER, about)
     if len(page) >= PAGE:
         page = page + _following(asking, _TRADES_OF_ORDER, about, page, until_ms=None)
-    return read_list(page, partial(read_trade, symbols=asking.symbols))
+    return read_list(page, lambda item: read_trade(item, asking.symbols))
 
 
 def _trades_between(
     asking: Asking, symbol: tuple[str, str], from_ms: int, to_ms: int
 ) -> tuple[tuple[VenueFill, ...], int]:
-    return read_list(_period(asking, _TRADES, symbol, from_ms, to_ms), partial(read_trade, symbols=asking.symbols))
+    return read_list(_period(asking, _TRADES, symbol, from_ms, to_ms), lambda item: read_trade(item, asking.symbols))
 
 
 def _period(asking: Asking, source: _Source, symbol: tuple[str, str], from_ms: int, to_ms: int) -> list[Any]:

@@ -20,7 +20,12 @@ from exchanges.binance.answers import (
 )
 from exchanges.binance.fields import UnreadableError, as_record, integer
 from exchanges.binance.orders import Params
-from exchanges.binance.outcomes import TIMESTAMP_OUTSIDE_WINDOW, TOO_MANY_ORDERS
+from exchanges.binance.outcomes import (
+    REPLACE_FAILED,
+    REPLACE_PARTLY_FAILED,
+    TIMESTAMP_OUTSIDE_WINDOW,
+    TOO_MANY_ORDERS,
+)
 from exchanges.binance.sign import Signer, signed_query
 from exchanges.binance.symbols import ExchangeInfo, SymbolBook, read_exchange_info
 from exchanges.http import Clock, HttpAnswer, HttpClient, HttpFailure, HttpResult
@@ -40,6 +45,8 @@ LIMITED_MS = 60_000
 BANNED_MS = 120_000
 """How long to be silent after a 418 that does not say: the shortest ban."""
 
+# Codes that come with a 429 because of the count of orders; a cancel-replace hides it behind codes of its own.
+_ORDERS_LIMITED = frozenset({TOO_MANY_ORDERS, REPLACE_PARTLY_FAILED, REPLACE_FAILED})
 
 
 class RestSession:
@@ -124,7 +131,7 @@ class RestSession:
 
     def read_clock(self) -> Told | Untold:
         """Read the venue's clock and adopt it."""
-        told = self._public("/api/v3/time", 1, self.call_timeout_ms)
+        told = self.public("/api/v3/time", 1, self.call_timeout_ms)
         if isinstance(told, Untold):
             return told
         try:
@@ -176,7 +183,7 @@ class RestSession:
 
     def load_info(self, timeout_ms: int) -> ExchangeInfo | Untold:
         """Read the trading rules of all symbols and the venue's rate limits, and adopt them."""
-        told = self._public("/api/v3/exchangeInfo", 20, timeout_ms)
+        told = self.public("/api/v3/exchangeInfo", 20, timeout_ms)
         if isinstance(told, Untold):
             return told
         # One after the other, because each adds to the names before it.
@@ -197,7 +204,8 @@ class RestSession:
         book = self.loaded_symbols(INFO_TIMEOUT_MS)
         return None if isinstance(book, Untold) else book
 
-    def _public(self, path: str, weight: int, timeout_ms: int) -> Told | Untold:
+    def public(self, path: str, weight: int, timeout_ms: int) -> Told | Untold:
+        """Ask one question that needs no signature, once. `path` comes with its query, already encoded."""
         cost = {"weight": weight}
         held = self._admit(CallKind.READ, cost)
         if held is not None:
@@ -242,7 +250,7 @@ class RestSession:
             return self._settled(cost, self._held("validity_passed"))
         timed = [*params, ("recvWindow", str(window_ms)), ("timestamp", str(timestamp_ms))]
         query = signed_query(timed, self._signer)
-        if method == "POST":
+        if method in ("POST", "PUT"):
             # In the body, because URLs end up in logs.
             result = self._http.call(method, path, body=query.encode("ascii"), timeout_ms=timeout_ms)
         else:
@@ -281,7 +289,7 @@ class RestSession:
         banned = answer.status == HTTP_BANNED
         wait_ms = retry_after_ms(answer.headers) or (BANNED_MS if banned else LIMITED_MS)
         # Too many orders closes the lane for orders; everything else closes all of them.
-        if code == TOO_MANY_ORDERS and not banned:
+        if code in _ORDERS_LIMITED and not banned:
             self.be_silent(wait_ms, kinds=[CallKind.PLACE], banned=False)
         else:
             # The venue counts calls by address: what it says to one session holds for all of this process.

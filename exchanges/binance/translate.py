@@ -25,7 +25,9 @@ from exchanges.binance.fields import (
     integer,
     optional_integer,
     optional_text,
+    plain_amounts,
     positive_amount,
+    several,
     signed_amount,
     signed_or_none,
     text,
@@ -34,6 +36,7 @@ from exchanges.binance.fields import (
     word,
 )
 from exchanges.binance.symbols import EXCHANGE, ORDER_TYPES, SymbolBook
+from exchanges.records import venue_fill, venue_order
 from messages.fills import FillSource, Liquidity, VenueFill
 from messages.types import ZERO, PublicStatus, Side, TimeInForce, VenueOrder
 
@@ -58,6 +61,21 @@ ENDED = frozenset({PublicStatus.FILLED, PublicStatus.CANCELLED, PublicStatus.EXP
 _SIDES = {"BUY": Side.BUY, "SELL": Side.SELL}
 _TIMES_IN_FORCE = {"GTC": TimeInForce.GTC, "IOC": TimeInForce.IOC, "FOK": TimeInForce.FOK}
 _STOP_TYPES = frozenset({"STOP_LOSS", "TAKE_PROFIT", "STOP_LOSS_LIMIT", "TAKE_PROFIT_LIMIT"})
+# What side, type and time in force mean together: ours, whether it is post-only, and whether it has a stop price.
+_TERMS = {
+    (side, kind, lasting): (
+        _SIDES[side],
+        ORDER_TYPES[kind],
+        # The venue writes GTC on market orders, which never rest.
+        TimeInForce.IOC if kind == "MARKET" else _TIMES_IN_FORCE[lasting],
+        kind == "LIMIT_MAKER",
+        kind in _STOP_TYPES,
+    )
+    for side in _SIDES
+    for kind in ORDER_TYPES
+    for lasting in _TIMES_IN_FORCE
+}
+_NO_AMOUNT = "0.00000000"
 # Whether it is an execution.
 _EXECUTION_TYPES = {
     **dict.fromkeys(("NEW", "CANCELED", "REPLACED", "REJECTED", "EXPIRED", "TRADE_PREVENTION"), False),
@@ -67,7 +85,6 @@ _EXECUTION_TYPES = {
 _BUY, _SELL = Side.BUY, Side.SELL
 _MAKER, _TAKER = Liquidity.MAKER, Liquidity.TAKER
 _REST, _STREAM = FillSource.REST, FillSource.STREAM
-_IMMEDIATE = TimeInForce.IOC
 
 # Sums and products of amounts with up to forty digits stay exact.
 _EXACT = Context(prec=100)
@@ -82,7 +99,7 @@ _ORDER_FIELDS: dict[str, Reader] = {
     **dict.fromkeys(("origQty", "executedQty", "price"), amount),
     "cummulativeQuoteQty": signed_amount,
     **dict.fromkeys(("stopPrice", "origQuoteOrderQty"), amount_or_none),
-    "time": optional_integer,
+    **dict.fromkeys(("time", "updateTime"), optional_integer),
     "origClientOrderId": optional_text,
     "clientOrderId": text,
 }
@@ -98,6 +115,21 @@ _REPORT_FIELDS: dict[str, Reader] = {
     "C": text_or_empty,
     "c": text,
 }
+
+_EXECUTION_FIELDS: dict[str, Reader] = {
+    "t": identifier,
+    **dict.fromkeys(("L", "l"), positive_amount),
+    "n": signed_amount,
+    "N": optional_text,
+    "m": flag,
+}
+_execution_values = several(("t", "L", "l", "n", "N", "m"))
+# What an order says in a list and in an event, in the order in which `_order` takes it.
+_order_values = several((
+    *("symbol", "side", "type", "timeInForce", "status", "orderId", "time"),
+    *("origQty", "executedQty", "cummulativeQuoteQty", "price", "stopPrice", "origQuoteOrderQty"),
+))
+_report_values = several(("s", "S", "o", "f", "X", "i", "O", "q", "z", "Z", "p", "P", "Q"))
 
 T = TypeVar("T")
 
@@ -129,95 +161,89 @@ def read_order(value: Any, symbols: SymbolBook) -> VenueOrder:
     get = record.get
     named = get("origClientOrderId")
     client_order_id = get("clientOrderId") if named is None or named == "" else named
-    updated_ms, transacted_ms = optional_integer(record, "updateTime"), optional_integer(record, "transactTime")
-    if updated_ms is None or (transacted_ms is not None and transacted_ms > updated_ms):
-        updated_ms = transacted_ms
-    order = _order(
-        symbols,
-        (get("symbol"), client_order_id, get("side"), get("type"), get("timeInForce"), get("status")),
-        (get("orderId"), get("time"), updated_ms),
-        (get("origQty"), get("executedQty"), get("cummulativeQuoteQty")),
-        (get("price"), get("stopPrice"), get("origQuoteOrderQty")),
-        _told(record, "expiryReason"),
-    )
+    updated_ms = get("updateTime") if get("transactTime") is None else _later(record, "updateTime", "transactTime")
+    reason = "" if get("expiryReason") is None else _told(record, "expiryReason")
+    order = _order(symbols, _order_values(record), client_order_id, updated_ms, reason)
     if order is None:
         raise fault(record, _ORDER_FIELDS, "stopPrice")
     return order
 
 
 def _order(
-    symbols: SymbolBook,
-    texts: tuple[Any, Any, Any, Any, Any, Any],
-    numbers: tuple[Any, Any, int | None],
-    sizes: tuple[Any, Any, Any],
-    prices: tuple[Any, Any, Any],
-    reason: str,
+    symbols: SymbolBook, values: tuple[Any, ...], client_order_id: Any, updated_ms: Any, reason: str
 ) -> VenueOrder | None:
     """Make an order of what its record says, absent fields as None; None when any of it is not as documented.
 
     In one go, because this runs for every order of every list and for every event.
     """
-    symbol, client_order_id, side, kind, lasting, status = texts
-    order_id, created_ms, updated_ms = numbers
+    symbol, side, kind, lasting, status, order_id, created_ms, size, filled, value, price, stop, quote = values
+    try:
+        terms = _TERMS.get((side, kind, lasting))
+    except TypeError:
+        # An array or an object in the place of a word.
+        return None
     if (
-        not type(symbol) is type(client_order_id) is type(side) is type(kind) is type(lasting) is type(status) is str
+        terms is None
+        or not type(symbol) is type(client_order_id) is type(status) is str
         or not (symbol and client_order_id and status)
         or type(order_id) is not int
         or order_id < 0
         or (type(created_ms) is not int and created_ms is not None)
+        or (type(updated_ms) is not int and updated_ms is not None)
     ):
         return None
-    our_side, our_type, our_time = _SIDES.get(side), ORDER_TYPES.get(kind), _TIMES_IN_FORCE.get(lasting)
-    amounts = _amounts(sizes, prices)
-    if our_side is None or our_type is None or our_time is None or amounts is None:
-        return None
-    size, filled_size, filled_value, price, stop_price, quote_size = amounts
-    if not stop_price and kind in _STOP_TYPES:
+    if stop == _NO_AMOUNT and quote == _NO_AMOUNT and plain_amounts((size, filled, value, price)):
+        # As most orders are. Of those to come, the price of an order without one is zero.
+        size, filled, value = Decimal(size), Decimal(filled), Decimal(value)
+        price, stop, quote = Decimal(price) or None, None, None
+    else:
+        amounts = _amounts(size, filled, value, price, stop, quote)
+        if amounts is None:
+            return None
+        size, filled, value, price, stop, quote = amounts
+    our_side, our_type, our_time, post_only, with_stop = terms
+    if with_stop and stop is None:
         # Other orders show no stop price, or zero; a stop order without one is not as documented.
         return None
-    return VenueOrder(
-        exchange=EXCHANGE,
-        symbol=symbols.canonical(symbol),
-        venue_order_id=str(order_id),
-        client_order_id=original_client_id(client_order_id),
-        side=our_side,
-        type=our_type,
-        # The venue writes GTC on market orders, which never rest.
-        time_in_force=_IMMEDIATE if kind == "MARKET" else our_time,
-        status=order_status(status, reason),
-        venue_status=status,
-        size=size,
-        filled_size=filled_size,
-        # Negative means that the venue does not know, for some old orders.
-        filled_value=None if filled_value < ZERO else filled_value,
-        price=price or None,
-        stop_price=stop_price or None,
-        quote_size=quote_size or None,
-        post_only=kind == "LIMIT_MAKER",
-        created_venue_ms=created_ms,
-        updated_venue_ms=updated_ms,
-        reason=reason,
+    return venue_order(
+        EXCHANGE,
+        symbols.canonical(symbol),
+        str(order_id),
+        client_order_id.removeprefix(CANCEL_ID_PREFIX),
+        our_side,
+        our_type,
+        our_time,
+        order_status(status, reason) if reason else _STATUSES.get(status),
+        status,
+        size,
+        filled,
+        value,
+        price,
+        stop,
+        quote,
+        post_only,
+        created_ms,
+        updated_ms,
+        reason,
     )
 
 
 def _amounts(
-    sizes: tuple[Any, Any, Any], prices: tuple[Any, Any, Any]
-) -> tuple[Decimal, Decimal, Decimal, Decimal, Decimal, Decimal] | None:
-    # Of `_order`, in the order given; no stop price and no quote size are zero.
-    (size, filled_size, filled_value), (price, stop_price, quote_size) = sizes, prices
-    try:
-        size, filled_size = unsigned_or_none(size), unsigned_or_none(filled_size)
-        filled_value, price = signed_or_none(filled_value), unsigned_or_none(price)
-        stop_price = ZERO if stop_price is None else unsigned_or_none(stop_price)
-        quote_size = ZERO if quote_size is None else unsigned_or_none(quote_size)
-    except TypeError:
-        # An array or an object in the place of an amount.
+    size: Any, filled: Any, value: Any, price: Any, stop: Any, quote: Any
+) -> tuple[Decimal, Decimal, Decimal | None, Decimal | None, Decimal | None, Decimal | None] | None:
+    # Of `_order`, in any form that is documented.
+    size, filled, value, price = (
+        unsigned_or_none(size),
+        unsigned_or_none(filled),
+        signed_or_none(value),
+        unsigned_or_none(price),
+    )
+    stop = ZERO if stop is None else unsigned_or_none(stop)
+    quote = ZERO if quote is None else unsigned_or_none(quote)
+    if size is None or filled is None or value is None or price is None or stop is None or quote is None:
         return None
-    if (size is None or filled_size is None or filled_value is None) or (
-        price is None or stop_price is None or quote_size is None
-    ):
-        return None
-    return size, filled_size, filled_value, price, stop_price, quote_size
+    # A negative value means that the venue does not know it, for some old orders.
+    return size, filled, None if value < ZERO else value, price or None, stop or None, quote or None
 
 
 def read_placed_fills(record: Record, order: VenueOrder) -> tuple[tuple[VenueFill, ...], int]:
@@ -225,21 +251,21 @@ def read_placed_fills(record: Record, order: VenueOrder) -> tuple[tuple[VenueFil
 
     def fill(item: Any) -> VenueFill:
         entry = as_record(item)
-        return VenueFill(
-            exchange=EXCHANGE,
-            symbol=order.symbol,
-            fill_id=identifier(entry, "tradeId"),
-            venue_order_id=order.venue_order_id,
-            client_order_id=order.client_order_id,
-            side=order.side,
-            price=positive_amount(entry, "price"),
-            size=positive_amount(entry, "qty"),
-            fee=signed_amount(entry, "commission"),
-            fee_currency=optional_text(entry, "commissionAsset"),
+        return venue_fill(
+            EXCHANGE,
+            order.symbol,
+            identifier(entry, "tradeId"),
+            order.venue_order_id,
+            order.client_order_id,
+            order.side,
+            positive_amount(entry, "price"),
+            positive_amount(entry, "qty"),
+            signed_amount(entry, "commission"),
+            optional_text(entry, "commissionAsset"),
             # An order that executes while it is being placed takes.
-            liquidity=_TAKER,
-            venue_time_ms=integer(record, "transactTime"),
-            source=_REST,
+            _TAKER,
+            integer(record, "transactTime"),
+            _REST,
         )
 
     return read_list(record.get("fills", []), fill)
@@ -248,19 +274,20 @@ def read_placed_fills(record: Record, order: VenueOrder) -> tuple[tuple[VenueFil
 def read_trade(value: Any, symbols: SymbolBook) -> VenueFill:
     """Translate one entry of myTrades. Trades carry no client id."""
     record = as_record(value)
-    return VenueFill(
-        exchange=EXCHANGE,
-        symbol=symbols.canonical(text(record, "symbol")),
-        fill_id=identifier(record, "id"),
-        venue_order_id=identifier(record, "orderId"),
-        side=_BUY if flag(record, "isBuyer") else _SELL,
-        price=positive_amount(record, "price"),
-        size=positive_amount(record, "qty"),
-        fee=signed_amount(record, "commission"),
-        fee_currency=optional_text(record, "commissionAsset"),
-        liquidity=_MAKER if flag(record, "isMaker") else _TAKER,
-        venue_time_ms=integer(record, "time"),
-        source=_REST,
+    return venue_fill(
+        EXCHANGE,
+        symbols.canonical(text(record, "symbol")),
+        identifier(record, "id"),
+        identifier(record, "orderId"),
+        None,
+        _BUY if flag(record, "isBuyer") else _SELL,
+        positive_amount(record, "price"),
+        positive_amount(record, "qty"),
+        signed_amount(record, "commission"),
+        optional_text(record, "commissionAsset"),
+        _MAKER if flag(record, "isMaker") else _TAKER,
+        integer(record, "time"),
+        _REST,
     )
 
 
@@ -270,34 +297,40 @@ def read_execution_report(event: Record, symbols: SymbolBook) -> tuple[VenueOrde
     # A cancel puts its own id into `c` and moves the order's to `C`.
     moved = get("C")
     client_order_id = get("c") if moved == "" else moved
-    order = _order(
-        symbols,
-        (get("s"), client_order_id, get("S"), get("o"), get("f"), get("X")),
-        (get("i"), get("O"), integer(event, "T")),
-        (get("q"), get("z"), get("Z")),
-        (get("p"), get("P"), get("Q")),
-        _told(event, "eR") or _told(event, "r"),
-    )
+    at_ms = integer(event, "T")
+    reason = _told(event, "eR") or _told(event, "r")
+    order = _order(symbols, _report_values(event), client_order_id, at_ms, reason)
     if order is None or order.filled_value is None:
         raise fault(event, _REPORT_FIELDS, "P")
-    return order, _execution(event, order) if word(event, "x", _EXECUTION_TYPES) else None
+    return order, _execution(event, order, at_ms) if word(event, "x", _EXECUTION_TYPES) else None
 
 
-def _execution(event: Record, order: VenueOrder) -> VenueFill:
-    return VenueFill(
-        exchange=EXCHANGE,
-        symbol=order.symbol,
-        fill_id=identifier(event, "t"),
-        venue_order_id=order.venue_order_id,
-        client_order_id=order.client_order_id,
-        side=order.side,
-        price=positive_amount(event, "L"),
-        size=positive_amount(event, "l"),
-        fee=signed_amount(event, "n"),
-        fee_currency=optional_text(event, "N"),
-        liquidity=_MAKER if flag(event, "m") else _TAKER,
-        venue_time_ms=integer(event, "T"),
-        source=_STREAM,
+def _execution(event: Record, order: VenueOrder, at_ms: int) -> VenueFill:
+    number, price, size, fee, currency, maker = _execution_values(event)
+    price, size, fee = unsigned_or_none(price), unsigned_or_none(size), signed_or_none(fee)
+    if (
+        not (price and size)
+        or fee is None
+        or type(number) is not int
+        or number < 0
+        or type(maker) is not bool
+        or (type(currency) is not str and currency is not None)
+    ):
+        raise fault(event, _EXECUTION_FIELDS, "l")
+    return venue_fill(
+        EXCHANGE,
+        order.symbol,
+        str(number),
+        order.venue_order_id,
+        order.client_order_id,
+        order.side,
+        price,
+        size,
+        fee,
+        currency or None,
+        _MAKER if maker else _TAKER,
+        at_ms,
+        _STREAM,
     )
 
 
@@ -331,6 +364,11 @@ def exact_sum(values: Iterable[Decimal]) -> Decimal:
 def original_client_id(client_order_id: str) -> str:
     """Give the order's client id where the venue shows the id of our cancel in its place."""
     return client_order_id.removeprefix(CANCEL_ID_PREFIX)
+
+
+def _later(record: Record, updated: str, transacted: str) -> int:
+    updated_ms, transacted_ms = optional_integer(record, updated), integer(record, transacted)
+    return transacted_ms if updated_ms is None else max(updated_ms, transacted_ms)
 
 
 def _told(record: Record, name: str) -> str:

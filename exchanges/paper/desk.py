@@ -29,6 +29,8 @@ class Desk:
     def __init__(self, floor: Floor, client_ids: ClientIdPolicy) -> None:
         self._floor = floor
         self._client_ids = client_ids
+        self.market_closed = False
+        """Whether every placement that keeps the rules is refused as NOT_TRADING."""
 
     # ----- placing
 
@@ -55,15 +57,21 @@ class Desk:
         while (order := self._floor.triggered(symbol)) is not None:
             self._trigger(order)
 
-    def _refusal(self, request: NewOrder) -> RefusalReason | None:
+    def broken_rule(self, request: NewOrder) -> RefusalReason | None:
+        """Return why a placement breaks the rules of its instrument, whatever the state of market and account."""
         instrument = self._floor.instruments.get(request.symbol)
         if self._floor.ledger.get(request.account) is None:
             return RefusalReason.UNKNOWN_ACCOUNT
         if instrument is None:
             return RefusalReason.UNKNOWN_SYMBOL
-        broken = refusal(request, instrument, self._floor.last_prices[request.symbol])
+        return refusal(request, instrument, self._floor.last_prices[request.symbol])
+
+    def _refusal(self, request: NewOrder) -> RefusalReason | None:
+        broken = self.broken_rule(request)
         if broken is not None:
             return broken
+        if self.market_closed:
+            return RefusalReason.NOT_TRADING
         if self._is_duplicate(request):
             return RefusalReason.DUPLICATE_CLIENT_ID
         if self._would_trigger(request):
@@ -184,7 +192,9 @@ class Desk:
             return
         before = order.client_order_id
         order = self._floor.reserve(order, order.reserved - _unit_cost(order) * (order.size - new_size))
-        order = self._floor.update(order, size=new_size, client_order_id=client_order_id)
+        order = self._floor.update(
+            order, size=new_size, client_order_id=client_order_id, amendments=order.amendments + 1
+        )
         self._floor.emit(OrderAmended, order.account, order=order, previous_client_order_id=before)
 
     def end_by_venue(self, order: PaperOrder, status: PaperStatus) -> None:
@@ -205,8 +215,10 @@ class Desk:
             return RefusalReason.AMEND_NO_CHANGE
         if new_size > order.size:
             return RefusalReason.AMEND_INCREASE
-        fits = new_size > ZERO and new_size % self._floor.instruments[order.symbol].step_size == 0
-        return None if fits else RefusalReason.LOT_SIZE
+        instrument = self._floor.instruments[order.symbol]
+        if new_size <= ZERO or new_size % instrument.step_size != 0:
+            return RefusalReason.LOT_SIZE
+        return RefusalReason.AMENDED_TOO_OFTEN if order.amendments >= instrument.max_amendments else None
 
 
 def _cost(order: PaperOrder, plan: Plan) -> Decimal:

@@ -122,7 +122,16 @@ class Engine:
                 self._desk.amend(order, new_size, client_order_id or order.client_order_id)
             return self._floor.take_events()
 
+    def broken_rule(self, request: NewOrder) -> RefusalReason | None:
+        """Return why a placement would break the rules of its instrument, or None; nothing is placed."""
+        with localcontext(EXACT):
+            return self._desk.broken_rule(request)
+
     # ----- acts of the venue and of scripts
+
+    def close_market(self, *, closed: bool) -> None:
+        """Refuse every placement that keeps the rules as NOT_TRADING, or accept them again. Cancels are carried out."""
+        self._desk.market_closed = closed
 
     def execute(
         self,

@@ -28,6 +28,7 @@ class RequestKind(StrEnum):
     TRADES = "trades"
     BALANCES = "balances"
     INSTRUMENTS = "instruments"
+    PRICE = "price"
     TIME = "time"
     OTHER = "other"
     FRAME = "frame"
@@ -71,9 +72,9 @@ class Fault(StrEnum):
     WRONG_CLOCK = "wrong_clock"
     """Judge and answer this request with a clock that is `amount_ms` ahead."""
     DELIVER_TWICE = "deliver_twice"
-    """Process a placement twice and answer what the second delivery got. Applied only to orders that rest after the
-    first delivery: delivered twice, an order that filled at once would be a true second order at a real venue that
-    takes the id again, and no client could prevent it."""
+    """Process a placement, amendment or replacement twice and answer what the second delivery got. Applied only to
+    orders that rest after the first delivery: delivered twice, an order that filled at once would be a true second
+    order at a real venue that takes the id again, and no client could prevent it."""
     DELAYED_VISIBILITY = "delayed_visibility"
     """The order placed is not shown by any query until `amount_ms` after it was accepted."""
     STALE_OPEN_ORDERS = "stale_open_orders"
@@ -83,9 +84,11 @@ class Fault(StrEnum):
     UNKNOWN_STATUS = "unknown_status"
     """The answer names an order status that no documentation knows."""
     FILL_DURING_CANCEL = "fill_during_cancel"
-    """The order fills completely just before its cancel is processed."""
+    """The order fills completely just before its cancel, amendment or replacement is processed."""
     PARTIAL_FILL_DURING_CANCEL = "partial_fill_during_cancel"
-    """Half of what remains fills just before the cancel is processed."""
+    """Half of what remains fills just before that is processed."""
+    NEW_HALF_FAILS = "new_half_fails"
+    """The cancel of a cancel-replace is carried out, and its new order refused because the market has closed."""
     FILL_BEFORE_ACK = "fill_before_ack"
     """A resting order fills, and the stream says so, `amount_ms` before the placement is answered; the answer tells of
     the time before the fill."""
@@ -133,19 +136,21 @@ TRANSPORT = (
 """What can become of a request as a whole. When several are drawn, only the first in this order happens."""
 
 _PLACEMENTS = frozenset({RequestKind.PLACE, RequestKind.REPLACE})
+_ENDING = frozenset({RequestKind.CANCEL, RequestKind.AMEND, RequestKind.REPLACE})
 _REQUESTS = frozenset(RequestKind) - {RequestKind.CONNECTION, RequestKind.FRAME}
 _FRAMES = frozenset({RequestKind.FRAME})
 _HITS: dict[Fault, frozenset[RequestKind]] = {
     Fault.REFUSE: frozenset({RequestKind.CONNECTION}),
     Fault.WRONG_CLOCK: _REQUESTS,
-    Fault.DELIVER_TWICE: frozenset({RequestKind.PLACE}),
+    Fault.DELIVER_TWICE: _PLACEMENTS | {RequestKind.AMEND},
     Fault.DELAYED_VISIBILITY: _PLACEMENTS,
     Fault.STALE_OPEN_ORDERS: frozenset({RequestKind.OPEN_ORDERS}),
     Fault.STALE_TRADES: frozenset({RequestKind.TRADES}),
     Fault.UNKNOWN_STATUS: _REQUESTS,
-    Fault.FILL_DURING_CANCEL: frozenset({RequestKind.CANCEL}),
-    Fault.PARTIAL_FILL_DURING_CANCEL: frozenset({RequestKind.CANCEL}),
-    Fault.FILL_BEFORE_ACK: frozenset({RequestKind.PLACE}),
+    Fault.FILL_DURING_CANCEL: _ENDING,
+    Fault.PARTIAL_FILL_DURING_CANCEL: _ENDING,
+    Fault.NEW_HALF_FAILS: frozenset({RequestKind.REPLACE}),
+    Fault.FILL_BEFORE_ACK: _PLACEMENTS,
     Fault.VENUE_CANCEL: _PLACEMENTS,
     Fault.VENUE_EXPIRE: _PLACEMENTS,
     Fault.VENUE_REJECT: _PLACEMENTS,

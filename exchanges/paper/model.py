@@ -73,6 +73,7 @@ class RefusalReason(StrEnum):
     """No open order of this account has this id: filled, ended and never existed look alike."""
     AMEND_INCREASE = "amend_increase"
     AMEND_NO_CHANGE = "amend_no_change"
+    AMENDED_TOO_OFTEN = "amended_too_often"
 
 
 class ClientIdPolicy(StrEnum):
@@ -106,6 +107,8 @@ class PaperInstrument:
     """Quote units; not enforced for market orders."""
     reference_price: Decimal
     """Stands for the last trade until there is one."""
+    max_amendments: int = 10
+    """How often one order may be amended."""
     trading: bool = True
 
 
@@ -159,6 +162,8 @@ class PaperOrder:
     """Sum of price x size of its executions, quote units."""
     prevented_size: Decimal = ZERO
     """What self-trade prevention took out."""
+    amendments: int = 0
+    """How often it was amended."""
     reserved: Decimal = ZERO
     """Still locked for it: quote units for a buy, base units for a sell."""
     working: bool

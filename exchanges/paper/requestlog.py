@@ -53,9 +53,8 @@ class RequestLog:
         self.received[subject.kind] += 1
         self.during_ban += banned
         self._entries.append(entry)
-        if subject.kind in (RequestKind.PLACE, RequestKind.REPLACE):
-            for client_order_id in subject.client_order_ids:
-                self._placements[client_order_id].append(entry)
+        if subject.places is not None:
+            self._placements[subject.places].append(entry)
         return entry
 
     def answer(self, entry: RequestEntry, status: int) -> None:
@@ -64,7 +63,7 @@ class RequestLog:
         self.statuses[str(status)] += 1
 
     def placements(self, client_order_id: str) -> tuple[RequestEntry, ...]:
-        """Return every placement request that carried this client order id."""
+        """Return every request that would have placed an order under this client order id."""
         return tuple(self._placements.get(client_order_id, ()))
 
     def repeated_placements(self) -> dict[str, int]:

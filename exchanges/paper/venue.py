@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from exchanges.paper.engine import Engine
 from exchanges.paper.faults import Draw, Fault, FaultPlan, RequestKind
-from exchanges.paper.model import Events, OrderAccepted, PaperOrder, PaperStatus
+from exchanges.paper.model import Events, OrderAccepted, OrderAmended, OrderCancelled, PaperOrder, PaperStatus
 from exchanges.paper.requestlog import RequestEntry, RequestLog
 from exchanges.paper.visibility import Visibility
 from exchanges.paper.wire import Dialect, Subject, WireAnswer, WireRequest
@@ -114,11 +114,11 @@ class Venue:
         answer = self._answer(request, arrival, now_ms, judged_ms)
         events = (*before, *answer.events)
         placed = _placed(answer.events)
-        if placed is None:
-            return Processed(answer=self._garbled(answer, arrival), events=events)
-        second = self._second_delivery(request, arrival, placed, now_ms)
+        second = self._second_delivery(request, arrival, answer.events, now_ms)
         if second is not None:
             answer, events = second, (*events, *second.events)
+        if placed is None:
+            return Processed(answer=self._garbled(answer, arrival), events=events)
         fill, hold_ms = self._fill_ahead_of_answer(arrival, placed, now_ms)
         self._hide(arrival, placed, now_ms)
         return Processed(
@@ -136,7 +136,16 @@ class Venue:
                 self.note(arrival, fault)
         lens = self._visibility.lens(judged_ms, stale_ms[Fault.STALE_OPEN_ORDERS], stale_ms[Fault.STALE_TRADES])
         arrival.entry.processed += 1
-        return self.dialect.answer(request, judged_ms, lens)
+        if Fault.NEW_HALF_FAILS not in arrival.draw:
+            return self.dialect.answer(request, judged_ms, lens)
+        self.engine.close_market(closed=True)
+        try:
+            answer = self.dialect.answer(request, judged_ms, lens)
+        finally:
+            self.engine.close_market(closed=False)
+        if any(isinstance(event, OrderCancelled) for event in answer.events):
+            self.note(arrival, Fault.NEW_HALF_FAILS)
+        return answer
 
     def _fill_ahead_of_cancel(self, arrival: Arrival, now_ms: int) -> Events:
         order = arrival.subject.target
@@ -162,9 +171,10 @@ class Venue:
         return events, arrival.draw.amount_ms(Fault.FILL_BEFORE_ACK)
 
     def _second_delivery(
-        self, request: WireRequest, arrival: Arrival, placed: PaperOrder, now_ms: int
+        self, request: WireRequest, arrival: Arrival, first: Events, now_ms: int
     ) -> WireAnswer | None:
-        order = self.engine.order(placed.order_id)
+        touched = (event.order.order_id for event in first if isinstance(event, OrderAccepted | OrderAmended))
+        order = self.engine.order(next(touched, 0))
         if Fault.DELIVER_TWICE not in arrival.draw or order is None or not order.is_open:
             return None
         self.note(arrival, Fault.DELIVER_TWICE)

@@ -42,7 +42,9 @@ class Subject:
     kind: RequestKind
     client_order_ids: tuple[str, ...] = ()
     target: PaperOrder | None = None
-    """The order that a cancel or an amendment names."""
+    """The order that a cancel or an amendment names, or that is to be replaced."""
+    places: str | None = None
+    """Client order id of the order that it would place."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

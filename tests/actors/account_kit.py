@@ -10,7 +10,6 @@ from decimal import Decimal
 from typing import Any
 
 from actors.account import AccountActor
-from actors.memory import PublishedViews
 from actors.policy import AccountPolicy, ExchangePolicy
 from actors.position import PositionActor
 from actors.runtime.committing import Stage
@@ -18,6 +17,7 @@ from actors.runtime.outcome import Outcome
 from actors.runtime.simulated import START_MS, SimulatedSystem
 from actors.runtime.store_rim import AccountLoaded
 from actors.store.port import Lease, Section, Table, Write
+from actors.views import PublishedViews
 from messages.base import Message
 from messages.commands import CancelOrder, PlaceOrder, SubmitOrder
 from messages.control import Committed, FillTimerDropped, FillTimerWanted, Verdict, VerificationDue

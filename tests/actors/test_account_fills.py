@@ -134,7 +134,7 @@ def test_fill_that_comes_twice_in_one_list_is_booked_once() -> None:
 def test_fills_of_one_number_on_both_sides_of_a_trade_with_oneself_are_two() -> None:
     account = Account()
     bought = account.working(request_id="b")
-    sold = account.working("29", request_id="s", side=Side.SELL)
+    sold = account.working("29", request_id="s", side=Side.SELL, price=D("42501"))
     account.hear_fill(executed(bought, "0.004", "56"))
     account.hear_fill(executed(sold, "0.004", "56", venue_order_id="29"))
     assert [account.order(place).filled_size for place in (bought, sold)] == [D("0.004"), D("0.004")]

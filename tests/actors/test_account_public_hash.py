@@ -4,7 +4,7 @@ from actors.store.port import EVERY_FIELD, Section, Table
 from messages.codec import encode_record
 from messages.commands import PlaceOrder
 from messages.reports import OpenOrdersFetched, OrderReported, PlaceAccepted
-from messages.types import PublicStatus
+from messages.types import Evidence, PublicStatus
 from tests.actors.account_kit import Account, shown, submit, written
 from tests.factories import make
 
@@ -25,12 +25,13 @@ def fields(section: Section) -> list[tuple[str, bool]]:
 def test_comparison_writes_the_whole_hash_and_the_time_of_it() -> None:
     account = Account()
     place = resting(account)
-    now_ms = account.system.clock.now_ms()
-    account.take(make(OpenOrdersFetched, **HEAD, order_id="", orders=(shown(place),)))
+    asked_ms = account.system.clock.now_ms() - 5
+    asked = make(Evidence, sent_ms=asked_ms)
+    account.take(make(OpenOrdersFetched, **HEAD, order_id="", orders=(shown(place),), evidence=asked))
     (section,) = account.staged
     assert fields(section) == [(EVERY_FIELD, False), ("28", True)]
     (synced,) = written(section, Table.LAST_SYNC)
-    assert (synced.value, synced.scope) == (str(now_ms).encode(), "1")
+    assert (synced.value, synced.scope) == (str(asked_ms).encode(), "1")
 
 
 def test_comparison_with_records_that_could_not_be_read_is_no_synchronisation() -> None:

@@ -7,10 +7,11 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from actors.domain.positions import flat
-from actors.memory import AccountMemory, FillRepeated, Held, ParkedGone, PublishedViews
+from actors.memory import AccountMemory, FillRepeated, Held, ParkedGone
 from actors.metering import Meter
 from actors.runtime.metrics import Metrics
 from actors.runtime.outcome import Outcome
+from actors.views import PublishedViews
 from messages import (
     CloseState,
     CompletionReason,

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from actors.domain.fills import average_price, book
 from actors.domain.positions import flat, fold
-from actors.memory import PublishedViews
 from actors.policy import AccountPolicy, ExchangePolicy
 from actors.reading import answer
+from actors.views import PublishedViews
 from messages import (
     Fill,
     FillsSnapshot,
@@ -73,7 +73,7 @@ def an_order(**changes: object) -> Order:
 
 def views_of(order: Order, *fills: Fill) -> PublishedViews:
     """What an account publishes after booking these fills in this order."""
-    views = PublishedViews()
+    views = PublishedViews(in_service=True, gates={order.exchange: ""})
     position = flat(order.account_id, order.exchange, order.symbol)
     for each in fills:
         order = book(order, each).order

@@ -1,4 +1,4 @@
-"""Stores under one contract: in memory, on fakeredis, on a real server."""
+"""Stores under one contract: in memory, on fakeredis, on a real server, and encrypted in each of them."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -10,11 +10,13 @@ import pytest
 import redis
 
 from actors.errors import StoreError
+from actors.store.cipher import Keyring
 from actors.store.embedded import EmbeddedServer, find_binary
 from actors.store.keys import Keys
 from actors.store.memory import MemoryStore
 from actors.store.port import Section, StateStore, Table, Write
 from actors.store.redis import RedisStore
+from actors.store.sealed import SealedStore
 
 
 class FakeServer(fakeredis.FakeRedis):
@@ -69,11 +71,15 @@ def real_store(server: EmbeddedServer, plain: redis.Redis) -> Iterator[RedisStor
     store.close()
 
 
-@pytest.fixture(params=["memory", "fakeredis", "fakeredis-partitions", "valkey", "valkey-partitions"])
+STORES = ["memory", "fakeredis", "fakeredis-partitions", "valkey", "valkey-partitions"]
+SEALED_STORES = ["sealed memory", "sealed fakeredis", "sealed valkey-partitions"]
+
+
+@pytest.fixture(params=[*STORES, *SEALED_STORES])
 def store(request: pytest.FixtureRequest) -> Iterator[StateStore]:
     """Each store in turn, empty."""
-    backend, _, spread = request.param.partition("-")
-    made: StateStore
+    backend, _, spread = request.param.removeprefix("sealed ").partition("-")
+    made: MemoryStore | RedisStore | SealedStore
     if backend == "memory":
         made = MemoryStore()
     elif backend == "fakeredis":
@@ -83,6 +89,8 @@ def store(request: pytest.FixtureRequest) -> Iterator[StateStore]:
         request.getfixturevalue("plain")
         url = request.getfixturevalue("server").url
         made = RedisStore(url, deployment="test", partitions=8 if spread else 1)
+    if request.param in SEALED_STORES:
+        made = SealedStore(made, Keyring([b"k" * 32]), public_ids=(3, 4))
     made.open()
     yield made
     made.close()
@@ -94,12 +102,14 @@ def damaging(store: StateStore, request: pytest.FixtureRequest) -> Callable[...,
 
     @contextmanager
     def overwrite(account_id: str, table: Table) -> Iterator[None]:
-        if isinstance(store, MemoryStore):
-            store.damage(account_id, table)
+        inner = store._inner if isinstance(store, SealedStore) else store
+        if isinstance(inner, MemoryStore):
+            inner.damage(account_id, table)
             yield
-            store.repair(account_id, table)
+            inner.repair(account_id, table)
             return
-        backend, _, spread = request.node.callspec.params["store"].partition("-")
+        kind = request.node.callspec.params["store"].removeprefix("sealed ")
+        backend, _, spread = kind.partition("-")
         other = request.getfixturevalue("client" if backend == "fakeredis" else "plain")
         key = Keys("test", 8 if spread else 1).records(account_id, table)
         other.set(key, "somebody else's")

@@ -36,6 +36,7 @@ def test_commit_next_section_is_loaded_back_whole(store: StateStore, section: Ma
         Write(Table.POSITIONS, "binance|BTC-USD", b""),
         Write(Table.PARKED, "binance|BTC-USD|8|f2", b"parked"),
         Write(Table.CLOSES, "close-1", b"close"),
+        Write(Table.CONTROLS, "KillSwitch", b"control"),
         Write(Table.OPEN, "v7", b"public", "3"),
         Write(Table.LAST_SYNC, "", b"1700000000000", "3"),
     )
@@ -48,6 +49,7 @@ def test_commit_next_section_is_loaded_back_whole(store: StateStore, section: Ma
         Table.POSITIONS: {"binance|BTC-USD": b""},
         Table.PARKED: {"binance|BTC-USD|8|f2": b"parked"},
         Table.CLOSES: {"close-1": b"close"},
+        Table.CONTROLS: {"KillSwitch": b"control"},
     }
     assert store.open_orders("a1", 3) == {"v7": b"public"}
     assert store.open_orders("a1", 4) == {}

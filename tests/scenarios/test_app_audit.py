@@ -14,7 +14,7 @@ from actors.app.reckoning import reckon
 from actors.app.verdict import Asked, VenueRecord, Verdict
 from actors.domain.lifecycle import evolve
 from actors.domain.projection import view
-from actors.memory import PublishedViews
+from actors.views import PublishedViews
 from messages import OrderPlaced
 from messages.fills import CloseState, Fill, Position, PositionClose
 from messages.types import (

@@ -12,7 +12,7 @@ from actors.app.recording import Ending, RecordingError, foresee, read_rows
 from actors.app.replay import ReplayOptions, run_replay
 from actors.app.replayed import compare
 from actors.app.verdict import Verdict
-from actors.memory import PublishedViews
+from actors.views import PublishedViews
 from messages.fills import Position
 from messages.types import Order, OrderState
 

@@ -6,7 +6,7 @@ import pytest
 
 from actors import Oms
 from actors.errors import AskTimeout, OrderRefused
-from actors.memory import PublishedViews
+from actors.views import PublishedViews
 from messages.base import Message
 from messages.commands import CancelOrder, SubmitOrder
 from messages.queries import GetOrders, OrdersSnapshot, OrderUnresolved, RefusalCode, Refused

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
 
-from actors.memory import PublishedViews
+from actors.views import PublishedViews
 from exchanges.paper.accounts import PLENTY
 from exchanges.paper.model import Execution, PaperOrder
 from messages.types import Order, OrderState, Side, TimeInForce

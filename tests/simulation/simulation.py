@@ -18,12 +18,12 @@ from prometheus_client import CollectorRegistry
 from actors.desk import FILL_TIMEOUTS, VERIFICATION
 from actors.domain.timeouts import FillTimeoutPolicy
 from actors.exchange import ExchangeRhythm
-from actors.memory import PublishedViews
 from actors.policy import AccountPolicy, ExchangePolicy
 from actors.runtime.metrics import Metrics
 from actors.runtime.simulated import SimulatedSystem
 from actors.store.port import Table
 from actors.tree import account_address, plant
+from actors.views import PublishedViews
 from messages.commands import VenueRequest
 from messages.events import Alert, Event
 from messages.queries import Reply

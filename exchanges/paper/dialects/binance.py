@@ -17,6 +17,7 @@ from exchanges.paper.dialects.binance_auth import (
     check_time,
     rest_payload,
 )
+from exchanges.paper.dialects.binance_changes import Changes
 from exchanges.paper.dialects.binance_errors import BAD_REQUEST, OUTCOME_UNKNOWN, BinanceError, missing
 from exchanges.paper.dialects.binance_keys import credentials, derive_keys
 from exchanges.paper.dialects.binance_limits import Limits, too_many_requests, way_too_many_requests
@@ -51,9 +52,10 @@ _REPLACING = _PLACING | {
     "orderRateLimitExceededMode",
 }
 _CLIENT_ID_NAMES = ("newClientOrderId", "origClientOrderId", "cancelOrigClientOrderId")
+_COUNTED = frozenset({RequestKind.PLACE, RequestKind.REPLACE})
+"""Requests for a new order."""
 _STATUS = re.compile(rb'"status":"[A-Z_]+"')
 _RETIRED = "/api/v3/userDataStream"
-_OPEN_ORDERS_WEIGHT_OF_ALL = 80
 _CONNECT_WEIGHT = 2
 
 
@@ -64,6 +66,8 @@ class _Endpoint:
     handle: Callable[[Call], Result]
     names: frozenset[str]
     signed: bool = True
+    weight_of_all: int | None = None
+    """What it costs without a symbol, where it can do without."""
     free_on_success: bool = False
 
 
@@ -81,7 +85,9 @@ class BinanceDialect:
         self._random = random
         self._symbols = {rules.venue_symbol: rules for rules in engine.instruments.values()}
         trading = Trading(engine, self._symbols, self._new_id, self.limits)
-        self._endpoints = _trading_endpoints(trading) | _query_endpoints(Queries(engine, self._symbols, self.limits))
+        changes = Changes(engine, trading, self._new_id, self.limits)
+        queries = Queries(engine, self._symbols, self.limits)
+        self._endpoints = _trading_endpoints(trading, changes) | _query_endpoints(queries)
         self._writer = EventWriter(engine, self._new_id)
 
     def add_keys(self, account: str, seed: int, given: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -112,7 +118,8 @@ class BinanceDialect:
         target = self._target(request, values)
         if target is not None:
             named = (*named, target.client_order_id)
-        return Subject(kind=endpoint.kind, client_order_ids=named, target=target)
+        places = values.get("newClientOrderId") if endpoint.kind in _COUNTED else None
+        return Subject(kind=endpoint.kind, client_order_ids=named, target=target, places=places)
 
     def answer(self, request: WireRequest, now_ms: int, lens: Lens) -> WireAnswer:
         """Carry out a request."""
@@ -127,7 +134,7 @@ class BinanceDialect:
             result = self._carry_out(endpoint, request, now_ms, lens)
         except BinanceError as error:
             result = Result(body=error.body(), status=error.refusal.status)
-        free = endpoint.free_on_success and result.status < BAD_REQUEST
+        free = result.status < BAD_REQUEST and (endpoint.free_on_success or result.free)
         self.limits.charge(0 if free else self._weight(endpoint, request), now_ms)
         headers = _JSON | self.limits.weight_headers(now_ms) | self._order_headers(endpoint, request, now_ms)
         return WireAnswer(status=result.status, body=orjson.dumps(result.body), headers=headers, events=result.events)
@@ -168,13 +175,13 @@ class BinanceDialect:
             return None
 
     def _weight(self, endpoint: _Endpoint, request: WireRequest) -> int:
-        if endpoint.kind is RequestKind.OPEN_ORDERS and b"symbol=" not in request.query:
-            return _OPEN_ORDERS_WEIGHT_OF_ALL
+        if endpoint.weight_of_all is not None and b"symbol=" not in request.query:
+            return endpoint.weight_of_all
         return endpoint.weight
 
     def _order_headers(self, endpoint: _Endpoint, request: WireRequest, now_ms: int) -> dict[str, str]:
         account = self._account(request)
-        counted = endpoint.kind in (RequestKind.PLACE, RequestKind.REPLACE)
+        counted = endpoint.kind in _COUNTED
         return self.limits.order_headers(account, now_ms) if counted and account is not None else {}
 
     def _new_id(self) -> str:
@@ -226,7 +233,7 @@ class BinanceDialect:
         return replace(answer, body=body) if count else None
 
 
-def _trading_endpoints(trading: Trading) -> dict[tuple[str, str], _Endpoint]:
+def _trading_endpoints(trading: Trading, changes: Changes) -> dict[tuple[str, str], _Endpoint]:
     order = "/api/v3/order"
     kinds = RequestKind
     return {
@@ -237,10 +244,10 @@ def _trading_endpoints(trading: Trading) -> dict[tuple[str, str], _Endpoint]:
             kinds.CANCEL_ALL, 1, trading.cancel_all, frozenset({"symbol"}), free_on_success=True
         ),
         ("POST", f"{order}/cancelReplace"): _Endpoint(
-            kinds.REPLACE, 1, trading.replace, _REPLACING, free_on_success=True
+            kinds.REPLACE, 1, changes.replace, _REPLACING, free_on_success=True
         ),
         ("PUT", f"{order}/amend/keepPriority"): _Endpoint(
-            kinds.AMEND, 4, trading.amend, _NAMING | {"newClientOrderId", "newQty"}
+            kinds.AMEND, 4, changes.amend, _NAMING | {"newClientOrderId", "newQty"}
         ),
     }
 
@@ -251,7 +258,9 @@ def _query_endpoints(queries: Queries) -> dict[tuple[str, str], _Endpoint]:
     paged = symbol | {"orderId", "startTime", "endTime", "limit"}
     return {
         ("GET", "/api/v3/order"): _Endpoint(kinds.ORDER, 4, queries.order, _NAMING),
-        ("GET", "/api/v3/openOrders"): _Endpoint(kinds.OPEN_ORDERS, 6, queries.open_orders, symbol),
+        ("GET", "/api/v3/openOrders"): _Endpoint(
+            kinds.OPEN_ORDERS, 6, queries.open_orders, symbol, weight_of_all=80
+        ),
         ("GET", "/api/v3/allOrders"): _Endpoint(kinds.ORDERS, 20, queries.orders, paged),
         ("GET", "/api/v3/myTrades"): _Endpoint(kinds.TRADES, 20, queries.trades, paged | {"fromId"}),
         ("GET", "/api/v3/account"): _Endpoint(
@@ -260,6 +269,9 @@ def _query_endpoints(queries: Queries) -> dict[tuple[str, str], _Endpoint]:
         ("GET", "/api/v3/rateLimit/order"): _Endpoint(kinds.OTHER, 40, queries.order_limits, frozenset()),
         ("GET", "/api/v3/exchangeInfo"): _Endpoint(
             kinds.INSTRUMENTS, 20, queries.exchange_info, symbol | {"symbols"}, signed=False
+        ),
+        ("GET", "/api/v3/ticker/price"): _Endpoint(
+            kinds.PRICE, 2, queries.price, symbol, signed=False, weight_of_all=4
         ),
         ("GET", "/api/v3/time"): _Endpoint(kinds.TIME, 1, queries.time, frozenset(), signed=False),
         ("GET", "/api/v3/ping"): _Endpoint(kinds.OTHER, 1, queries.ping, frozenset(), signed=False),

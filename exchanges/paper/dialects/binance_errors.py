@@ -49,6 +49,11 @@ def missing(name: str) -> Refusal:
     return Refusal(-1102, f"Mandatory parameter '{name}' was not sent, was empty/null, or malformed.")
 
 
+def no_order_named(by_id: str, by_client_id: str) -> Refusal:
+    """Return the error for a request that names no order by either parameter."""
+    return Refusal(-1102, f"Param '{by_client_id}' or '{by_id}' must be sent, but both were empty/null!")
+
+
 def not_required(name: str) -> Refusal:
     """Return the error for a parameter that this request does not take."""
     return Refusal(-1106, f"Parameter '{name}' sent when not required.")
@@ -73,9 +78,6 @@ INVALID_RECV_WINDOW = Refusal(-1131, "recvWindow must be less than 60000.")
 DUPLICATE_PARAMETER = Refusal(-1101, "Duplicate values for a parameter detected.")
 BAD_COMBINATION = Refusal(-1128, "Combination of optional parameters invalid.")
 MORE_THAN_A_DAY = Refusal(-1127, "More than 24 hours between startTime and endTime.")
-NO_ORDER_NAMED = Refusal(
-    -1102, "Param 'origClientOrderId' or 'orderId' must be sent, but both were empty/null!"
-)
 BAD_KEY_FORMAT = Refusal(-2014, "API-key format invalid.", UNAUTHORIZED)
 UNKNOWN_KEY = Refusal(-2015, "Invalid API-key, IP, or permissions for action.", UNAUTHORIZED)
 BAD_SIGNATURE = Refusal(-1022, "Signature for this request is not valid.")
@@ -102,6 +104,7 @@ AMENDS = {
     RefusalReason.AMEND_NO_CHANGE: Refusal(-2038, "The requested action would change no state; rejecting"),
     RefusalReason.UNKNOWN_ORDER: Refusal(-2038, "Unknown order sent."),
     RefusalReason.LOT_SIZE: Refusal(-1013, "Filter failure: LOT_SIZE"),
+    RefusalReason.AMENDED_TOO_OFTEN: Refusal(-2038, "Filter failure: MAX_NUM_ORDER_AMENDS"),
 }
 """The errors of the amend call, which words unknown orders in its own way."""
 

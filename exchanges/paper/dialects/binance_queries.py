@@ -14,10 +14,10 @@ from exchanges.paper.dialects.binance_errors import (
     ID_MISMATCH,
     INVALID_SYMBOL,
     MORE_THAN_A_DAY,
-    NO_ORDER_NAMED,
     NO_SUCH_ORDER,
     BinanceError,
     illegal,
+    no_order_named,
 )
 from exchanges.paper.dialects.binance_limits import ORDERS_PER_10_S, ORDERS_PER_DAY, WEIGHT_PER_MINUTE, Limits
 from exchanges.paper.dialects.binance_params import Parameters
@@ -60,7 +60,7 @@ class Queries:
         order_id = call.parameters.integer("orderId")
         client_order_id = call.parameters.optional_text("origClientOrderId")
         if order_id is None and client_order_id is None:
-            raise BinanceError(NO_ORDER_NAMED)
+            raise BinanceError(no_order_named("orderId", "origClientOrderId"))
         if order_id is None:
             order = self._engine.find(call.account, instrument.symbol, client_order_id or "")
         else:
@@ -160,6 +160,16 @@ class Queries:
             "symbols": [render.instrument(rules) for rules in wanted],
         }
         return Result(body=body)
+
+    def price(self, call: Call) -> Result:
+        """Handle `GET /api/v3/ticker/price`: the last trade, of one symbol or of all."""
+        if "symbol" in call.parameters:
+            return Result(body=self._price(self._instrument(call)))
+        return Result(body=[self._price(instrument) for instrument in self._symbols.values()])
+
+    def _price(self, instrument: PaperInstrument) -> dict[str, str]:
+        last = self._engine.last_price(instrument.symbol)
+        return {"symbol": instrument.venue_symbol, "price": render.amount(last)}
 
     def time(self, call: Call) -> Result:
         """Handle `GET /api/v3/time`."""

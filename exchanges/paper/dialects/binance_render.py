@@ -110,6 +110,7 @@ def amended(order: PaperOrder, symbol: str, previous_id: str) -> dict[str, Any]:
         "side": order.side.value,
         "workingTime": working_time(order),
         "selfTradePreventionMode": STP_MODE,
+        **_conditional(order),
     }
 
 
@@ -239,4 +240,5 @@ def _filters(rules: PaperInstrument) -> list[dict[str, Any]]:
             "applyMaxToMarket": False,
             "avgPriceMins": 5,
         },
+        {"filterType": "MAX_NUM_ORDER_AMENDS", "maxNumOrderAmends": rules.max_amendments},
     ]

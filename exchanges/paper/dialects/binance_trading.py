@@ -1,4 +1,4 @@
-"""Binance's trading endpoints: place, test, cancel, cancel all, cancel-replace and amend.
+"""Binance's trading endpoints: place, test, cancel and cancel all.
 
 They read parameters, call the engine and render its answer. Who may call was settled before.
 """
@@ -10,22 +10,16 @@ from typing import Any
 
 from exchanges.paper.dialects import binance_render as render
 from exchanges.paper.dialects.binance_errors import (
-    AMENDS,
-    CONFLICT,
-    DUPLICATE_ORDER,
     INVALID_RESTRICTION,
     INVALID_SIDE,
     INVALID_SYMBOL,
     INVALID_TIME_IN_FORCE,
     INVALID_TYPE,
-    NO_ORDER_NAMED,
     RESTRICTED_CANCEL,
-    TOO_MANY_ORDERS,
-    TOO_MANY_REQUESTS,
     UNKNOWN_ORDER,
     BinanceError,
-    Refusal,
     illegal,
+    no_order_named,
     not_required,
     refused,
 )
@@ -36,11 +30,9 @@ from exchanges.paper.model import (
     Events,
     NewOrder,
     OrderAccepted,
-    OrderAmended,
     OrderTraded,
     PaperInstrument,
     PaperOrder,
-    RefusalReason,
     RequestRefused,
 )
 from exchanges.paper.visibility import Lens
@@ -64,6 +56,8 @@ class Result:
     body: Any
     status: int = 200
     events: Events = ()
+    free: bool = False
+    """It costs no request weight, whatever the endpoint costs otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,20 +98,22 @@ class Trading:
 
     def place(self, call: Call) -> Result:
         """Handle `POST /api/v3/order`."""
-        request = self._read_order(call)
+        request = self.read_order(call)
         self._limits.check_orders(call.account, call.now_ms)
-        return self._place(call, request)
+        result = self.place_order(call, request)
+        self._limits.count_order(call.account, 1, call.now_ms)
+        return result
 
     def test(self, call: Call) -> Result:
         """Handle `POST /api/v3/order/test`: read the order, place nothing."""
-        self._read_order(call)
+        self.read_order(call)
         return Result(body={})
 
     def cancel(self, call: Call) -> Result:
         """Handle `DELETE /api/v3/order`."""
         instrument = self.instrument(call)
-        order = self._named(call, instrument, "orderId", "origClientOrderId")
-        return self._cancel(call, order, self._cancel_id(call, "newClientOrderId"))
+        order = self.named(call, instrument, "orderId", "origClientOrderId")
+        return self.cancel_order(call, order, self.cancel_id(call, "newClientOrderId"))
 
     def cancel_all(self, call: Call) -> Result:
         """Handle `DELETE /api/v3/openOrders`."""
@@ -126,50 +122,9 @@ class Trading:
         if not orders:
             raise BinanceError(UNKNOWN_ORDER)
         cancel_id = self._new_id()
-        results = [self._cancel(call, order, cancel_id) for order in orders]
+        results = [self.cancel_order(call, order, cancel_id) for order in orders]
         events = tuple(event for result in results for event in result.events)
         return Result(body=[result.body for result in results], events=events)
-
-    def amend(self, call: Call) -> Result:
-        """Handle `PUT /api/v3/order/amend/keepPriority`."""
-        instrument = self.instrument(call)
-        order = self._named(call, instrument, "orderId", "origClientOrderId")
-        new_size = call.parameters.amount("newQty")
-        new_id = call.parameters.client_id("newClientOrderId") or self._new_id()
-        if order is None:
-            raise BinanceError(AMENDS[RefusalReason.UNKNOWN_ORDER])
-        taken = self._engine.truth.has_open(call.account, instrument.symbol, new_id)
-        if taken and new_id != order.client_order_id:
-            raise BinanceError(DUPLICATE_ORDER)
-        events = self._engine.amend(call.account, order.order_id, new_size, call.now_ms, client_order_id=new_id)
-        if isinstance(events[0], RequestRefused):
-            raise BinanceError(AMENDS[events[0].reason])
-        after = self._engine.order(order.order_id) or order
-        previous = next(
-            (event.previous_client_order_id for event in events if isinstance(event, OrderAmended)),
-            order.client_order_id,
-        )
-        body = {
-            "transactTime": call.now_ms,
-            "executionId": events[0].sequence,
-            "amendedOrder": render.amended(after, instrument.venue_symbol, previous),
-        }
-        return Result(body=body, events=events)
-
-    def replace(self, call: Call) -> Result:
-        """Handle `POST /api/v3/order/cancelReplace`. Not atomic: each half succeeds or fails on its own."""
-        request = self._read_order(call)
-        strict = self._choice(call, "cancelReplaceMode", ("STOP_ON_FAILURE", "ALLOW_FAILURE")) == "STOP_ON_FAILURE"
-        cancel_only = self._cancel_only(call)
-        instrument = self.instrument(call)
-        old = self._named(call, instrument, "cancelOrderId", "cancelOrigClientOrderId")
-        cancel_id = self._cancel_id(call, "cancelNewClientOrderId")
-        cancel = self._attempt(lambda: self._cancel(call, old, cancel_id))
-        if isinstance(cancel, Refusal) and strict:
-            return _replaced(cancel, None)
-        if cancel_only:
-            return _replaced(cancel, TOO_MANY_ORDERS, TOO_MANY_REQUESTS)
-        return _replaced(cancel, self._attempt(lambda: self._place(call, request)))
 
     def instrument(self, call: Call) -> PaperInstrument:
         """Return the instrument of the mandatory `symbol`. Raises BinanceError -1102 or -1121."""
@@ -180,7 +135,8 @@ class Trading:
 
     # ----- placing
 
-    def _place(self, call: Call, request: NewOrder) -> Result:
+    def place_order(self, call: Call, request: NewOrder) -> Result:
+        """Place an order that was read. Raises BinanceError when it is refused."""
         events = self._engine.place(request, call.now_ms)
         first = events[0]
         if isinstance(first, RequestRefused):
@@ -188,7 +144,6 @@ class Trading:
         if not isinstance(first, OrderAccepted):
             msg = f"a placement began with {type(first).__name__}"
             raise TypeError(msg)
-        self._limits.count_order(call.account, 1, call.now_ms)
         return Result(body=self._placed_body(call, first.order, events), events=events)
 
     def _placed_body(self, call: Call, accepted: PaperOrder, events: Events) -> dict[str, Any]:
@@ -204,7 +159,8 @@ class Trading:
         own = [event for event in events if isinstance(event, OrderTraded) and event.order.order_id == order.order_id]
         return body | {"fills": [render.fill(event.execution) for event in own]}
 
-    def _read_order(self, call: Call) -> NewOrder:
+    def read_order(self, call: Call) -> NewOrder:
+        """Read the parameters of a new order. Raises BinanceError."""
         parameters = call.parameters
         instrument = self.instrument(call)
         side_name = parameters.text("side")
@@ -217,7 +173,7 @@ class Trading:
             raise BinanceError(INVALID_TYPE)
         amounts = self._read_shape(parameters, form)
         if "newOrderRespType" in parameters:
-            self._choice(call, "newOrderRespType", _RESPONSE_TYPES)
+            self.choice(call, "newOrderRespType", _RESPONSE_TYPES)
         if parameters.values.get("selfTradePreventionMode", render.STP_MODE) != render.STP_MODE:
             raise BinanceError(illegal("selfTradePreventionMode", f"^{render.STP_MODE}$"))
         return NewOrder(
@@ -255,24 +211,31 @@ class Trading:
 
     # ----- cancelling
 
-    def _cancel(self, call: Call, order: PaperOrder | None, cancel_id: str) -> Result:
-        restriction = call.parameters.optional_text("cancelRestrictions")
-        if restriction is not None and restriction not in _RESTRICTIONS:
+    def restriction(self, call: Call) -> str | None:
+        """Return the status that `cancelRestrictions` demands, or None. Raises BinanceError -1145."""
+        name = call.parameters.optional_text("cancelRestrictions")
+        if name is not None and name not in _RESTRICTIONS:
             raise BinanceError(INVALID_RESTRICTION)
+        return None if name is None else _RESTRICTIONS[name]
+
+    def cancel_order(self, call: Call, order: PaperOrder | None, cancel_id: str) -> Result:
+        """Cancel an order that was named. Raises BinanceError when it is refused."""
+        demanded = self.restriction(call)
         if order is None or not order.is_open:
             raise BinanceError(UNKNOWN_ORDER)
-        if restriction is not None and render.status(order) != _RESTRICTIONS[restriction]:
+        if demanded is not None and render.status(order) != demanded:
             raise BinanceError(RESTRICTED_CANCEL)
         events = self._engine.cancel(call.account, order.order_id, call.now_ms, cancel_id=cancel_id)
         after = self._engine.order(order.order_id) or order
         symbol = call.parameters.text("symbol")
         return Result(body=render.cancelled(after, symbol, call.now_ms, cancel_id), events=events)
 
-    def _named(self, call: Call, instrument: PaperInstrument, by_id: str, by_client_id: str) -> PaperOrder | None:
+    def named(self, call: Call, instrument: PaperInstrument, by_id: str, by_client_id: str) -> PaperOrder | None:
+        """Return the account's order that two parameters name, or None. Raises BinanceError when both are missing."""
         order_id = call.parameters.integer(by_id)
         client_order_id = call.parameters.optional_text(by_client_id)
         if order_id is None and client_order_id is None:
-            raise BinanceError(NO_ORDER_NAMED)
+            raise BinanceError(no_order_named(by_id, by_client_id))
         if order_id is None:
             return self._engine.find(call.account, instrument.symbol, client_order_id or "")
         order = self._engine.order(order_id)
@@ -280,65 +243,16 @@ class Trading:
             return None
         return order if client_order_id in (None, order.client_order_id) else None
 
-    def _cancel_id(self, call: Call, name: str) -> str:
+    def cancel_id(self, call: Call, name: str) -> str:
+        """Return the id that a parameter gives, or a new one."""
         return call.parameters.client_id(name) or self._new_id()
 
-    # ----- replacing
-
-    def _cancel_only(self, call: Call) -> bool:
-        mode = "DO_NOTHING"
-        if "orderRateLimitExceededMode" in call.parameters:
-            mode = self._choice(call, "orderRateLimitExceededMode", ("DO_NOTHING", "CANCEL_ONLY"))
-        try:
-            self._limits.check_orders(call.account, call.now_ms)
-        except BinanceError:
-            if mode == "DO_NOTHING":
-                raise
-            return True
-        return False
-
-    def _choice(self, call: Call, name: str, choices: tuple[str, ...]) -> str:
+    def choice(self, call: Call, name: str, choices: tuple[str, ...]) -> str:
+        """Return a mandatory parameter that has to be one of these words. Raises BinanceError -1100."""
         value = call.parameters.text(name)
         if value not in choices:
             raise BinanceError(illegal(name, "|".join(choices)))
         return value
-
-    def _attempt(self, act: Callable[[], Result]) -> Result | Refusal:
-        try:
-            return act()
-        except BinanceError as error:
-            return error.refusal
-
-
-def _replaced(cancel: Result | Refusal, new: Result | Refusal | None, status: int = CONFLICT) -> Result:
-    detail = {
-        "cancelResult": _outcome(cancel),
-        "newOrderResult": _outcome(new),
-        "cancelResponse": _response(cancel),
-        "newOrderResponse": _response(new),
-    }
-    events = tuple(event for half in (cancel, new) if isinstance(half, Result) for event in half.events)
-    match cancel, new:
-        case Result(), Result():
-            return Result(body=detail, events=events)
-        case Refusal(), Refusal() | None:
-            failed = Refusal(-2022, "Order cancel-replace failed.")
-            return Result(body=failed.body() | {"data": detail}, status=failed.status, events=events)
-        case _:
-            partial = Refusal(-2021, "Order cancel-replace partially failed.", status)
-            return Result(body=partial.body() | {"data": detail}, status=status, events=events)
-
-
-def _outcome(half: Result | Refusal | None) -> str:
-    if half is None:
-        return "NOT_ATTEMPTED"
-    return "SUCCESS" if isinstance(half, Result) else "FAILURE"
-
-
-def _response(half: Result | Refusal | None) -> Any:
-    if half is None:
-        return None
-    return half.body if isinstance(half, Result) else half.body()
 
 
 def _triggers_above(venue_type: str, side: Side) -> bool | None:

@@ -1,0 +1,107 @@
+"""What a host decides for the whole account: kill switch, logout, claiming an order that others placed.
+
+Must never: let an order through while the kill switch is on, or end an order without its venue.
+"""
+
+from actors.cancelling import CancelGroups, cancel_everything_of_ours
+from actors.commanding import cancel
+from actors.desk import Desk
+from actors.domain.lifecycle import TERMINAL, evolve
+from actors.turn import Turn
+from messages.commands import CancelOrder, ClaimOrder, Logout, SetKillSwitch
+from messages.events import KillSwitchChanged, Severity
+from messages.queries import KillSwitchSet, LogoutDone, OrderClaimed, RefusalCode
+from messages.risk import KillSwitch, LoggedOut
+from messages.types import InitiatedBy, Order, OrderState
+
+
+def is_on(turn: Turn, desk: Desk) -> bool:
+    """Whether the kill switch is on, by command or by configuration."""
+    switch = turn.memory.kill_switch
+    return desk.policy.risk.kill_switch or (switch is not None and switch.on)
+
+
+def set_kill_switch(turn: Turn, desk: Desk, groups: CancelGroups, command: SetKillSwitch) -> None:
+    """Throw the kill switch."""
+    if not command.on and desk.policy.risk.kill_switch:
+        text = "the configuration holds the kill switch on (risk.killSwitch); it can be switched off there only"
+        turn.refuse(command.correlation_id, RefusalCode.RISK_LIMIT, text, rule="killSwitch", limit="on", actual="off")
+        return
+    known = turn.memory.kill_switch
+    switch = known if known is not None and known.on is command.on else None
+    if switch is None:
+        switch = KillSwitch(on=command.on, since_ms=turn.now_ms, reason=command.reason)
+        turn.save_control(switch)
+        turn.event(KillSwitchChanged(account_id=turn.account_id, kill_switch=switch))
+        text = f"the kill switch is {'on' if command.on else 'off'}: {command.reason or 'no reason given'}"
+        turn.alert("KillSwitch", Severity.CRITICAL if command.on else Severity.WARNING, text)
+    cancelling: tuple[str, ...] = ()
+    if command.on and command.cancel_orders:
+        # Thrown once more, it cancels once more.
+        everything = cancel_everything_of_ours(turn.account_id, everything=command.everything)
+        cancelling = groups.cancel_all(turn, everything)
+    turn.reply(
+        KillSwitchSet(correlation_id=command.correlation_id, kill_switch=switch, cancelling=cancelling)
+    )
+
+
+def follow(turn: Turn, desk: Desk) -> None:
+    """While the kill switch is on, cancel every order of ours that turns up or works after all."""
+    if not is_on(turn, desk):
+        return
+    for before, order in list(turn.changed_orders()):
+        appeared = before is None or before.state in TERMINAL
+        if appeared and _to_be_cancelled(turn, order):
+            _cancel(turn, desk, order)
+
+
+def resume(turn: Turn, desk: Desk) -> None:
+    """After a start with the kill switch on: cancel what works."""
+    if is_on(turn, desk):
+        for order in turn.memory.live_orders():
+            if _to_be_cancelled(turn, order):
+                _cancel(turn, desk, order)
+
+
+def _to_be_cancelled(turn: Turn, order: Order) -> bool:
+    return (
+        order.state not in TERMINAL
+        and order.state is not OrderState.DRAFT
+        and not order.external
+        and not order.cancel_pending
+        # What a risk rule places while nothing else may be placed reduces what is at stake.
+        and order.initiated_by is not InitiatedBy.RISK_RULE
+        and order.exchange not in turn.memory.unserved
+    )
+
+
+def _cancel(turn: Turn, desk: Desk, order: Order) -> None:
+    by = InitiatedBy.RISK_RULE
+    cancel(turn, desk, CancelOrder(account_id=order.account_id, order_id=order.order_id, initiated_by=by))
+
+
+def logout(turn: Turn, desk: Desk, command: Logout) -> None:
+    """The account's last user has left."""
+    cleared = desk.policy.privacy.clear_on_logout
+    if cleared and turn.memory.logged_out is None:
+        turn.save_control(LoggedOut(since_ms=turn.now_ms))
+        for exchange in desk.policy.exchanges:
+            turn.rewrite_public(exchange)
+    live = sum(1 for _ in turn.memory.live_orders())
+    turn.reply(LogoutDone(correlation_id=command.correlation_id, cleared=cleared, live_orders=live))
+
+
+def claim(turn: Turn, command: ClaimOrder) -> None:
+    """Treat an order that others placed as one of ours."""
+    order = turn.memory.find(command.order_id)
+    if order is None:
+        turn.refuse(command.correlation_id, RefusalCode.UNKNOWN_ORDER, f"no order {command.order_id!r} in this account")
+        return
+    if order.external and order.state in TERMINAL:
+        text = f"order is {order.state}, there is nothing left of it to claim"
+        turn.refuse(command.correlation_id, RefusalCode.WRONG_STATE, text, view=turn.view_of(order))
+        return
+    if order.external:
+        order = evolve(order, external=False, updated_at_ms=turn.now_ms)
+        turn.save(order)
+    turn.reply(OrderClaimed(correlation_id=command.correlation_id, view=turn.view_of(order)))

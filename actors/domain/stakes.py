@@ -1,0 +1,116 @@
+"""What one order may still come to: how much of it may execute, what that is worth, and what it holds funds of.
+
+An order that may execute counts with all that is left of it, also while it is on its way, while nobody knows what
+became of it, and while it is being cancelled. Must never: guess a price, an instrument or a size, or count an order for
+less because it will probably not execute.
+"""
+
+from dataclasses import dataclass
+from decimal import ROUND_UP, Decimal
+from typing import TypeAlias
+
+from actors.domain.arithmetic import EXACT, MAGNITUDE_MAX
+from actors.domain.lifecycle import TERMINAL
+from messages.base import fast_init
+from messages.types import ZERO, ModificationKind, Order, OrderState, Side
+
+Assets: TypeAlias = tuple[str, str]
+"""Base and quote currency of a symbol."""
+
+_NOTHING_AT_STAKE = TERMINAL | {OrderState.DRAFT}
+_FINEST = Decimal(1).scaleb(-MAGNITUDE_MAX)
+
+
+@fast_init
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stake:
+    """What one order may still come to."""
+
+    exchange: str
+    symbol: str
+    quote: str
+    """Empty while the instrument is not known."""
+    side: Side
+    size: Decimal | None
+    """Base units that it may still execute; None: not known."""
+    notional: Decimal | None
+    """The value of that in the quote currency; None: not known."""
+    currency: str
+    """What it holds funds of; empty while the instrument is not known."""
+    reserved: Decimal | None
+    """How much of that currency, before fees; None: not known."""
+
+
+def stake_of(order: Order, assets: Assets | None) -> Stake | None:
+    """Tell what an order may still come to; None for a draft and for an order that has ended.
+
+    `assets` are those of its symbol, None while the instrument is not known. What a price times a size is worth is not
+    known then.
+    """
+    return None if order.state in _NOTHING_AT_STAKE else stake_if_placed(order, assets)
+
+
+def stake_if_placed(order: Order, assets: Assets | None) -> Stake:
+    """Tell what an order may come to once it works, whatever its state is."""
+    size, notional = _left(order)
+    base, quote = assets or ("", "")
+    if assets is None:
+        notional = None
+    if order.side is Side.BUY:
+        currency, reserved = quote, notional
+    else:
+        currency, reserved = base, size if assets is not None else None
+    return Stake(
+        exchange=order.exchange,
+        symbol=order.symbol,
+        quote=quote,
+        side=order.side,
+        size=size,
+        notional=notional,
+        currency=currency,
+        reserved=reserved,
+    )
+
+
+def valued_at(order: Order) -> Decimal | None:
+    """Name the price that an order is valued at: its own, its stop price, or the market's when it was placed."""
+    return _first_price(order.price, order.stop_price, order.reference_price)
+
+
+def _first_price(*prices: Decimal | None) -> Decimal | None:
+    # Some venues show a price of 0 where an order has none; it must not make the order worth nothing.
+    return next((price for price in prices if price is not None and price > ZERO), None)
+
+
+def _left(order: Order) -> tuple[Decimal | None, Decimal | None]:
+    # Size and value of what may still execute.
+    if order.quote_size is not None:
+        left = max(ZERO, EXACT.subtract(order.quote_size, order.filled_value))
+        return _size_for(left, order.reference_price), left
+    size, notional = _left_of(order, order.size, valued_at(order))
+    change = order.modification
+    if change is None or change.kind is not ModificationKind.AMEND:
+        return size, notional
+    # The venue may execute by the old terms until it has taken the new ones, and nobody knows when it does.
+    price = _first_price(change.price, order.price, change.stop_price, order.stop_price, order.reference_price)
+    changed_size, changed_notional = _left_of(order, change.size, price)
+    return _larger(size, changed_size), _larger(notional, changed_notional)
+
+
+def _left_of(order: Order, size: Decimal, price: Decimal | None) -> tuple[Decimal | None, Decimal | None]:
+    if size <= ZERO:
+        # Nobody orders nothing: it was placed by hand for a quantity of quote currency that its venue does not show.
+        return None, None
+    left = max(ZERO, EXACT.subtract(size, order.filled_size))
+    return left, None if price is None else EXACT.multiply(left, price)
+
+
+def _size_for(value: Decimal, price: Decimal | None) -> Decimal | None:
+    # Rounded up to as many places as an order's size can have: more would not fit into exact sums.
+    if price is None or price <= ZERO:
+        return None if value else ZERO
+    return EXACT.divide(value, price).quantize(_FINEST, rounding=ROUND_UP, context=EXACT)
+
+
+def _larger(one: Decimal | None, other: Decimal | None) -> Decimal | None:
+    return None if one is None or other is None else max(one, other)

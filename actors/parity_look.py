@@ -1,0 +1,250 @@
+"""One look at an exchange for a parity check: all is asked at once, and each answer is compared with our records.
+
+Serves the account, which compares an answer before it merges it, and programs that compare stored records. Must never:
+merge or repair anything, or count what was not answered as equal.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from actors.domain.lifecycle import UNSENT
+from actors.domain.parity import (
+    BALANCES,
+    FILLS,
+    ORDERS,
+    PART_OF,
+    Compared,
+    Finding,
+    Question,
+    believed,
+    compare_fills,
+    compare_orders,
+)
+from actors.domain.parity_balances import compare_holdings, compare_locked
+from actors.memory import AccountMemory
+from messages.commands import FetchBalances, FetchFills, FetchOpenOrders
+from messages.fills import Fill
+from messages.reports import BalancesFetched, FetchFailed, FillsFetched, OpenOrdersFetched, VenueReport
+from messages.risk import Difference
+from messages.types import Order
+
+TAG: Final = "parity"
+"""Begins the order id of every question of a check, by which its answer is known: it is about no order."""
+
+Questions: TypeAlias = FetchOpenOrders | FetchFills | FetchBalances
+Answers: TypeAlias = OpenOrdersFetched | FillsFetched | BalancesFetched | FetchFailed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Viewpoint:
+    """From where an exchange is looked at."""
+
+    account_id: str
+    exchange: str
+    offset_ms: int
+    """The venue's clock less ours."""
+    settle_ms: int
+    lookback_ms: int
+    """How far back executions are compared."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conclusion:
+    """What was found out about one exchange."""
+
+    exchange: str
+    differences: tuple[Difference, ...]
+    compared: tuple[tuple[str, int], ...]
+    """What, and how many."""
+    left_out: tuple[tuple[str, str], ...]
+    """What could not be compared yet, and why."""
+    failed: tuple[tuple[str, str], ...]
+    """What the venue did not answer, and why: nothing is known of it."""
+    as_of_ms: int
+    """When the venue was asked, our clock; of two looks the last."""
+
+    @property
+    def outcome(self) -> str:
+        """`differences`, else `failed` where anything was not answered, else `parity`."""
+        return "differences" if self.differences else "failed" if self.failed else "parity"
+
+
+class Look:
+    """One round of questions to one exchange, and what their answers show. Works on records that somebody else owns."""
+
+    def __init__(
+        self, memory: AccountMemory, view: Viewpoint, *, number: int, now_ms: int, symbols_max: int | None
+    ) -> None:
+        self.number = number
+        self.asked_ms = now_ms
+        self.findings: dict[object, Finding] = {}
+        self._view = view
+        self._compared: Counter[str] = Counter()
+        self._left_out: list[tuple[str, str]] = []
+        self._failed: list[tuple[str, str]] = []
+        symbols = symbols_of(memory, view.exchange, now_ms - view.lookback_ms)
+        chosen, others = symbols[:symbols_max], symbols[len(symbols[:symbols_max]) :]
+        self._since = self._known_since(memory, chosen)
+        if others:
+            self._left_out.append((FILLS, f"of {', '.join(others)}: too many symbols at once"))
+        self.questions = self._ask()
+        self._waiting = {question.order_id: question for question in self.questions}
+
+    @property
+    def answered(self) -> bool:
+        """Whether every question has its answer, or was given up."""
+        return not self._waiting
+
+    def takes(self, report: VenueReport) -> bool:
+        """Whether a report answers a question of this look that has none yet."""
+        return report.order_id in self._waiting
+
+    def hear(self, memory: AccountMemory, report: Answers) -> None:
+        """Compare one answer with our records. Call it before the answer is merged."""
+        asked = self._waiting.pop(report.order_id)
+        match report:
+            case OpenOrdersFetched():
+                self._note(ORDERS, self._orders(memory, report))
+                self._tell_unreadable(ORDERS, report.unreadable)
+            case FillsFetched():
+                self._note(FILLS, self._fills(memory, report))
+                self._tell_unreadable(FILLS, report.unreadable)
+            case BalancesFetched():
+                for compared in self._balances(memory, report):
+                    self._note(BALANCES, compared)
+            case FetchFailed():
+                self._failed.append((_part_of(asked), report.reason))
+
+    def give_up(self, why: str) -> None:
+        """Wait for no answer any more."""
+        self._failed += [(_part_of(question), why) for question in self._waiting.values()]
+        self._waiting.clear()
+
+    def conclude(self, first: "Look | None", *, merged: bool) -> Conclusion:
+        """Tell what this look, after a first one if there was one, comes to. `merged` as in `believed`."""
+        looks = (self.findings, None) if first is None else (first.findings, self.findings)
+        result = believed(*looks, merged=merged)
+        once = Counter(PART_OF[each.kind] for each in result.seen_once)
+        left_out = [*self._left_out, *((part, f"{count} seen in the second look only") for part, count in once.items())]
+        return Conclusion(
+            exchange=self._view.exchange,
+            differences=result.differences,
+            compared=tuple(sorted(self._compared.items())),
+            left_out=tuple(dict.fromkeys(left_out)),
+            failed=tuple(dict.fromkeys(self._failed)),
+            as_of_ms=self.asked_ms,
+        )
+
+    def _ask(self) -> tuple[Questions, ...]:
+        where = {"account_id": self._view.account_id, "exchange": self._view.exchange}
+        tag = f"{TAG}:{self.number}"
+        fills = (
+            FetchFills(**where, order_id=f"{tag}:{FILLS}:{symbol}", symbol=symbol, since_venue_ms=since)
+            for symbol, since in self._since.items()
+        )
+        orders = FetchOpenOrders(**where, order_id=f"{tag}:{ORDERS}")
+        return (*fills, orders, FetchBalances(**where, order_id=f"{tag}:{BALANCES}"))
+
+    def _known_since(self, memory: AccountMemory, symbols: Iterable[str]) -> dict[str, int]:
+        # Before we first heard of a symbol, what executed in it was never ours to know.
+        view = self._view
+        earliest_ms = self.asked_ms - view.lookback_ms
+        heard = dict.fromkeys(symbols, self.asked_ms)
+        for order in _orders_of(memory, view.exchange):
+            if order.symbol in heard:
+                heard[order.symbol] = min(heard[order.symbol], order.created_at_ms)
+        for symbol in heard:
+            for fill in _fills_of(memory, view.exchange, symbol, earliest_ms + view.offset_ms)[:1]:
+                heard[symbol] = min(heard[symbol], fill.received_ms)
+        return {symbol: max(earliest_ms, heard_ms) + view.offset_ms for symbol, heard_ms in heard.items()}
+
+    def _question(self, asked_venue_ms: int, *, unreadable: int = 0) -> Question:
+        view = self._view
+        return Question(
+            exchange=view.exchange,
+            asked_venue_ms=asked_venue_ms,
+            offset_ms=view.offset_ms,
+            settle_ms=view.settle_ms,
+            complete=not unreadable,
+        )
+
+    def _orders(self, memory: AccountMemory, report: OpenOrdersFetched) -> Compared:
+        question = self._question(report.asked_venue_ms, unreadable=report.unreadable)
+        ours = _orders_of(memory, report.exchange)
+        return compare_orders(ours, report.orders, question, unresolved=_unresolved(memory))
+
+    def _fills(self, memory: AccountMemory, report: FillsFetched) -> Compared:
+        exchange, symbol, since = report.exchange, report.symbol, self._since[report.symbol]
+        # The venue's lists and its stream may date the same execution a little differently.
+        ours = _fills_of(memory, exchange, symbol, since - self._view.settle_ms)
+        parked = {
+            (each.fill.venue_order_id, each.fill.fill_id)
+            for place, kept in memory.parked.items()
+            if place[:2] == (exchange, symbol)
+            for each in kept.values()
+        }
+        question = self._question(report.asked_venue_ms, unreadable=report.unreadable)
+        return compare_fills(ours, report.fills, question, symbol=symbol, since_venue_ms=since, parked=parked)
+
+    def _balances(self, memory: AccountMemory, report: BalancesFetched) -> tuple[Compared, Compared]:
+        exchange = report.exchange
+
+        def assets_of(symbol: str) -> tuple[str, str] | None:
+            return memory.assets_of(exchange, symbol)
+
+        # Balances carry no time of their own: they are not older than the question.
+        question = self._question(self.asked_ms + self._view.offset_ms)
+        locked = compare_locked(
+            _orders_of(memory, exchange), report.balances, question, assets_of=assets_of, unresolved=_unresolved(memory)
+        )
+        positions = [position for place, position in memory.positions.items() if place[0] == exchange]
+        return locked, compare_holdings(positions, assets_of=assets_of)
+
+    def _note(self, part: str, compared: Compared) -> None:
+        self._compared[part] += compared.count
+        self._left_out += [(part, why) for why in compared.left_out]
+        self.findings |= {finding.key: finding for finding in compared.findings}
+
+    def _tell_unreadable(self, part: str, unreadable: int) -> None:
+        if unreadable:
+            self._failed.append((part, f"{unreadable} records could not be read"))
+
+
+def symbols_of(memory: AccountMemory, exchange: str, since_ms: int) -> tuple[str, ...]:
+    """The symbols of an exchange whose executions are compared: with working orders first, then with a position, then
+    with an execution booked since `since_ms`, our clock.
+    """
+    working = (order.symbol for order in memory.live_orders(exchange) if order.state not in UNSENT)
+    held = (symbol for (name, symbol), position in memory.positions.items() if name == exchange and position.size)
+    executed = (
+        symbol
+        for (name, symbol), fills in memory.symbol_fills.items()
+        if name == exchange and fills.last is not None and fills.last.received_ms >= since_ms
+    )
+    return tuple(dict.fromkeys((*working, *held, *executed)))
+
+
+def _orders_of(memory: AccountMemory, exchange: str) -> Iterable[Order]:
+    return (order for order in memory.orders.values() if order.exchange == exchange)
+
+
+def _fills_of(memory: AccountMemory, exchange: str, symbol: str, since_venue_ms: int) -> list[Fill]:
+    fills = memory.symbol_fills.get((exchange, symbol))
+    return [] if fills is None else fills.between(since_venue_ms, None)
+
+
+def _unresolved(memory: AccountMemory) -> frozenset[str]:
+    # What a claim has said of them is held back, or the venue is being asked about them.
+    return frozenset((*memory.held, *memory.watched))
+
+
+def _part_of(question: Questions) -> str:
+    match question:
+        case FetchOpenOrders():
+            return ORDERS
+        case FetchFills():
+            return f"{FILLS} of {question.symbol}"
+        case FetchBalances():
+            return BALANCES

@@ -1,0 +1,66 @@
+"""What readers may see of an account: its records as of the last commit.
+
+Any thread may read it without a lock, because every value in it is immutable and replaced whole.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from actors.memory import Agreed, OrderForgotten, Record
+from messages.fills import Fill, Position
+from messages.risk import KillSwitch
+from messages.types import Evidence, Order, StateTransition
+
+
+@dataclass(slots=True)
+class PublishedViews:
+    """What readers may see of an account: its records as of the last commit."""
+
+    orders: dict[str, Order] = field(default_factory=dict)
+    evidence: dict[str, Evidence] = field(default_factory=dict)
+    """The latest proof per order."""
+    transitions: dict[str, tuple[StateTransition, ...]] = field(default_factory=dict)
+    fills: dict[str, tuple[Fill, ...]] = field(default_factory=dict)
+    positions: dict[tuple[str, str], Position] = field(default_factory=dict)
+    """By exchange and symbol."""
+    gates: dict[str, str] = field(default_factory=dict)
+    """Per exchange: empty when new orders are accepted, else why not."""
+    agreed_ms: dict[str, int] = field(default_factory=dict)
+    """Per exchange: when the last complete list of open orders that was merged had been asked for, our clock."""
+    kill_switch: KillSwitch | None = None
+    as_of_ms: int = 0
+    """When the account last showed that this is how things are: at a commit, or at anything a venue told it."""
+    in_service: bool = False
+    """Whether an account keeps these up. While none does, they are as old as `as_of_ms` says."""
+
+    def replace(self, records: Iterable[Record]) -> None:
+        """Show exactly these, as after the account was loaded again in the same process."""
+        fresh = PublishedViews()
+        for record in records:
+            fresh.publish(record)
+        self.orders, self.evidence = fresh.orders, fresh.evidence
+        self.transitions, self.fills, self.positions = fresh.transitions, fresh.fills, fresh.positions
+
+    def publish(self, record: object) -> None:
+        """Show one durable record; anything that is not for readers is ignored."""
+        match record:
+            case Order():
+                self.orders[record.order_id] = record
+            case StateTransition():
+                self.transitions[record.order_id] = (*self.transitions.get(record.order_id, ()), record)
+                if record.evidence is not None:
+                    self.evidence[record.order_id] = record.evidence
+            case Fill():
+                self.fills[record.order_id] = (*self.fills.get(record.order_id, ()), record)
+            case Position():
+                self.positions[record.exchange, record.symbol] = record
+            case Agreed():
+                self.agreed_ms[record.exchange] = max(record.asked_ms, self.agreed_ms.get(record.exchange, 0))
+            case KillSwitch():
+                self.kill_switch = record
+            case OrderForgotten():
+                self.orders.pop(record.order_id, None)
+                self.transitions.pop(record.order_id, None)
+                self.evidence.pop(record.order_id, None)
+            case _:
+                return
