@@ -5,11 +5,14 @@ execution twice, or leave a claim that is held back without a look-up on its way
 """
 
 from collections.abc import Sequence
+from decimal import Decimal
 
+from actors import overlays
 from actors.desk import CANCEL_AGAIN_MS, Desk, cancel_request, known_again, reread
 from actors.domain.claims import Absorbed, absorb
 from actors.domain.fills import fill_key, missing_quantity, price_deviation_percent
 from actors.domain.lifecycle import AT_VENUE, TERMINAL
+from actors.domain.modification import says_other_terms
 from actors.memory import FillRepeated, Held, HeldGone, SeenWorking
 from actors.reminders import cancel_again_timer
 from actors.runtime.outcome import CancelTimer
@@ -42,18 +45,24 @@ def absorb_claim(
     evidence: Evidence,
     trigger: Trigger,
     source: FillSource | None = None,
+    *,
+    amended: bool = False,
 ) -> Absorbed:
     """Merge a claim into an order and do what follows from it.
 
     `source` names where the executions were learned from where the adapter cannot know it: from a reconciliation.
+    `amended`: the claim is the venue's word that it has changed the order as asked.
     """
-    if claim is not None and not fills and _says_nothing_new(turn, order, claim):
+    tolerance = desk.policy.fill_tolerance
+    if claim is not None and not fills and _says_nothing_new(turn, order, claim, tolerance):
         turn.note(SeenWorking(order.order_id, turn.now_ms))
         return Absorbed(order=order)
-    tolerance = desk.policy.fill_tolerance
     parked = turn.memory.parked_for(order, claim) if turn.memory.parked else ()
     new = new_fills(turn, desk, order, (*fills, *parked), evidence, source)
-    merged = absorb(order, claim, new, at_ms=turn.now_ms, evidence=evidence, tolerance=tolerance, trigger=trigger)
+    merged = absorb(
+        order, claim, new,
+        at_ms=turn.now_ms, evidence=evidence, tolerance=tolerance, trigger=trigger, amended=amended,
+    )  # fmt: skip
     if not merged.twin:
         _release(turn, desk, merged)
         for explained in parked:
@@ -75,10 +84,12 @@ def absorb_claim(
         _request_corrected(turn, after)
     elif order.state is OrderState.SUBMITTED and after.state is not OrderState.SUBMITTED:
         after_acknowledgement(turn, after)
+    if after.modification is not None and not merged.twin:
+        merged.order = overlays.settle_by_read(turn, desk, after, claim, evidence)
     return merged
 
 
-def _says_nothing_new(turn: Turn, order: Order, claim: VenueOrder) -> bool:
+def _says_nothing_new(turn: Turn, order: Order, claim: VenueOrder, tolerance: Decimal) -> bool:
     # So it is with nearly all that an audit lists; thousands of open orders must not hold their account up.
     return (
         claim.status is PublicStatus.OPEN
@@ -87,6 +98,8 @@ def _says_nothing_new(turn: Turn, order: Order, claim: VenueOrder) -> bool:
         and order.filled_size == claim.filled_size
         and order.quote_size is None
         and order.verification is None
+        and order.modification is None
+        and not says_other_terms(order, claim, tolerance)
         and order.attempts[-1:] != ()
         and order.attempts[-1].outcome is AttemptOutcome.ACCEPTED
         and order.order_id not in turn.memory.held
@@ -268,6 +281,11 @@ def _request_corrected(turn: Turn, order: Order) -> None:
 
 def _tell_operators(turn: Turn, before: Order, merged: Absorbed, claim: VenueOrder | None) -> None:
     name = {"order_id": before.order_id, "state": str(before.state)}
+    if merged.changed_elsewhere and not before.external:
+        turn.alert(
+            "OrderChangedElsewhere", Severity.WARNING, "somebody has changed an order of ours at its venue",
+            fields=",".join(merged.changed_elsewhere), **name,
+        )  # fmt: skip
     if merged.unsent:
         turn.alert("SentWithoutRecord", Severity.CRITICAL, "the venue has an order that we held for never sent", **name)
     if merged.reopened:

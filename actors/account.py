@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import ClassVar, Protocol, TypeAlias, get_args
 
-from actors import askers, closing, controls, fill_timeouts, recovery
+from actors import askers, closing, controls, fill_timeouts, modifying, recovery
 from actors.admission import Circumstances
 from actors.commanding import report_command
 from actors.connections import Connections
@@ -137,7 +137,7 @@ class AccountActor(CommittingActor[_Inbox]):
         self._loader = loader
         self._views = views
         self._derive_keys = system.metrics.timed_keys(keys_for)
-        self._meter = Meter(system.metrics, views, account_id)
+        self._meter = Meter(system.metrics, views, account_id, held=policy.risk.kill_switch)
         self._build_exchange = build_exchange
         self._memory = AccountMemory()
         self._lease: Lease | None = None
@@ -288,7 +288,7 @@ class AccountActor(CommittingActor[_Inbox]):
         self._lease = message.lease
         self.epoch, self.seq = message.lease.epoch, message.lease.seq
         self._unreleased.clear()
-        self._meter.take_stock(self._memory)
+        self._meter.take_stock(self._memory, self._addresses)
         self._views.replace(self._memory.everything())
         self._views.in_service = True
         turn = self._turn()
@@ -379,6 +379,7 @@ class AccountActor(CommittingActor[_Inbox]):
         for order in sweep(turn, self._desk):
             self.system.metrics.stuck(order.state)
         self._watch_duplicates(turn)
+        self._pre_trade.watch(turn)
         turn.effect(SetTimer("sweep", self._sweep_ms(), SweepDue()))
         return self._finish(turn)
 
@@ -407,6 +408,8 @@ class AccountActor(CommittingActor[_Inbox]):
     def _finish(self, turn: Turn) -> Outcome:
         """Close a turn: what follows from its changes for timers, closes and positions belongs to it."""
         controls.follow(turn, self._desk)
+        now = partial(self._circumstances, turn.now_ms)
+        modifying.follow(turn, self._desk, now, self._pre_trade.judge)
         fill_timeouts.follow(turn, self._desk)
         closing.follow(turn)
         self._connections.groups.follow(turn)

@@ -33,9 +33,9 @@ from actors.reclaiming import claim_lost
 from actors.reminders import expiry_timer
 from actors.turn import Turn, settled_reply
 from messages.base import fast_init
-from messages.commands import ClosePosition, CreateDraft, OrderTerms, PlaceOrder, SubmitDraft, SubmitOrder
+from messages.commands import ClosePosition, OrderTerms, PlaceOrder, SubmitOrder
 from messages.events import RiskRuleTriggered, Severity
-from messages.queries import DraftDone, OrderAdmitted, RefusalCode
+from messages.queries import OrderAdmitted, RefusalCode
 from messages.types import (
     ZERO,
     Attempt,
@@ -90,7 +90,7 @@ def submit(turn: Turn, command: SubmitOrder, policy: AccountPolicy, now: Circums
     if command.exchange not in policy.exchanges:
         turn.refuse(command.correlation_id, RefusalCode.UNKNOWN_EXCHANGE, no_such_exchange(command, policy))
     elif wrong is not None:
-        _refuse(turn, command.correlation_id, wrong)
+        refuse(turn, command.correlation_id, wrong)
     else:
         _decide_identity(turn, terms, command.reply_when, policy, now)
 
@@ -99,7 +99,7 @@ def _decide_identity(
     turn: Turn, terms: SubmitOrder, reply_when: str, policy: AccountPolicy, now: Circumstances
 ) -> None:
     keys = now.derive_keys(terms, turn.now_ms, policy.keys)
-    match _decided(turn, terms, keys, policy):
+    match decided(turn, terms, keys, policy):
         case Duplicate(entry) if not policy.answer_repetitions:
             turn.note(Repeated(entry.key, turn.now_ms))
             turn.refuse(
@@ -109,14 +109,15 @@ def _decide_identity(
                 view=_view(turn, entry.order_id),
             )
         case Duplicate(entry):
-            _answer_duplicate(turn, terms.correlation_id, reply_when, entry)
+            answer_duplicate(turn, terms.correlation_id, reply_when, entry)
         case Fresh(generation) | Retry(_, generation):
             _place(turn, terms, reply_when, policy, now, keys=keys, generation=generation)
         case Conflict() | RetryRefused() | Collision() as obstacle:
-            _refuse_identity(turn, terms, obstacle)
+            refuse_identity(turn, terms, obstacle)
 
 
-def _decided(turn: Turn, terms: OrderTerms, keys: Keys, policy: AccountPolicy) -> Decision:
+def decided(turn: Turn, terms: OrderTerms, keys: Keys, policy: AccountPolicy) -> Decision:
+    """Decide whether a request was made before; orders that the store had lost are claimed by it."""
     memory = turn.memory
     if not policy.idempotency_enabled:
         return Fresh(generation=len(memory.orders))
@@ -132,7 +133,8 @@ def _decided(turn: Turn, terms: OrderTerms, keys: Keys, policy: AccountPolicy) -
     )
 
 
-def _refuse_identity(turn: Turn, terms: OrderTerms, obstacle: Conflict | RetryRefused | Collision) -> None:
+def refuse_identity(turn: Turn, terms: OrderTerms, obstacle: Conflict | RetryRefused | Collision) -> None:
+    """Refuse a request whose identity stands against it."""
     match obstacle:
         case Conflict(_, fields):
             turn.refuse(
@@ -171,11 +173,11 @@ def _place(
     if closed is not None:
         turn.refuse(terms.correlation_id, *closed)
         return
-    draft = _draft(turn, terms, policy, keys=keys, generation=generation)
-    _commit_intent(turn, draft, terms, policy, now, keys=keys, reply_when=reply_when)
+    draft = draft_of(turn, terms, policy, keys=keys, generation=generation)
+    commit_intent(turn, draft, terms, policy, now, keys=keys, reply_when=reply_when)
 
 
-def _commit_intent(
+def commit_intent(
     turn: Turn,
     draft: Order,
     terms: OrderTerms,
@@ -185,6 +187,7 @@ def _commit_intent(
     keys: Keys,
     reply_when: str,
 ) -> None:
+    """Check a drafted order and make its intent durable in this turn; or say why not, or what it has to wait for."""
     exchange = policy.exchanges[draft.exchange]
     pending, asked = transition(
         draft, OrderState.PENDING, Trigger.USER_SUBMIT_ORDER, turn.now_ms, reference_price=terms.reference_price
@@ -209,7 +212,7 @@ def _commit_intent(
         submitted_at_ms=turn.now_ms,
     )
     turn.save(submitted, (asked, passed))
-    turn.save_entry(_entry(submitted, keys, IdempotencyStatus.SUBMITTED, turn.now_ms, policy.idempotency_ttl_ms))
+    turn.save_entry(entry_of(submitted, keys, IdempotencyStatus.SUBMITTED, turn.now_ms, policy.idempotency_ttl_ms))
     turn.send(now.exchange_address[draft.exchange], place_request(submitted))
     if submitted.expires_at_ms is not None:
         turn.effect(expiry_timer(submitted, turn.now_ms))
@@ -217,74 +220,6 @@ def _commit_intent(
         turn.reply(OrderAdmitted(correlation_id=terms.correlation_id, view=turn.view_of(submitted)))
     elif terms.correlation_id:
         turn.note(Waiter(submitted.order_id, terms.correlation_id, cancel=False))
-
-
-def create_draft(turn: Turn, command: CreateDraft, policy: AccountPolicy) -> None:
-    """Keep an order as a draft."""
-    terms = resolve_terms(command)
-    wrong = check_terms(terms, turn.now_ms)
-    if command.exchange not in policy.exchanges:
-        turn.refuse(command.correlation_id, RefusalCode.UNKNOWN_EXCHANGE, no_such_exchange(command, policy))
-        return
-    if wrong is not None:
-        _refuse(turn, command.correlation_id, wrong)
-        return
-    # Two equal drafts are two drafts: what identifies one is the command that made it.
-    terms = replace(terms, request_id=command.request_id or f"draft:{command.message_id}")
-    keys = keys_for(terms, turn.now_ms, policy.keys)
-    match _decided(turn, terms, keys, policy):
-        case Duplicate(entry):
-            _answer_draft_again(turn, command.correlation_id, entry)
-        case Fresh(generation) | Retry(_, generation):
-            draft = _draft(turn, terms, policy, keys=keys, generation=generation)
-            turn.save(draft)
-            turn.save_entry(_entry(draft, keys, IdempotencyStatus.PENDING, turn.now_ms, policy.idempotency_ttl_ms))
-            turn.reply(DraftDone(correlation_id=command.correlation_id, view=turn.view_of(draft)))
-        case Conflict() | RetryRefused() | Collision() as obstacle:
-            _refuse_identity(turn, terms, obstacle)
-
-
-def _answer_draft_again(turn: Turn, correlation_id: str, entry: IdempotencyEntry) -> None:
-    order = turn.order(entry.order_id)
-    turn.note(Repeated(entry.key, turn.now_ms))
-    if order is None:
-        _refuse_forgotten(turn, correlation_id)
-    elif order.state is OrderState.DRAFT:
-        turn.reply(DraftDone(correlation_id=correlation_id, view=turn.view_of(order)))
-    else:
-        text = f"the same request was made before, and its order is {order.state}, no draft"
-        turn.refuse(correlation_id, RefusalCode.WRONG_STATE, text, view=turn.view_of(order))
-
-
-def submit_draft(turn: Turn, command: SubmitDraft, policy: AccountPolicy, now: Circumstances) -> None:
-    """Place a draft. Submitting it twice is a duplicate of the first time."""
-    draft = turn.memory.find(command.order_id)
-    if draft is None:
-        turn.refuse(command.correlation_id, RefusalCode.UNKNOWN_ORDER, f"no order {command.order_id!r} in this account")
-        return
-    entry = turn.memory.entries.get(draft.idempotency_key or "")
-    if draft.state is not OrderState.DRAFT:
-        if entry is not None and entry.order_id == draft.order_id and draft.attempts:
-            _answer_duplicate(turn, command.correlation_id, command.reply_when, entry)
-        else:
-            turn.refuse(
-                command.correlation_id,
-                RefusalCode.WRONG_STATE,
-                f"order is {draft.state}, only a DRAFT can be submitted",
-                view=turn.view_of(draft),
-            )
-        return
-    closed = closed_for(draft.exchange, policy, now)
-    if closed is not None:
-        turn.refuse(command.correlation_id, *closed)
-        return
-    terms = _terms_of(draft, command)
-    wrong = check_terms(terms, turn.now_ms)
-    if wrong is not None:
-        _refuse(turn, command.correlation_id, wrong)
-        return
-    keys = keys_for(terms, turn.now_ms, policy.keys)
-    _commit_intent(turn, draft, terms, policy, now, keys=keys, reply_when=command.reply_when)
 
 
 def next_attempt(
@@ -323,7 +258,8 @@ def place_request(order: Order) -> PlaceOrder:
     )
 
 
-def _draft(turn: Turn, terms: OrderTerms, policy: AccountPolicy, *, keys: Keys, generation: int) -> Order:
+def draft_of(turn: Turn, terms: OrderTerms, policy: AccountPolicy, *, keys: Keys, generation: int) -> Order:
+    """The order that terms describe, in DRAFT."""
     # A request id used again long after its entry was swept must not get the id of the order it once placed.
     generation = first_free_generation(policy.tag, keys.current, generation, turn.memory.orders.__contains__)
     order_id = client_order_id(policy.tag, keys.current, generation, 0)
@@ -358,32 +294,8 @@ def _draft(turn: Turn, terms: OrderTerms, policy: AccountPolicy, *, keys: Keys, 
     )
 
 
-def _terms_of(draft: Order, command: SubmitDraft) -> OrderTerms:
-    quote = draft.quote_size is not None
-    return OrderTerms(
-        correlation_id=command.correlation_id,
-        account_id=draft.account_id,
-        exchange=draft.exchange,
-        symbol=draft.symbol,
-        side=draft.side,
-        type=draft.type,
-        size=None if quote else draft.size,
-        quote_size=draft.quote_size,
-        price=draft.price,
-        stop_price=draft.stop_price,
-        time_in_force=draft.time_in_force,
-        expires_at_ms=draft.expires_at_ms,
-        post_only=draft.post_only,
-        reduce_only=draft.reduce_only,
-        request_id=draft.request_id,
-        valid_for_ms=draft.valid_for_ms,
-        max_sends=draft.max_sends,
-        fill_timeout_ms=draft.fill_timeout_ms,
-        initiated_by=draft.initiated_by,
-    )
-
-
-def _entry(order: Order, keys: Keys, status: IdempotencyStatus, now_ms: int, ttl_ms: int) -> IdempotencyEntry:
+def entry_of(order: Order, keys: Keys, status: IdempotencyStatus, now_ms: int, ttl_ms: int) -> IdempotencyEntry:
+    """The entry that remembers an order's request."""
     return IdempotencyEntry(
         key=keys.current,
         order_id=order.order_id,
@@ -423,14 +335,19 @@ def _reject(
         completion=CompletionReason.REJECTED,
     )
     turn.save(rejected, (asked, step))
-    entry = _entry(rejected, keys, IdempotencyStatus.FAILED, turn.now_ms, ttl_ms)
+    entry = entry_of(rejected, keys, IdempotencyStatus.FAILED, turn.now_ms, ttl_ms)
     turn.save_entry(replace(entry, error=refusal.text))
     if refusal.code in _RULES:
         turn.event(
             RiskRuleTriggered(
-                account_id=turn.account_id, rule=refusal.rule, limit=refusal.limit, actual=refusal.actual,
-                action="reject", order_id=rejected.order_id, at_ms=turn.now_ms,
-            )  # fmt: skip
+                account_id=turn.account_id,
+                rule=refusal.rule,
+                limit=refusal.limit,
+                actual=refusal.actual,
+                action="reject",
+                order_id=rejected.order_id,
+                at_ms=turn.now_ms,
+            )
         )
     other = turn.order(objection.order_id) if objection.order_id else None
     turn.refuse(
@@ -470,11 +387,12 @@ def check_venue_rules(turn: Turn, terms: OrderTerms, exchange: ExchangePolicy) -
     return check_instrument(terms, instrument)
 
 
-def _answer_duplicate(turn: Turn, correlation_id: str, reply_when: str, entry: IdempotencyEntry) -> None:
+def answer_duplicate(turn: Turn, correlation_id: str, reply_when: str, entry: IdempotencyEntry) -> None:
+    """Answer a repetition with what became of the first request's order."""
     order = turn.order(entry.order_id)
     turn.note(Repeated(entry.key, turn.now_ms))
     if order is None:
-        _refuse_forgotten(turn, correlation_id)
+        refuse_forgotten(turn, correlation_id)
         return
     shown = turn.view_of(order)
     unsettled = order.state in (OrderState.PENDING, OrderState.SUBMITTED)
@@ -497,7 +415,8 @@ def _answer_duplicate(turn: Turn, correlation_id: str, reply_when: str, entry: I
         turn.reply(settled_reply(order, shown, correlation_id, duplicate=True))
 
 
-def _refuse_forgotten(turn: Turn, correlation_id: str) -> None:
+def refuse_forgotten(turn: Turn, correlation_id: str) -> None:
+    """Refuse a repetition of a request of whose order nothing is kept."""
     text = "the same request was made before; its order has ended, and by the privacy settings nothing is kept about it"
     turn.refuse(correlation_id, RefusalCode.DUPLICATE_REQUEST, text)
 
@@ -512,7 +431,8 @@ def closed_for(exchange: str, policy: AccountPolicy, now: Circumstances) -> tupl
     return None
 
 
-def _refuse(turn: Turn, correlation_id: str, reason: RefusalReason) -> None:
+def refuse(turn: Turn, correlation_id: str, reason: RefusalReason) -> None:
+    """Refuse a command for a reason of its own."""
     turn.refuse(
         correlation_id, reason.code, reason.text, rule=reason.rule, limit=reason.limit, actual=reason.actual
     )

@@ -9,7 +9,9 @@ from collections.abc import Sequence
 from actors.absorbing import absorb_claim
 from actors.desk import Desk
 from actors.domain.claims import Absorbed
+from actors.domain.fills import book
 from actors.domain.idempotency import is_ours
+from actors.domain.positions import booking_order
 from actors.turn import Turn
 from messages.events import Severity
 from messages.fills import FillSource, VenueFill
@@ -33,7 +35,7 @@ def take_in(
     known = turn.memory.match(claim)
     order = turn.order(known.order_id) if known is not None else None
     if order is None:
-        order = _adopt(turn, desk, account_id, claim, twin=False)
+        order = _with_booked(turn, desk, _adopt(turn, desk, account_id, claim, twin=False))
     elif order.venue_order_id not in (None, claim.venue_order_id):
         absorb_claim(turn, desk, order, claim, (), evidence, trigger)
         order = _adopt(turn, desk, account_id, claim, twin=True)
@@ -42,6 +44,13 @@ def take_in(
         # Recorded whatever the claim says of it: a status nobody knows must not make the order invisible.
         turn.save(order)
     return absorb_claim(turn, desk, order, claim, own, evidence, trigger, source)
+
+
+def _with_booked(turn: Turn, desk: Desk, order: Order) -> Order:
+    # Its record may be gone while its executions are kept: what is booked of it stays booked.
+    for fill in sorted(turn.memory.fills.get(order.order_id, {}).values(), key=booking_order):
+        order = book(order, fill, tolerance=desk.policy.fill_tolerance).order
+    return order
 
 
 def _adopt(turn: Turn, desk: Desk, account_id: str, claim: VenueOrder, *, twin: bool) -> Order:

@@ -3,10 +3,11 @@
 Every function fills a `Turn`. Must never: take a cancel that was asked for as a cancel that happened.
 """
 
-from actors import askers
+from dataclasses import replace
+
+from actors import askers, modify_askers, overlays
 from actors.absorbing import request_failed
 from actors.desk import Desk, cancel_request, request_round
-from actors.domain.claims import CANCEL_TRIGGER
 from actors.domain.lifecycle import TERMINAL, UNSENT, evolve, transition
 from actors.domain.verification import proven_unplaced
 from actors.memory import Waiter
@@ -40,13 +41,26 @@ def refuse_unserved(turn: Turn, command: HostCommand) -> bool:
 
 
 def cancel(turn: Turn, desk: Desk, command: CancelOrder) -> None:
-    """Cancel an order wherever it stands. The reply waits until it is known no longer to work."""
-    order = turn.memory.find(command.order_id)
-    if order is None:
+    """Cancel an order wherever it stands. The reply waits until it is known no longer to work.
+
+    One that was replaced is cancelled as what took its place; one that is being replaced, together with that.
+    """
+    named = turn.memory.find(command.order_id)
+    if named is None:
         turn.refuse(command.correlation_id, RefusalCode.UNKNOWN_ORDER, f"no order {command.order_id!r} in this account")
-    elif order.state in TERMINAL:
+        return
+    order = overlays.latest(turn, turn.order(named.order_id) or named)
+    old = overlays.predecessor(turn, order)
+    if old is not None:
+        overlays.withdraw(turn, desk, old, order, command.initiated_by)
+        order = turn.order(order.order_id) or order
+        if order.state not in TERMINAL:
+            _cancel_both(turn, desk, order, command)
+            return
+        order = turn.order(old.order_id) or old
+    if order.state in TERMINAL:
         turn.reply(CancelDone(correlation_id=command.correlation_id, view=turn.view_of(order)))
-    elif _never_sent(order):
+    elif never_sent(order):
         _cancel_here(turn, order, command)
     else:
         _ask_venue(turn, desk, order, command)
@@ -55,7 +69,7 @@ def cancel(turn: Turn, desk: Desk, command: CancelOrder) -> None:
 def expire(turn: Turn, desk: Desk, order_id: str) -> None:
     """The end of a GTT order at a venue without GTT: cancel it there; the venue's answer makes it EXPIRED."""
     order = turn.order(order_id)
-    if order is None or order.state in TERMINAL or order.state is OrderState.DRAFT or order.cancel_pending:
+    if order is None or order.state in TERMINAL | UNSENT or order.cancel_pending:
         return
     asked = evolve(
         order, cancel_pending=True, cancelled_by=InitiatedBy.SYSTEM, timed_out_ms=None, updated_at_ms=turn.now_ms
@@ -70,7 +84,7 @@ def discard_draft(turn: Turn, command: DiscardDraft) -> None:
     if order is None:
         turn.refuse(command.correlation_id, RefusalCode.UNKNOWN_ORDER, f"no order {command.order_id!r} in this account")
     elif order.state is OrderState.DRAFT:
-        ended = _end_here(turn, order, InitiatedBy.USER, "discarded")
+        ended = end_here(turn, order, InitiatedBy.USER, "discarded")
         turn.reply(DraftDone(correlation_id=command.correlation_id, view=turn.view_of(ended)))
     else:
         turn.refuse(
@@ -142,9 +156,10 @@ def refused_late(turn: Turn, policy: AccountPolicy, command: AccountCommand) -> 
 def report_command(turn: Turn, message: ReportCommand) -> None:
     """A host's patience is over: name the order its command waits for. A command that is not waiting was answered."""
     askers.report(turn, message.command_id)
+    modify_askers.report(turn, message.command_id)
     for order_id, waiters in turn.memory.waiters.items():
-        if any(waiter.correlation_id == message.command_id for waiter in waiters):
-            order = turn.memory.orders[order_id]
+        order = turn.memory.orders.get(order_id)
+        if order is not None and any(waiter.correlation_id == message.command_id for waiter in waiters):
             turn.reply(
                 OrderUnresolved(
                     correlation_id=message.command_id, view=turn.view_of(order), text="still being worked on"
@@ -173,18 +188,20 @@ def _declare_absent(turn: Turn, order: Order, command: ResolveReview) -> None:
     turn.reply(ReviewResolved(correlation_id=command.correlation_id, view=turn.view_of(ended)))
 
 
-def _never_sent(order: Order) -> bool:
+def never_sent(order: Order) -> bool:
+    """Whether nothing that was sent of an order, if anything was, can be at its venue."""
     if order.state in UNSENT:
         return True
     return order.state is OrderState.SUBMITTED and proven_unplaced(order)
 
 
 def _cancel_here(turn: Turn, order: Order, command: CancelOrder) -> None:
-    ended = _end_here(turn, order, command.initiated_by, "cancelled_before_placement")
+    ended = end_here(turn, order, command.initiated_by, "cancelled_before_placement")
     turn.reply(CancelDone(correlation_id=command.correlation_id, view=turn.view_of(ended)))
 
 
-def _end_here(turn: Turn, order: Order, by: InitiatedBy, reason: str) -> Order:
+def end_here(turn: Turn, order: Order, by: InitiatedBy, reason: str) -> Order:
+    """Cancel an order that is proven not to be at its venue; the answer is the order then."""
     evidence = Evidence(
         source=EvidenceSource.LOCAL,
         endpoint="cancel",
@@ -194,7 +211,7 @@ def _end_here(turn: Turn, order: Order, by: InitiatedBy, reason: str) -> Order:
     ended, step = transition(
         order,
         OrderState.CANCELLED,
-        _withdrawal(order, by),
+        overlays.withdrawal(order, by),
         turn.now_ms,
         reason=reason,
         evidence=evidence,
@@ -203,13 +220,6 @@ def _end_here(turn: Turn, order: Order, by: InitiatedBy, reason: str) -> Order:
     )
     turn.save(ended, (step,))
     return ended
-
-
-def _withdrawal(order: Order, by: InitiatedBy) -> Trigger:
-    if order.state is OrderState.SUBMITTED or by is InitiatedBy.RISK_RULE:
-        return CANCEL_TRIGGER[by]
-    # Before it is submitted, only its owner's word or a risk rule withdraws an order: whoever speaks, does so for him.
-    return Trigger.USER_CANCEL_ORDER
 
 
 def _ask_venue(turn: Turn, desk: Desk, order: Order, command: CancelOrder) -> None:
@@ -230,3 +240,16 @@ def _ask_venue(turn: Turn, desk: Desk, order: Order, command: CancelOrder) -> No
         turn.reply(OrderUnresolved(correlation_id=command.correlation_id, view=shown, text="cancel asked"))
     elif command.correlation_id:
         turn.note(Waiter(order.order_id, command.correlation_id, cancel=True))
+
+
+def _cancel_both(turn: Turn, desk: Desk, new: Order, command: CancelOrder) -> None:
+    # One request of ours holds both orders: whether either works is known when both are known.
+    _ask_venue(turn, desk, new, replace(command, correlation_id=""))
+    shown = turn.order(new.order_id) or new
+    if command.reply_when == "committed":
+        view = turn.view_of(shown)
+        turn.reply(OrderUnresolved(correlation_id=command.correlation_id, view=view, text="cancel asked"))
+        return
+    key = modify_askers.outcome_of(new.order_id)
+    waiter = modify_askers.ModifyWaiter(key, command.correlation_id, cancel=True, about=new.order_id)
+    modify_askers.wait(turn, waiter)

@@ -173,13 +173,15 @@ class Connections:
         symbol, request = "", FetchOpenOrders.__name__
         if isinstance(reminder, PriceDue):
             symbol, request = reminder.symbol, FetchPrice.__name__
-        self.on_fetch_failed(
-            turn,
-            FetchFailed(
-                account_id=turn.account_id, exchange=reminder.exchange, request=request, symbol=symbol,
-                sent_ms=turn.now_ms, reason="no answer in time",
-            ),  # fmt: skip
+        failed = FetchFailed(
+            account_id=turn.account_id,
+            exchange=reminder.exchange,
+            request=request,
+            symbol=symbol,
+            sent_ms=turn.now_ms,
+            reason="no answer in time",
         )
+        self.on_fetch_failed(turn, failed)
 
     def on_server_time(self, turn: Turn, report: ServerTimeFetched) -> None:
         """Adopt the venue's clock; a large difference is told."""

@@ -5,7 +5,7 @@ Each function of the parts does one thing; here stands which part a message is f
 
 from typing import TypeAlias, assert_never
 
-from actors import booking, settlement, verifying
+from actors import amending, booking, replacing, settlement, verifying
 from actors.adoption import take_in
 from actors.booking import PARKED
 from actors.commanding import expire
@@ -25,8 +25,12 @@ from actors.reminders import (
 )
 from actors.runtime.metrics import Metrics
 from actors.turn import Turn
-from messages.commands import FetchFills
+from messages.commands import FetchFills, FetchOpenOrders
 from messages.reports import (
+    AmendAmbiguous,
+    AmendConfirmed,
+    AmendNotProcessed,
+    AmendRefused,
     BalanceReported,
     BalancesFetched,
     CancelAmbiguous,
@@ -50,6 +54,7 @@ from messages.reports import (
     PlaceNotProcessed,
     PlaceRejected,
     PriceFetched,
+    ReplaceAnswered,
     ServerTimeFetched,
     StreamConnected,
     StreamGap,
@@ -101,6 +106,10 @@ class Hearing:
                 settlement.on_place_ambiguous(turn, desk, report)
             case CancelConfirmed() | CancelRefused() | CancelNotProcessed() | CancelAmbiguous():
                 settlement.on_cancel_report(turn, desk, report)
+            case AmendConfirmed() | AmendRefused() | AmendNotProcessed() | AmendAmbiguous():
+                amending.on_amend_report(turn, desk, report)
+            case ReplaceAnswered():
+                replacing.on_replace_answered(turn, desk, report)
             case OrderReported():
                 fills = (report.fill,) if report.fill is not None else ()
                 acknowledged = Trigger.API_ACKNOWLEDGED
@@ -112,6 +121,8 @@ class Hearing:
             case FetchFailed():
                 if report.request == FetchFills.__name__:
                     self._metrics.fill_audit(report.exchange, "failed")
+                elif report.request == FetchOpenOrders.__name__ and not report.symbol:
+                    self._metrics.sync_failed(report.exchange)
                 self._connections.on_fetch_failed(turn, report)
             case _:
                 self._hear_exchange(turn, report)
@@ -182,6 +193,8 @@ class Hearing:
         match report:
             case OpenOrdersFetched():
                 connections.on_open_orders(turn, report)
+                if report.symbol is None and report.unreadable:
+                    self._metrics.sync_incomplete(exchange)
             case FillsFetched():
                 booked = booking.on_fills_fetched(turn, self._desk, report)
                 connections.audits.on_fills(report, booked=booked)

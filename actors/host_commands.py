@@ -5,7 +5,7 @@ Must never: decide anything itself, or leave a command without an answer.
 
 from typing import assert_never
 
-from actors import admission, closing, controls
+from actors import admission, closing, controls, drafting
 from actors.admission import Circumstances
 from actors.commanding import cancel, discard_draft, refuse_unserved, refused_late, resolve_review
 from actors.connections import Connections
@@ -80,9 +80,9 @@ class HostCommands:
             case SubmitOrder():
                 admission.submit(turn, command, self._policy, now)
             case CreateDraft():
-                admission.create_draft(turn, command, self._policy)
+                drafting.create_draft(turn, command, self._policy)
             case SubmitDraft():
-                admission.submit_draft(turn, command, self._policy, now)
+                drafting.submit_draft(turn, command, self._policy, now)
             case DiscardDraft():
                 discard_draft(turn, command)
             case ModifyOrder():

@@ -3,6 +3,7 @@ that stay too long in one state.
 """
 
 from collections.abc import Callable
+from typing import Final
 
 from actors.desk import Desk, reread
 from actors.domain.idempotency import expired
@@ -15,6 +16,9 @@ from messages.fills import VenueFill
 from messages.reports import OrderReported, VenueReport
 from messages.types import Order, OrderState, VenueOrder
 
+FORGOTTEN_AFTER_MS: Final = 60_000
+"""How long an order that has ended is remembered where nothing is to be kept of it: late reports find it until then."""
+
 
 def sweep(turn: Turn, desk: Desk) -> list[Order]:
     """Do the round; the answer lists the orders found stuck."""
@@ -26,7 +30,14 @@ def sweep(turn: Turn, desk: Desk) -> list[Order]:
             stuck.append(order)
             reread(turn, desk, order, delay_ms=0)
     for key in expired(turn.memory.entries, turn.now_ms, turn.memory.is_live):
-        turn.forget_entry(key)
+        entry = turn.memory.entries[key]
+        # Where nothing is kept of an order, this is what keeps its request from being made again under its old id.
+        if entry.request_id is None or entry.order_id in turn.memory.orders:
+            turn.forget_entry(key)
+    if not (desk.policy.privacy.retain_history and desk.policy.privacy.cache_orders):
+        for order in list(turn.memory.orders.values()):
+            if _may_be_forgotten(turn, order):
+                turn.forget_order(order)
     if stuck:
         names = ",".join(order.order_id for order in stuck[:10])
         turn.alert("StuckOrdersDetected", Severity.WARNING, f"{len(stuck)} orders are stuck; read again", orders=names)
@@ -45,6 +56,17 @@ def _is_stuck(turn: Turn, desk: Desk, order: Order) -> bool:
     return is_stuck(
         order, turn.now_ms, policy.stuck_default_ms, policy.stuck_by_state_ms, seen_working_ms=seen_ms
     )  # fmt: skip
+
+
+def _may_be_forgotten(turn: Turn, order: Order) -> bool:
+    memory, name = turn.memory, order.order_id
+    if order.state not in TERMINAL or abs(turn.now_ms - order.updated_at_ms) < FORGOTTEN_AFTER_MS:
+        return False
+    unfinished = (memory.watched, memory.held, memory.waiters, memory.closing)
+    if order.exchange in memory.unserved or any(name in matters for matters in unfinished):
+        return False
+    # Commands that name an order which was replaced mean the one that works now.
+    return not memory.is_live(order.replaced_by or "")
 
 
 def taken_in_alone(

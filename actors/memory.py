@@ -26,7 +26,7 @@ from messages.types import (
     VerificationPhase,
 )
 
-Record = Order | StateTransition | Fill | Position
+Record = Order | StateTransition | Fill | Position | KillSwitch
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +158,14 @@ class Agreed:
 
     exchange: str
     asked_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Vanished:
+    """An order of ours was not in a list that should show it; it is being looked up."""
+
+    order_id: str
+    exchange: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,7 +328,7 @@ class AccountMemory:
                 entry = self.entries[record.key]
                 count = entry.access_count + 1
                 self.entries[record.key] = replace(entry, last_accessed_ms=record.at_ms, access_count=count)
-            case FillRepeated():
+            case FillRepeated() | Vanished():
                 return
             case Instrument():
                 place = record.exchange, record.symbol
@@ -384,6 +392,8 @@ class AccountMemory:
         for fills in self.fills.values():
             yield from fills.values()
         yield from self.positions.values()
+        if self.kill_switch is not None:
+            yield self.kill_switch
 
     def is_live(self, order_id: str) -> bool:
         """Whether an order has not ended, or has an outcome that nobody knows."""

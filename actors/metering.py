@@ -4,7 +4,7 @@ Counts are taken from the records and events of a released outcome, so no handle
 rise and fall are read from the account's memory whenever a record of their kind is released, so they cannot drift.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
 from actors.domain.lifecycle import TERMINAL
@@ -18,6 +18,7 @@ from actors.memory import (
     HeldGone,
     ParkedGone,
     Repeated,
+    Vanished,
 )
 from actors.runtime.metrics import Metrics
 from actors.runtime.outcome import Outcome
@@ -30,6 +31,7 @@ from messages.types import (
     CompletionReason,
     IdempotencyEntry,
     IdempotencyStatus,
+    Modification,
     ModificationKind,
     Order,
     OrderState,
@@ -40,6 +42,7 @@ from messages.types import (
 _ENOUGH = 20
 """Requests below which a share of duplicates says nothing."""
 _UNANSWERED = frozenset({OrderState.PENDING, OrderState.SUBMITTED})
+_MODIFIED, _NOT_MODIFIED = "modified", "not_modified"
 _DUPLICATE, _SELF_TRADE = "duplicateToleranceTicks", "selfTrade"
 
 
@@ -73,6 +76,8 @@ class Meter:
                     self._position(record)
                 case FillRepeated():
                     self._metrics.fill_duplicate(record.first_source, record.source)
+                case Vanished():
+                    self._metrics.order_vanished(record.exchange)
                 case IdempotencyEntry():
                     self._entry(record)
                 case Repeated():
@@ -83,7 +88,7 @@ class Meter:
                 case EntryForgotten():
                     self._metrics.idempotency_size(-1)
                 case Agreed():
-                    self._metrics.synced(self._account_id, record.exchange, age_ms=max(0, now_ms - record.asked_ms))
+                    self._metrics.synced(self._account_id, record.exchange, age_ms=now_ms - record.asked_ms)
                 case KillSwitch():
                     self._metrics.kill_switch(self._account_id, on=record.on or self._held)
                 case ParkedFill() | ParkedGone() | Held() | HeldGone() | PositionClose():
@@ -92,6 +97,8 @@ class Meter:
                     continue
         if standing:
             self._stands(memory)
+        for order in orders.values():
+            self._replaces(order, self._views.orders)
         for order in orders.values():
             self._order(order, outcome)
         for event in outcome.events:
@@ -110,7 +117,7 @@ class Meter:
         self._latest.clear()
         self._replacing.clear()
         for order in memory.orders.values():
-            self._replaces(order)
+            self._replaces(order, memory.orders)
         self._stands(memory)
         self._metrics.sync_forgotten(self._account_id)
         for exchange in served:
@@ -136,6 +143,8 @@ class Meter:
         self._metrics.transition(step.from_state, step.to_state, step.trigger)
         if step.trigger is Trigger.VENUE_CORRECTION:
             self._metrics.terminal_correction()
+        if step.trigger is Trigger.USER_MODIFY_ORDER and step.to_state is OrderState.DRAFT:
+            self._metrics.order_modified("draft", _MODIFIED)
         if step.from_state is step.to_state:
             return
         known = self._views.orders.get(step.order_id)
@@ -156,8 +165,7 @@ class Meter:
         if order.timed_out_ms is not None:
             self._timed_out(order, known)
         if known is not None and known.modification is not None and order.modification is None:
-            self._settled(known, known.modification.kind, outcome)
-        self._replaces(order)
+            self._settled(order.order_id, known.modification, outcome)
         if order.order_id in self._replacing and order.state not in _UNANSWERED:
             self._replaced(order)
 
@@ -168,22 +176,25 @@ class Meter:
         elif order.idempotency_key is None:
             self._metrics.order_adopted(order.exchange, "ours")
 
-    def _replaces(self, order: Order) -> None:
-        asked = order.modification
-        if asked is not None and asked.replacement_id is not None:
-            self._replacing[asked.replacement_id] = asked.kind
-
-    def _settled(self, order: Order, kind: ModificationKind, outcome: Outcome) -> None:
-        # Of a replace the order that takes the place tells how it ended.
-        if kind is ModificationKind.AMEND:
+    def _settled(self, order_id: str, asked: Modification, outcome: Outcome) -> None:
+        # How a replace ended is told by the order that takes the place.
+        if asked.kind is ModificationKind.AMEND:
             steps = (record for record in outcome.apply if isinstance(record, StateTransition))
-            done = any(s.order_id == order.order_id and s.trigger is Trigger.USER_MODIFY_ORDER for s in steps)
-            self._metrics.order_modified(kind, "modified" if done else "not_modified")
+            done = any(step.order_id == order_id and step.trigger is Trigger.USER_MODIFY_ORDER for step in steps)
+            self._metrics.order_modified(asked.kind, _MODIFIED if done else _NOT_MODIFIED)
+
+    def _replaces(self, order: Order, known: Mapping[str, Order]) -> None:
+        asked = order.modification
+        if asked is None or asked.replacement_id is None:
+            return
+        other = known.get(asked.replacement_id)
+        if other is None or other.state in _UNANSWERED:
+            self._replacing[asked.replacement_id] = asked.kind
 
     def _replaced(self, order: Order) -> None:
         kind = self._replacing.pop(order.order_id)
         in_vain = order.state in TERMINAL and not order.fill_count
-        self._metrics.order_modified(kind, "not_modified" if in_vain else "modified")
+        self._metrics.order_modified(kind, _NOT_MODIFIED if in_vain else _MODIFIED)
 
     def _rule(self, event: RiskRuleTriggered) -> None:
         refused = event.action == "reject"

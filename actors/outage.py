@@ -7,7 +7,15 @@ never: let anything out that a host or a venue could rely on later.
 
 from actors.reminders import ExpiryDue
 from actors.runtime.outcome import CancelTimer, Effect, Send, SetTimer, Spawn
-from messages.commands import CancelVenueOrder, FetchBalances, FetchFills, FetchOpenOrders, LookUpOrder, SearchOrder
+from messages.commands import (
+    CancelVenueOrder,
+    FetchBalances,
+    FetchFills,
+    FetchOpenOrders,
+    FetchPrice,
+    LookUpOrder,
+    SearchOrder,
+)
 from messages.control import VerificationEnded, VerificationRequested
 
 _PROMISES_NOTHING = (
@@ -17,6 +25,7 @@ _PROMISES_NOTHING = (
     FetchOpenOrders,
     FetchFills,
     FetchBalances,
+    FetchPrice,
     VerificationRequested,
     VerificationEnded,
 )

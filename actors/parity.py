@@ -9,7 +9,6 @@ and the same check asked again may find nothing. Nothing here is stored: a check
 Must never: merge or repair anything itself, or count what was not answered as equal.
 """
 
-from collections import Counter
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -34,7 +33,8 @@ class ParityDue(Message):
     """A look has all its answers or has waited for them long enough, or it is time for the second look."""
 
     exchange: str
-    look: int
+    step: int
+    """Of the check; a reminder of an earlier one is late."""
 
 
 @dataclass(slots=True)
@@ -42,6 +42,7 @@ class _Check:
     """A check of one exchange under way."""
 
     look: Look
+    step: int
     first: Look | None = None
     pausing: bool = False
     """The first look is over, and it is not time for the second."""
@@ -64,7 +65,7 @@ class ParityChecks:
         self._checks: dict[str, _Check] = {}
         """By exchange."""
         self._askers: list[_Asker] = []
-        self._looks = 0
+        self._steps = 0
 
     def ask(self, turn: Turn, command: CheckParity) -> None:
         """Check an exchange or all of them. Whoever asks while a check of it runs gets that one's result."""
@@ -77,7 +78,7 @@ class ParityChecks:
         self._askers.append(_Asker(command, exchanges))
         for exchange in exchanges:
             if exchange not in self._checks:
-                self._checks[exchange] = _Check(self._look(turn, exchange))
+                self._begin(turn, exchange, first=None)
 
     def on_report(self, turn: Turn, report: VenueReport) -> None:
         """Compare a report with our records if it answers a check; call it before the report is merged."""
@@ -88,21 +89,21 @@ class ParityChecks:
             check.look.hear(turn.memory, report)
         if check.look.answered:
             # In a turn of its own, so that the result is told whatever becomes of merging this report.
-            turn.effect(_timer(report.exchange, check.look, 0))
+            turn.effect(_timer(report.exchange, check.step, 0))
 
     def on_due(self, turn: Turn, message: ParityDue) -> Conclusion | None:
         """End a look, or begin the second one. The answer is the conclusion of a check that has ended."""
         check = self._checks.get(message.exchange)
-        if check is None or check.look.number != message.look:
+        if check is None or check.step != message.step:
             return None
         if check.pausing:
-            self._checks[message.exchange] = _Check(self._look(turn, message.exchange), first=check.look)
+            self._begin(turn, message.exchange, first=check.look)
             return None
         check.look.give_up(f"not answered within {ANSWER_WITHIN_MS} ms")
         if check.first is None and not all(each.sure for each in check.look.findings.values()):
-            check.pausing = True
+            check.pausing, check.step = True, self._next_step()
             settle_ms = self._desk.policy.exchanges[message.exchange].settle_ms
-            turn.effect(_timer(message.exchange, check.look, settle_ms))
+            turn.effect(_timer(message.exchange, check.step, settle_ms))
             return None
         del self._checks[message.exchange]
         conclusion = check.look.conclude(check.first, merged=True)
@@ -116,7 +117,7 @@ class ParityChecks:
         self._checks.clear()
         return commands
 
-    def _look(self, turn: Turn, exchange: str) -> Look:
+    def _begin(self, turn: Turn, exchange: str, *, first: Look | None) -> None:
         policy = self._desk.policy
         view = Viewpoint(
             account_id=turn.account_id,
@@ -125,19 +126,22 @@ class ParityChecks:
             settle_ms=policy.exchanges[exchange].settle_ms,
             lookback_ms=policy.lookback_ms,
         )
-        self._looks += 1
-        look = Look(turn.memory, view, number=self._looks, now_ms=turn.now_ms, symbols_max=SYMBOLS_PER_LOOK)
+        step = self._next_step()
+        look = Look(turn.memory, view, number=step, now_ms=turn.now_ms, symbols_max=SYMBOLS_PER_LOOK)
+        self._checks[exchange] = _Check(look, step, first)
         for question in look.questions:
             turn.send(self._desk.exchange_address[exchange], question)
-        turn.effect(_timer(exchange, look, ANSWER_WITHIN_MS))
-        return look
+        turn.effect(_timer(exchange, step, ANSWER_WITHIN_MS))
+
+    def _next_step(self) -> int:
+        self._steps += 1
+        return self._steps
 
     def _tell(self, turn: Turn, conclusion: Conclusion) -> None:
         if conclusion.differences:
-            kinds = Counter(each.kind.value for each in conclusion.differences)
-            text = f"{len(conclusion.differences)} differences between our records and the venue's"
-            named = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
-            turn.alert("ParityDrift", Severity.WARNING, text, exchange=conclusion.exchange, kinds=named)
+            named = ",".join(f"{kind}={count}" for kind, count in sorted(conclusion.kinds.items()))
+            text = "our records and the venue's did not agree; what can be merged has been"
+            turn.alert("ParityDrift", Severity.WARNING, text, exchange=conclusion.exchange, differences=named)
         for asker in self._askers:
             if conclusion.exchange in asker.exchanges:
                 asker.conclusions[conclusion.exchange] = conclusion
@@ -146,8 +150,8 @@ class ParityChecks:
         self._askers = [each for each in self._askers if len(each.conclusions) < len(each.exchanges)]
 
 
-def _timer(exchange: str, look: Look, delay_ms: int) -> SetTimer:
-    return SetTimer(f"{TAG}:{exchange}", delay_ms, ParityDue(exchange=exchange, look=look.number))
+def _timer(exchange: str, step: int, delay_ms: int) -> SetTimer:
+    return SetTimer(f"{TAG}:{exchange}", delay_ms, ParityDue(exchange=exchange, step=step))
 
 
 def _report(asker: _Asker) -> ParityReport:

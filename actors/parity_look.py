@@ -67,8 +67,13 @@ class Conclusion:
 
     @property
     def outcome(self) -> str:
-        """`differences`, else `failed` where anything was not answered, else `parity`."""
-        return "differences" if self.differences else "failed" if self.failed else "parity"
+        """`differs`, else `incomplete` where the venue left anything unanswered, else `agreed`."""
+        return "differs" if self.differences else "incomplete" if self.failed else "agreed"
+
+    @property
+    def kinds(self) -> dict[str, int]:
+        """Differences by kind."""
+        return dict(Counter(each.kind.value for each in self.differences))
 
 
 class Look:

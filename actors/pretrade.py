@@ -12,7 +12,7 @@ from actors.commanding import cancel
 from actors.desk import Desk
 from actors.domain.arithmetic import EXACT, plain
 from actors.domain.lifecycle import TERMINAL, evolve
-from actors.domain.risk import check_limits, needs_reference
+from actors.domain.risk import check_limits, exceeded, needs_reference
 from actors.domain.rules import RefusalReason
 from actors.history import Histories
 from actors.needs import Awaited, Need
@@ -21,7 +21,7 @@ from actors.syncing import Syncing
 from actors.turn import Turn
 from actors.waiting import Held
 from messages.commands import CancelOrder
-from messages.events import RiskRuleTriggered
+from messages.events import RiskRuleTriggered, Severity
 from messages.queries import RefusalCode
 from messages.types import ZERO, InitiatedBy, Order, Trigger
 
@@ -57,6 +57,8 @@ class PreTrade:
         self._syncing = syncing
         self._histories = histories
         self._prices = prices
+        self._exceeded: frozenset[tuple[str, str]] = frozenset()
+        """Limits that are broken, by rule and place, and have been told."""
 
     # ----- judging
 
@@ -129,6 +131,16 @@ class PreTrade:
                 orders = (turn.order(order_id) for order_id in awaits.order_ids)
                 return all(order is None or order.state in TERMINAL for order in orders)
 
+    def watch(self, turn: Turn) -> None:
+        """Tell of limits that are broken by what is there: by orders placed elsewhere, or since a limit was lowered."""
+        memory = turn.memory
+        found = exceeded(memory.exposure, memory.positions, self._desk.policy.risk)
+        for rule, limit, actual, where in found:
+            if (rule, where) not in self._exceeded:
+                text = f"{rule} is broken by what is there: {where} has {actual}, allowed are {limit}"
+                turn.alert("RiskLimitExceeded", Severity.WARNING, text, rule=rule, limit=limit, actual=actual)
+        self._exceeded = frozenset((rule, where) for rule, _, _, where in found)
+
     # ----- what is known
 
     def _awaited(self, turn: Turn, order: Order, arrived_ms: int) -> Awaited | None:
@@ -192,9 +204,14 @@ class PreTrade:
         cancel(turn, self._desk, CancelOrder(account_id=other.account_id, order_id=other.order_id, initiated_by=by))
         turn.event(
             RiskRuleTriggered(
-                account_id=turn.account_id, rule="selfTrade", limit="cancel_resting", actual=_level(order),
-                action="cancel", order_id=other.order_id, at_ms=turn.now_ms,
-            )  # fmt: skip
+                account_id=turn.account_id,
+                rule="selfTrade",
+                limit="cancel_resting",
+                actual=_level(order),
+                action="cancel",
+                order_id=other.order_id,
+                at_ms=turn.now_ms,
+            )
         )
 
     # ----- limits

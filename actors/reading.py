@@ -183,9 +183,9 @@ def _fills_between(
     # What a fill added up to depends on its order's earlier ones, which may lie outside of the range.
     lines = [
         line
-        for order in list(views.orders.values())
-        if (order.exchange, order.symbol) == (query.exchange, query.symbol)
-        for line in _lines(order, views.fills.get(order.order_id, ()))
+        for order_id, fills in list(views.fills.items())
+        if (fills[0].exchange, fills[0].symbol) == (query.exchange, query.symbol)
+        for line in _lines(views.orders.get(order_id), fills)
         if query.from_venue_ms <= line.fill.venue_time_ms and (end_ms is None or line.fill.venue_time_ms < end_ms)
     ]
     lines.sort(key=lambda line: booking_order(line.fill))
@@ -198,8 +198,9 @@ def _fills_between(
     )
 
 
-def _lines(order: Order, fills: Iterable[Fill]) -> Iterator[FillView]:
-    size = _known_size(order)
+def _lines(order: Order | None, fills: Iterable[Fill]) -> Iterator[FillView]:
+    # By the privacy settings an order may be forgotten whose executions are kept.
+    size = None if order is None else _known_size(order)
     cumulative = ZERO
     for fill in sorted(fills, key=booking_order):
         cumulative = EXACT.add(cumulative, fill.size)

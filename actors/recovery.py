@@ -8,6 +8,7 @@ leads to a look-up.
 from collections.abc import Collection
 from functools import partial
 
+from actors import replacing
 from actors.adoption import take_in
 from actors.booking import on_unlisted, parked_timer
 from actors.desk import Desk, request_round, reread
@@ -17,7 +18,7 @@ from actors.domain.lifecycle import AT_VENUE, TERMINAL
 from actors.domain.positions import booking_order
 from actors.history import Histories
 from actors.housekeeping import taken_in_alone
-from actors.memory import AccountMemory
+from actors.memory import AccountMemory, Vanished
 from actors.reminders import cancel_again_timer, expiry_timer, resend_timer
 from actors.settlement import begin_verification
 from actors.store.port import Table
@@ -122,6 +123,7 @@ def resume(turn: Turn, desk: Desk, exchange: str | None = None) -> None:
     for order in _watched_after_their_end(turn):
         if exchange in (None, order.exchange):
             request_round(turn, desk, order, due_in_ms=0)
+    replacing.resume(turn, desk, exchange)
 
 
 def _resume_submitted(turn: Turn, desk: Desk, order: Order) -> None:
@@ -179,6 +181,8 @@ def merge_open_orders(turn: Turn, desk: Desk, report: OpenOrdersFetched) -> None
         in_scope = report.symbol is None or report.symbol == order.symbol
         known_before = order.state_since_ms + offset < report.asked_venue_ms
         if order.state in AT_VENUE and in_scope and known_before and (order.symbol, order.venue_order_id) not in listed:
+            if order.order_id not in turn.memory.watched:
+                turn.note(Vanished(order.order_id, order.exchange))
             reread(turn, desk, order, delay_ms=0)
 
 

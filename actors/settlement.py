@@ -7,12 +7,13 @@ without a look-up on its way.
 
 from collections.abc import Sequence
 
+from actors import overlays
 from actors.absorbing import absorb_claim, after_acknowledgement, request_failed
 from actors.admission import next_attempt, place_request
 from actors.adoption import take_in
 from actors.desk import Desk, cancel_request, known_again, request_round, reread
 from actors.domain.claims import CANCEL_TRIGGER, ran_out_of_time
-from actors.domain.lifecycle import TERMINAL, evolve, transition
+from actors.domain.lifecycle import AT_VENUE, TERMINAL, evolve, transition
 from actors.domain.verification import fence_of, may_send_again, proven_unplaced
 from actors.reminders import cancel_again_timer, resend_timer
 from actors.turn import Turn
@@ -84,6 +85,8 @@ def on_place_rejected(turn: Turn, desk: Desk, report: PlaceRejected) -> None:
     if order is None:
         return
     last = order.attempts[-1]
+    if last.outcome is AttemptOutcome.REJECTED and last.number == report.attempt:
+        return
     if order.state is not OrderState.SUBMITTED or last.number != report.attempt:
         turn.alert(
             "EvidenceContradicted", Severity.CRITICAL, "the venue refuses an order that it had shown before",
@@ -165,13 +168,20 @@ def begin_verification(
     )
     turn.save(order)
     request_round(turn, desk, order, due_in_ms=0)
-    if order.cancel_pending:
+    if order.cancel_pending and not overlays.keeps_cancel(turn, order):
         turn.send(desk.exchange_address[order.exchange], cancel_request(order))
 
 
 def send_again_or_end(turn: Turn, desk: Desk, order: Order, evidence: Evidence, *, delay_ms: int) -> None:
-    """An order proven not to be at the venue: send it again within its limits, or end it with the proof."""
-    if may_send_again(order, now_ms=turn.now_ms + delay_ms, policy=desk.policy.verification):
+    """An order proven not to be at the venue: send it again within its limits, or end it with the proof.
+
+    Neither while the order whose place it is to take may work.
+    """
+    if overlays.predecessor(turn, order) is not None:
+        turn.save(order)
+        return
+    may_again = may_send_again(order, now_ms=turn.now_ms + delay_ms, policy=desk.policy.verification)
+    if may_again and overlays.may_follow(turn, order):
         turn.save(order)
         turn.effect(resend_timer(order.order_id, delay_ms))
         return
@@ -195,11 +205,19 @@ def send_again_or_end(turn: Turn, desk: Desk, order: Order, evidence: Evidence, 
 
 
 def on_resend_due(turn: Turn, desk: Desk, order_id: str) -> None:
-    """Send the next attempt of an order that is proven not to be at the venue."""
+    """Send the next attempt of an order that is proven not to be at the venue, or see to a change of one that is."""
     order = turn.order(order_id)
+    if order is not None and order.state in AT_VENUE:
+        overlays.on_due(turn, desk, order)
+    elif order is not None and order.state is OrderState.PENDING and order.replaces is not None:
+        # Whether it may be placed now is decided with everything else that follows from a turn.
+        turn.save(evolve(order, updated_at_ms=turn.now_ms))
     if order is None or order.state is not OrderState.SUBMITTED or not proven_unplaced(order):
         return
-    if not may_send_again(order, now_ms=turn.now_ms, policy=desk.policy.verification):
+    if overlays.predecessor(turn, order) is not None:
+        return
+    may_again = may_send_again(order, now_ms=turn.now_ms, policy=desk.policy.verification)
+    if not may_again or not overlays.may_follow(turn, order):
         evidence = Evidence(
             source=EvidenceSource.LOCAL, endpoint="resend", received_ms=turn.now_ms,
             detail=f"every sending is proven not to be at the venue ({order.attempts[-1].detail or 'absent'})",
@@ -247,7 +265,9 @@ def on_cancel_report(
 def on_cancel_again(turn: Turn, desk: Desk, order_id: str) -> None:
     """Send a cancel again that is not settled; cancelling twice is harmless."""
     order = turn.order(order_id)
-    if order is not None and order.cancel_pending and order.state not in TERMINAL:
+    if order is None or not order.cancel_pending or order.state in TERMINAL:
+        return
+    if not overlays.keeps_cancel(turn, order):
         turn.send(desk.exchange_address[order.exchange], cancel_request(order))
 
 

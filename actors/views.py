@@ -40,6 +40,7 @@ class PublishedViews:
             fresh.publish(record)
         self.orders, self.evidence = fresh.orders, fresh.evidence
         self.transitions, self.fills, self.positions = fresh.transitions, fresh.fills, fresh.positions
+        self.kill_switch = fresh.kill_switch
 
     def publish(self, record: object) -> None:
         """Show one durable record; anything that is not for readers is ignored."""

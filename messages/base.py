@@ -59,6 +59,7 @@ def fast_build(cls: type[T]) -> Callable[[Callable[P, T]], Callable[P, T]]:
     slots = cls.__dict__.get("__slots__")
     if slots is None:
         raise TypeError(f"{cls.__name__} has no slots")
+    # Both that change a field: with one of the frozen class left, assignments would take the long way through it.
     thawed = {name: getattr(object, name) for name in ("__init__", "__setattr__", "__delattr__")}
     twin = type(cls.__name__, cls.__bases__, {"__slots__": slots, **thawed})
 

@@ -239,7 +239,7 @@ def _reader(hint: Any) -> Convert:
     """Choose the function that turns a parsed JSON value into one of `hint`, or raises `CodecError`."""
     origin = get_origin(hint)
     if origin in {Union, types.UnionType}:
-        return _optional(hint)
+        return _optional(hint) if types.NoneType in get_args(hint) else _one_of_classes(get_args(hint))
     if origin is Literal:
         return _one_of({value: value for value in get_args(hint)})
     if origin is tuple:
@@ -260,6 +260,21 @@ def _optional(hint: Any) -> Convert:
     (inner,) = (argument for argument in get_args(hint) if argument is not types.NoneType)
     read = _reader(inner)
     return lambda raw: None if raw is None else read(raw)
+
+
+def _one_of_classes(classes: tuple[type, ...]) -> Convert:
+    """Tell classes of one field apart by the names of their fields, all of which are always written."""
+    readers = {frozenset(_plan(cls).names): _object(cls) for cls in classes}
+    if len(readers) != len(classes):
+        raise TypeError(f"classes with equal fields cannot be told apart: {classes}")
+
+    def read(raw: Any) -> object:
+        found = readers.get(frozenset(raw)) if type(raw) is dict else None
+        if found is None:
+            raise CodecError("none of the classes that belong here")
+        return found(raw)
+
+    return read
 
 
 def _tuple(arguments: tuple[Any, ...]) -> Convert:

@@ -167,7 +167,7 @@ WRONG = {
     "fewer than no orders": (f"{RISK}.maxOpenOrders.perAccount", -1, "must be between 1 and 1000000 orders"),
     "half an order": (f"{RISK}.maxOpenOrders.perAccount", 2.5, "must be a whole number of orders"),
     "orders without a scope": (f"{RISK}.maxOpenOrders", 5, "must be a mapping of keys (perSymbol, perAccount)"),
-    "orders of an unknown scope": (f"{RISK}.maxOpenOrders.perExchange", 5, "it belongs at orderManagement.risk.maxOpen"),
+    "orders of an unknown scope": (f"{RISK}.maxOpenOrders.perExchange", 5, "it belongs at orderManagement.risk.maxO"),
     "notional below nothing in a scope": (f"{RISK}.maxOpenNotional.perExchange", "-5", "must be above 0"),
     "notional of an unknown scope": (f"{RISK}.maxOpenNotional.total", "5", "perSymbol, perExchange, perAccount"),
     "position without a symbol": (POSITION, "5", "must be a mapping of symbols to sizes"),

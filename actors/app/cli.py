@@ -14,6 +14,8 @@ from actors.app.checking import run_check
 from actors.app.demo import DemoOptions, run_demo
 from actors.app.drill import DrillOptions, DrillResult, run_drill
 from actors.app.host import Host
+from actors.app.parity import run_parity
+from actors.app.parity_table import parity_table
 from actors.app.progress import drill_progress, replay_progress
 from actors.app.recording import RecordingError
 from actors.app.replay import ReplayOptions, run_replay
@@ -48,6 +50,14 @@ RecordsConfig = Annotated[
         "to the data folder of their deployment.",
     ),
 ]
+LiveConfig = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        help="Configuration file (YAML) with accounts that have credentials of a venue; it leads to their records as "
+        "well: to the server of redis.url, or to the data folder of their deployment.",
+    ),
+]
 Folder = Annotated[
     Path | None,
     typer.Option(
@@ -69,6 +79,7 @@ def program(host: Host) -> typer.Typer:
     _add_drill(app, host)
     _add_replay(app, host)
     _add_check(app, host)
+    _add_parity(app, host)
     _add_paper(app)
     return app
 
@@ -185,6 +196,33 @@ def _add_check(app: typer.Typer, host: Host) -> None:
         else:
             host.show(*check_table(result))
         raise typer.Exit(EXIT_BROKEN if result.differences else 0)
+
+
+def _add_parity(app: typer.Typer, host: Host) -> None:
+    @app.command()
+    def parity(
+        config: LiveConfig = None,
+        account: Annotated[str | None, typer.Option(help="Compare only this account.")] = None,
+        as_json: Json = False,  # noqa: FBT002
+    ) -> None:
+        """Compare the stored orders, fills and balances with the venues, which are asked for theirs. Reads only.
+
+        Exit 0: all agree. 1: there are differences. 2: something could not be compared.
+        """
+        host.log_to(LoggingSettings(level="CRITICAL"))
+        result = run_parity(Settings.load(config), account, pause=host.stop.wait)
+        if result is None:
+            host.progress.print("interrupted between two looks; not judged", highlight=False)
+            raise typer.Exit(EXIT_INTERRUPTED)
+        if as_json:
+            host.print_json(result.as_json())
+        else:
+            host.show(*parity_table(result))
+        for failure in result.failures:
+            typer.echo(f"error: not compared: {failure}", err=True)
+        if result.differences:
+            raise typer.Exit(EXIT_BROKEN)
+        raise typer.Exit(EXIT_CANNOT_RUN if result.failures else 0)
 
 
 def _add_paper(app: typer.Typer) -> None:

@@ -11,6 +11,8 @@ however late, duplicated or out of order it is. The rules:
   reopened: a live order is never hidden.
 - An order we hold for unsent (DRAFT, PENDING) that the venue shows was sent by a turn whose commit was lost.
 - A second venue order under our client id is never merged into the first.
+- Size and prices are the venue's to say, too: what proves that it has changed them as it was asked, or newer word of
+  others' changes, is recorded as a step. What a venue does not show, or an older word, changes nothing.
 
 Must never: invent an execution, or end an order for lack of knowledge.
 """
@@ -20,8 +22,20 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from actors.domain.arithmetic import EXACT, apart_by, plain
-from actors.domain.fills import book, missing_quantity
+from actors.domain.fills import BookedFill, book, missing_quantity
 from actors.domain.lifecycle import TERMINAL, UNSENT, evolve, transition
+from actors.domain.modification import (
+    Terms,
+    described,
+    described_change,
+    differing,
+    overlaid,
+    says_other_terms,
+    shown_terms,
+    shows_amended,
+    terms_of,
+    terms_wanted,
+)
 from actors.domain.verification import proven_unplaced
 from messages.base import copied
 from messages.fills import Fill
@@ -32,6 +46,8 @@ from messages.types import (
     CompletionReason,
     Evidence,
     InitiatedBy,
+    Modification,
+    ModificationKind,
     Order,
     OrderState,
     PublicStatus,
@@ -66,6 +82,8 @@ class Absorbed:
     """The claim is about a second venue order under our client id; nothing was merged."""
     unsent: bool = False
     """We held the order for never sent: the store has lost the turn that sent it."""
+    changed_elsewhere: tuple[str, ...] = ()
+    """Of size and prices, what somebody has changed at the venue without asking us."""
     contradiction: str = ""
     """What we hold proven and the venue denies, in words; empty when there is none."""
 
@@ -79,11 +97,12 @@ def absorb(
     evidence: Evidence,
     tolerance: Decimal,
     trigger: Trigger = Trigger.RECONCILIATION,
+    amended: bool = False,
 ) -> Absorbed:
     """Merge a claim and the executions that came with it (none of them booked before) into an order.
 
     `trigger` names the occasion where the status itself decides nothing better: the acknowledgement that a look-up or a
-    reconciliation found.
+    reconciliation found. `amended`: the claim is the venue's word that it has changed the order as asked.
     """
     if claim is not None and order.venue_order_id not in (None, claim.venue_order_id):
         return Absorbed(order=order, twin=True)
@@ -93,6 +112,9 @@ def absorb(
     merged.order = _learn_ids(merged.order, claim)
     if claim is None and fills and order.venue_order_id is None:
         merged.order = _learn_from(merged.order, fills[0].venue_order_id)
+    if claim is not None and order.state not in TERMINAL:
+        # Before the executions: whether they complete the order depends on its size.
+        _believe_terms(merged, claim, at_ms=at_ms, evidence=evidence, tolerance=tolerance, amended=amended)
     for fill in fills:
         _book(merged, fill, at_ms=at_ms, tolerance=tolerance)
     if claim is not None:
@@ -143,12 +165,76 @@ def _learn_from(order: Order, venue_order_id: str) -> Order:
     return evolve(order, venue_order_id=venue_order_id, attempts=attempts, **known)
 
 
+def _believe_terms(
+    merged: Absorbed, claim: VenueOrder, *, at_ms: int, evidence: Evidence, tolerance: Decimal, amended: bool
+) -> None:
+    order = merged.order
+    change, dated = amend_of(order), claim.updated_venue_ms or 0
+    shown = shown_terms(order, claim)
+    if change is not None and (amended or shows_amended(order, change, claim, evidence, tolerance)):
+        after = overlaid(terms_wanted(change), shown, tolerance)
+        if after != terms_of(order):
+            venue_ms = max(order.terms_venue_ms, dated, (evidence.venue_time_ms or 0) if amended else 0)
+            _amend(merged, change, after, at_ms=at_ms, venue_ms=venue_ms, evidence=evidence)
+    elif says_other_terms(order, claim, tolerance):
+        before, after = terms_of(order), overlaid(terms_of(order), shown, tolerance)
+        merged.changed_elsewhere = differing(before, after)
+        _step(
+            merged, order.state, Trigger.USER_MODIFY_ORDER, at_ms,
+            metadata=described(before, after, InitiatedBy.VENUE), evidence=evidence, terms_venue_ms=dated,
+            modified_by=InitiatedBy.VENUE, modified_at_ms=at_ms,
+            size=after.size, price=after.price, stop_price=after.stop_price,
+        )  # fmt: skip
+
+
+def amend_of(order: Order) -> Modification | None:
+    """The change in place that an order's venue was asked for and that is not settled."""
+    change = order.modification
+    return change if change is not None and change.kind is ModificationKind.AMEND else None
+
+
+def _amend(
+    merged: Absorbed,
+    change: Modification,
+    after: Terms,
+    *,
+    at_ms: int,
+    venue_ms: int,
+    evidence: Evidence | None = None,
+) -> None:
+    order = merged.order
+    _step(
+        merged, order.state, Trigger.USER_MODIFY_ORDER, at_ms,
+        metadata=described_change(
+            terms_of(order), after,
+            modify_id=change.modify_id, kind=change.kind, by=change.initiated_by, merged=change.merged,
+        ),
+        evidence=evidence, terms_venue_ms=venue_ms, replace_pending=False, modification=None,
+        modified_by=change.initiated_by, modified_at_ms=at_ms,
+        size=after.size, price=after.price, stop_price=after.stop_price,
+    )  # fmt: skip
+
+
+def _add(merged: Absorbed, fill: Fill, *, at_ms: int, tolerance: Decimal) -> BookedFill:
+    before = merged.order
+    change = amend_of(before)
+    if change is None or before.state in TERMINAL or change.size <= before.size:
+        booked = book(before, fill, tolerance=tolerance)
+        merged.order = booked.order
+        return booked
+    # The venue may have made it larger already: the old size completes nothing, and what goes beyond it is the proof.
+    booked = book(evolve(before, size=change.size), fill, tolerance=tolerance)
+    merged.order = evolve(booked.order, size=before.size)
+    if apart_by(merged.order.filled_size, before.size, tolerance) > ZERO:
+        _amend(merged, change, terms_wanted(change), at_ms=at_ms, venue_ms=before.terms_venue_ms)
+    return booked
+
+
 def _book(merged: Absorbed, fill: Fill, *, at_ms: int, tolerance: Decimal) -> None:
     before = merged.order
-    booked = book(before, fill, tolerance=tolerance)
+    booked = _add(merged, fill, at_ms=at_ms, tolerance=tolerance)
     complete = booked.complete
     merged.fills.append(fill)
-    merged.order = booked.order
     if before.state in TERMINAL:
         merged.corrections += before.state is not OrderState.FILLED or booked.overfilled
         if complete and before.state is not OrderState.FILLED:
@@ -255,9 +341,10 @@ def _end(merged: Absorbed, claim: VenueOrder, *, at_ms: int, evidence: Evidence)
         _end_by_timeout(merged, at_ms=at_ms, evidence=evidence)
     else:
         by = order.cancelled_by or InitiatedBy.VENUE
+        why = "replaced" if order.replace_pending and order.replaced_by is not None else f"cancelled_by_{by}"
         _step(
             merged, OrderState.CANCELLED, CANCEL_TRIGGER[by], at_ms,
-            reason=claim.reason or f"cancelled_by_{by}", evidence=evidence, cancelled_by=by,
+            reason=claim.reason or why, evidence=evidence, cancelled_by=by,
             completion=CompletionReason.CANCELLED,
         )  # fmt: skip
 

@@ -294,6 +294,7 @@ def transition(
 _SETTLED: dict[str, object] = {
     "cancel_pending": False,
     "replace_pending": False,
+    "modification": None,
     "verification": None,
     "needs_review": False,
     "review_reason": "",

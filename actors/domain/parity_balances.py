@@ -52,10 +52,10 @@ def compare_holdings(positions: Iterable[Position], *, assets_of: AssetsOf) -> C
 
     Those comparisons keep their own distance in time, so what they found is sure.
     """
-    findings, count, never = [], 0, 0
+    findings, count, never = [], 0, []
     for position in positions:
         if position.unexplained is None:
-            never += bool(position.size)
+            never += [position.symbol] if position.size else []
             continue
         count += 1
         if position.drift:
@@ -69,7 +69,7 @@ def compare_holdings(positions: Iterable[Position], *, assets_of: AssetsOf) -> C
                 venues=f"changed by {plain(position.drift)} beyond them",
             )
             findings.append(Finding(difference, sure=True))
-    left_out = (f"{never} holdings were not compared with our executions yet",) if never else ()
+    left_out = (f"holdings of {', '.join(never)}: not compared with our executions yet",) if never else ()
     return Compared(tuple(findings), count, left_out)
 
 

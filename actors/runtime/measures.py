@@ -29,6 +29,11 @@ class Children(dict[tuple[str, ...], MetricT], Generic[MetricT]):
         child = self[labels] = self._metric.labels(*labels)
         return child
 
+    def begin(self, *labels: str) -> None:
+        """Show a child from now on, at nothing: an increase is seen only of what was seen before."""
+        if labels not in self:
+            self[labels] = self._metric.labels(*labels)
+
 
 class Tally(Collector):
     """A labelled counter, and one over all its labels, for what several steps of every order count.
@@ -113,8 +118,10 @@ class Ages(Collector):
         self._lock = threading.Lock()
 
     def say(self, label: str, source: str, age_ms: int) -> None:
-        """It was true of a source `age_ms` ago. What was said of a later moment stands."""
-        moment_s = time.monotonic() - age_ms / 1000
+        """It was true of a source `age_ms` ago; below 0, by a clock that was set back, is now. What was said of a later
+        moment stands.
+        """
+        moment_s = time.monotonic() - max(0, age_ms) / 1000
         with self._lock:
             sources = self._since_s.setdefault(label, {})
             sources[source] = max(moment_s, sources.get(source, moment_s))
@@ -137,7 +144,7 @@ class Ages(Collector):
             oldest = {label: min(sources.values()) for label, sources in self._since_s.items() if sources}
         now_s = time.monotonic()
         for label, moment_s in oldest.items():
-            family.add_metric([label], max(0.0, now_s - moment_s))
+            family.add_metric([label], now_s - moment_s)
         yield family
 
 

@@ -9,6 +9,9 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from actors.runtime.measures import Ages, Children, Sums
 
+_SYNC_OUTCOMES = ("complete", "incomplete", "failed")
+_ADOPTED_KINDS = ("ours", "external")
+
 
 class AwarenessMetrics:
     """What `Metrics` counts of open orders as the venues show them, and of what limits and changes do."""
@@ -29,6 +32,11 @@ class AwarenessMetrics:
     def sync_awaited(self, account_id: str, exchange: str) -> None:
         """An account is served from now on; its open orders age until a complete list was merged."""
         self._sync_age.say(exchange, account_id, 0)
+        for outcome in _SYNC_OUTCOMES:
+            self._syncs.begin(exchange, outcome)
+        for kind in _ADOPTED_KINDS:
+            self._adopted.begin(exchange, kind)
+        self._vanished.begin(exchange)
 
     def synced(self, account_id: str, exchange: str, *, age_ms: int) -> None:
         """A complete list of all open orders was merged that had been asked for `age_ms` ago."""

@@ -128,7 +128,6 @@ class SealedStore:
     def acquire(self, account_id: str, owner: str) -> Lease:
         """See `StateStore`. The `load` that follows writes anew what is not under the key that seals."""
         lease = self._inner.acquire(account_id, owner)
-        self._note(lease)
         self._taken[account_id] = lease
         return lease
 
@@ -159,6 +158,8 @@ class SealedStore:
 
     def commit(self, sections: list[Section]) -> list[Verdict]:
         """See `StateStore`. A repeated section is encrypted anew; its number makes that harmless."""
+        if self._taken:
+            self._note_what_was_not_loaded(sections)
         if self._keyring.current == PLAIN:
             return self._inner.commit(sections)
         return self._inner.commit([self._sealed(section) for section in sections])
@@ -196,9 +197,12 @@ class SealedStore:
         if not checks.keys() <= set(self._keyring.ids):
             require_keys(self._inner.key_ids(), self._keyring.ids)
 
-    def _note(self, lease: Lease) -> None:
-        # Refused only when the lease has been overtaken: then nothing is committed under it either.
-        self._inner.reseal(lease, self._keyring.current, {})
+    def _note_what_was_not_loaded(self, sections: list[Section]) -> None:
+        # Loading notes the key. Refused only when the lease has been overtaken; then nothing is committed under it.
+        for account_id in {section.account_id for section in sections}:
+            lease = self._taken.get(account_id)
+            if lease is not None:
+                self._inner.reseal(lease, self._keyring.current, {})
 
     # ----- writing
 

@@ -75,7 +75,9 @@ _TERMS = {
     for kind in ORDER_TYPES
     for lasting in _TIMES_IN_FORCE
 }
-_NO_AMOUNT = "0.00000000"
+# How the venue writes most zeros.
+_ZERO_AS_WRITTEN = "0.00000000"
+_NOTHING = Decimal(_ZERO_AS_WRITTEN)
 # Whether it is an execution.
 _EXECUTION_TYPES = {
     **dict.fromkeys(("NEW", "CANCELED", "REPLACED", "REJECTED", "EXPIRED", "TRADE_PREVENTION"), False),
@@ -115,7 +117,6 @@ _REPORT_FIELDS: dict[str, Reader] = {
     "C": text_or_empty,
     "c": text,
 }
-
 _EXECUTION_FIELDS: dict[str, Reader] = {
     "t": identifier,
     **dict.fromkeys(("L", "l"), positive_amount),
@@ -125,10 +126,12 @@ _EXECUTION_FIELDS: dict[str, Reader] = {
 }
 _execution_values = several(("t", "L", "l", "n", "N", "m"))
 # What an order says in a list and in an event, in the order in which `_order` takes it.
-_order_values = several((
-    *("symbol", "side", "type", "timeInForce", "status", "orderId", "time"),
-    *("origQty", "executedQty", "cummulativeQuoteQty", "price", "stopPrice", "origQuoteOrderQty"),
-))
+_order_values = several(
+    (
+        *("symbol", "side", "type", "timeInForce", "status", "orderId", "time"),
+        *("origQty", "executedQty", "cummulativeQuoteQty", "price", "stopPrice", "origQuoteOrderQty"),
+    )
+)
 _report_values = several(("s", "S", "o", "f", "X", "i", "O", "q", "z", "Z", "p", "P", "Q"))
 
 T = TypeVar("T")
@@ -192,10 +195,11 @@ def _order(
         or (type(updated_ms) is not int and updated_ms is not None)
     ):
         return None
-    if stop == _NO_AMOUNT and quote == _NO_AMOUNT and plain_amounts((size, filled, value, price)):
-        # As most orders are. Of those to come, the price of an order without one is zero.
-        size, filled, value = Decimal(size), Decimal(filled), Decimal(value)
-        price, stop, quote = Decimal(price) or None, None, None
+    if stop == _ZERO_AS_WRITTEN and quote == _ZERO_AS_WRITTEN and plain_amounts((size, filled, value, price)):
+        # As most open orders are, and most of those have nothing filled.
+        size, price, stop, quote = Decimal(size), Decimal(price) or None, None, None
+        filled = _NOTHING if filled == _ZERO_AS_WRITTEN else Decimal(filled)
+        value = _NOTHING if value == _ZERO_AS_WRITTEN else Decimal(value)
     else:
         amounts = _amounts(size, filled, value, price, stop, quote)
         if amounts is None:
@@ -209,7 +213,7 @@ def _order(
         EXCHANGE,
         symbols.canonical(symbol),
         str(order_id),
-        client_order_id.removeprefix(CANCEL_ID_PREFIX),
+        original_client_id(client_order_id),
         our_side,
         our_type,
         our_time,
@@ -232,12 +236,8 @@ def _amounts(
     size: Any, filled: Any, value: Any, price: Any, stop: Any, quote: Any
 ) -> tuple[Decimal, Decimal, Decimal | None, Decimal | None, Decimal | None, Decimal | None] | None:
     # Of `_order`, in any form that is documented.
-    size, filled, value, price = (
-        unsigned_or_none(size),
-        unsigned_or_none(filled),
-        signed_or_none(value),
-        unsigned_or_none(price),
-    )
+    size, filled, price = unsigned_or_none(size), unsigned_or_none(filled), unsigned_or_none(price)
+    value = signed_or_none(value)
     stop = ZERO if stop is None else unsigned_or_none(stop)
     quote = ZERO if quote is None else unsigned_or_none(quote)
     if size is None or filled is None or value is None or price is None or stop is None or quote is None:

@@ -25,7 +25,8 @@ def fields(section: Section) -> list[tuple[str, bool]]:
 def test_comparison_writes_the_whole_hash_and_the_time_of_it() -> None:
     account = Account()
     place = resting(account)
-    asked_ms = account.system.clock.now_ms() - 5
+    asked_ms = account.system.clock.now_ms() + 10
+    account.system.run_for(15)
     asked = make(Evidence, sent_ms=asked_ms)
     account.take(make(OpenOrdersFetched, **HEAD, order_id="", orders=(shown(place),), evidence=asked))
     (section,) = account.staged

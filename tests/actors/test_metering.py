@@ -4,14 +4,10 @@ from dataclasses import replace
 from decimal import Decimal
 
 import pytest
-from prometheus_client import CollectorRegistry
 
 from actors.domain.positions import flat
 from actors.memory import AccountMemory, FillRepeated, Held, ParkedGone
-from actors.metering import Meter
-from actors.runtime.metrics import Metrics
 from actors.runtime.outcome import Outcome
-from actors.views import PublishedViews
 from messages import (
     CloseState,
     CompletionReason,
@@ -31,33 +27,10 @@ from messages import (
 )
 from messages.base import copied
 from messages.types import Evidence
+from tests.actors.metering_kit import Counted
 from tests.factories import NOW_MS, make
 
 SYMBOL = {"symbol": "BTC-USDT"}
-
-
-class Counted:
-    """A meter, and the account's memory and views as its base would keep them."""
-
-    def __init__(self) -> None:
-        self.registry = CollectorRegistry()
-        self.views = PublishedViews()
-        self.memory = AccountMemory()
-        self.meter = Meter(Metrics(self.registry), self.views, "1")
-
-    def release(self, *records: object, now_ms: int = NOW_MS) -> None:
-        for record in records:
-            self.memory.remember(record)
-        self.meter.released(Outcome(apply=list(records)), self.memory, now_ms)
-        for record in records:
-            self.views.publish(record)
-
-    def value(self, sample: str, **labels: str) -> float:
-        return self.registry.get_sample_value(sample, labels) or 0.0
-
-    @property
-    def late(self) -> float:
-        return self.value("order_out_of_order_fills_total")
 
 
 @pytest.fixture

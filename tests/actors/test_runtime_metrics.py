@@ -3,6 +3,7 @@
 import re
 from decimal import Decimal
 from pathlib import Path
+from time import monotonic
 
 import pytest
 import yaml
@@ -22,6 +23,9 @@ order_out_of_order_fills actor_messages_total actor_failures_total actor_message
 unexpected_messages_total commit_batch_size commit_duration_ms store_errors_total stream_connected
 event_ordering_buffer_size active_close_operations venue_clock_skew_ms stream_gaps_total position_drift fills_parked
 fill_audits_total missed_fills_total venue_fetch_failures_total
+open_orders_sync_age_seconds open_orders_sync_total orders_adopted_total orders_vanished_total risk_refusals_total
+self_trades_prevented_total kill_switch_on parity_differences parity_checks_total order_modifications_total
+concurrent_modification_conflicts_total
 """
 ALERTS = Path(__file__).parents[2] / "config" / "prometheus" / "alerts.yaml"
 
@@ -93,6 +97,97 @@ def test_metrics_methods_move_what_they_say(registry: CollectorRegistry, metrics
     assert value("actor_messages_total") == 11
 
 
+def test_metrics_of_awareness_move_what_they_say(registry: CollectorRegistry, metrics: Metrics) -> None:
+    def value(sample: str, **labels: str) -> float | None:
+        return registry.get_sample_value(sample, labels)
+
+    metrics.synced("1", "binance", age_ms=5)
+    metrics.sync_incomplete("binance")
+    metrics.sync_failed("binance")
+    for outcome in ("complete", "incomplete", "failed"):
+        assert value("open_orders_sync_total", exchange="binance", outcome=outcome) == 1
+    metrics.order_adopted("binance", "external")
+    assert value("orders_adopted_total", exchange="binance", kind="external") == 1
+    metrics.order_vanished("binance")
+    assert value("orders_vanished_total", exchange="binance") == 1
+    metrics.risk_refused("maxPosition")
+    assert value("risk_refusals_total", rule="maxPosition") == 1
+    metrics.self_trade_prevented()
+    assert value("self_trades_prevented_total") == 1
+    metrics.duplicate_refused()
+    assert value("duplicate_orders_prevented_total") == 1
+    assert value("idempotency_duplicate_orders_prevented_total") == 0
+    metrics.kill_switch("1", on=True)
+    assert value("kill_switch_on", account="1") == 1
+    metrics.order_modified("amend", "modified")
+    assert value("order_modifications_total", kind="amend", outcome="modified") == 1
+    metrics.modification_conflict("first_wins")
+    assert value("concurrent_modification_conflicts_total", resolution_strategy="first_wins") == 1
+
+
+def test_metrics_of_a_served_exchange_begin_at_nothing_so_that_a_first_increase_is_seen(
+    registry: CollectorRegistry, metrics: Metrics
+) -> None:
+    metrics.sync_awaited("1", "binance")
+
+    for kind in ("ours", "external"):
+        assert registry.get_sample_value("orders_adopted_total", {"exchange": "binance", "kind": kind}) == 0
+    assert registry.get_sample_value("orders_vanished_total", {"exchange": "binance"}) == 0
+    failed = {"exchange": "binance", "outcome": "failed"}
+    assert registry.get_sample_value("open_orders_sync_total", failed) == 0
+
+
+def test_metrics_age_of_open_orders_is_that_of_the_account_that_waits_longest(
+    registry: CollectorRegistry, metrics: Metrics
+) -> None:
+    def age_s() -> float | None:
+        return registry.get_sample_value("open_orders_sync_age_seconds", {"exchange": "binance"})
+
+    metrics.synced("1", "binance", age_ms=50_000_000)
+    metrics.synced("2", "binance", age_ms=90_000_000)
+    assert 90_000 <= (age_s() or 0) < 95_000
+    metrics.synced("2", "binance", age_ms=20_000_000)
+    assert 50_000 <= (age_s() or 0) < 55_000
+    metrics.synced("1", "binance", age_ms=70_000_000)
+    assert 50_000 <= (age_s() or 0) < 55_000, "an older list that comes later makes nothing older"
+    metrics.sync_forgotten("1")
+    assert 20_000 <= (age_s() or 0) < 25_000
+    metrics.sync_forgotten()
+    assert age_s() is None
+
+
+def test_metrics_age_of_open_orders_grows_while_nothing_is_told(registry: CollectorRegistry, metrics: Metrics) -> None:
+    def age_s() -> float:
+        return registry.get_sample_value("open_orders_sync_age_seconds", {"exchange": "binance"}) or 0.0
+
+    metrics.sync_awaited("1", "binance")
+    first, deadline = age_s(), monotonic() + 5
+    while age_s() <= first:
+        assert monotonic() < deadline
+
+
+def test_metrics_parity_shows_the_differences_of_the_last_report_of_every_account(
+    registry: CollectorRegistry, metrics: Metrics
+) -> None:
+    def shown(kind: str) -> float | None:
+        return registry.get_sample_value("parity_differences", {"exchange": "binance", "kind": kind})
+
+    metrics.parity_checked("1", "binance", "differs", {"missing_here": 2, "fill_differs": 1})
+    metrics.parity_checked("2", "binance", "differs", {"missing_here": 3})
+    assert (shown("missing_here"), shown("fill_differs")) == (5, 1)
+    metrics.parity_checked("1", "binance", "incomplete", None)
+    assert (shown("missing_here"), shown("fill_differs")) == (5, 1)
+    metrics.parity_checked("1", "binance", "agreed", {})
+    assert (shown("missing_here"), shown("fill_differs")) == (3, 0)
+    for outcome, count in (("differs", 2), ("incomplete", 1), ("agreed", 1)):
+        assert registry.get_sample_value("parity_checks_total", {"exchange": "binance", "outcome": outcome}) == count
+
+
+def test_metrics_kill_switch_that_was_never_on_makes_no_series(registry: CollectorRegistry, metrics: Metrics) -> None:
+    metrics.kill_switch("1", on=False)
+    assert registry.get_sample_value("kill_switch_on", {"account": "1"}) is None
+
+
 def test_metrics_success_rate_is_the_share_of_settled_phases(registry: CollectorRegistry, metrics: Metrics) -> None:
     for success in (True, False, True, True):
         metrics.verification("direct_lookup", "found" if success else "failed", 120, success=success)
@@ -158,21 +253,54 @@ def test_metrics_timed_averages_count_each_computation_and_give_its_result(
 
 
 ALERT_RULES = yaml.safe_load(ALERTS.read_text())["groups"][0]["rules"]
-WORDS = {"abs", "by", "histogram_quantile", "increase", "le", "rate", "sum", "first_source", "source", "stream", "m"}
+FUNCTIONS = {"abs", "by", "histogram_quantile", "increase", "rate", "sum", "m"}
+LABELS = {"exchange", "first_source", "kind", "le", "outcome", "rule", "source"}
 
 
 @pytest.mark.usefixtures("metrics")
 @pytest.mark.parametrize("rule", ALERT_RULES, ids=lambda rule: rule["alert"])
 def test_alert_rules_go_by_metrics_that_are_exposed(registry: CollectorRegistry, rule: dict[str, str]) -> None:
     exposed = {family.name for family in registry.collect()}
-    named = set(re.findall(r"[a-z_]+", rule["expr"])) - WORDS
+    named = set(re.findall(r"[a-z_]+", re.sub(r'"[^"]*"', "", rule["expr"]))) - FUNCTIONS - LABELS
 
     bases = {re.sub(r"(_total|_bucket)$", "", name) for name in named}
     assert bases
     assert bases <= exposed
 
 
-def test_alert_rules_of_fills_and_positions_are_there() -> None:
-    asked = {"HighFillProcessingLatency", "FrequentPartialFillTimeouts", "HighFillDeduplicationRate", "ClockSkew"}
+SELECTOR = re.compile(r"([a-z_]+)\{([^}]*)\}")
+MATCHER = re.compile(r'([a-z_]+)=~?"([^"]*)"')
+GROUPED = re.compile(r"by \(([a-z_]+)\) \([a-z]+\(([a-z_]+)")
 
-    assert asked | {"PositionDrift"} <= {rule["alert"] for rule in ALERT_RULES}
+
+def test_alert_rules_name_labels_and_values_that_their_metrics_have(
+    registry: CollectorRegistry, metrics: Metrics
+) -> None:
+    metrics.fill_duplicate("stream", "stream")
+    metrics.sync_awaited("1", "binance")
+    metrics.risk_refused("maxOrderNotional")
+    labels: dict[str, list[dict[str, str]]] = {}
+    for sample in (sample for family in registry.collect() for sample in family.samples):
+        labels.setdefault(sample.name, []).append(sample.labels)
+    expressions = [rule["expr"] for rule in ALERT_RULES]
+
+    selectors = [found for expression in expressions for found in SELECTOR.findall(expression)]
+    assert {name for name, _ in selectors} >= {"open_orders_sync_total", "orders_adopted_total"}
+    for name, inside in selectors:
+        for label, values in MATCHER.findall(inside):
+            assert set(values.split("|")) <= {each[label] for each in labels[name]}
+    grouped = [found for expression in expressions for found in GROUPED.findall(expression) if found[0] != "le"]
+    assert grouped
+    assert all(label in each for label, name in grouped for each in labels[name])
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "HighFillProcessingLatency", "FrequentPartialFillTimeouts", "HighFillDeduplicationRate", "ClockSkew",
+        "PositionDrift", "OpenOrdersStale", "SyncFailing", "LostOrdersTakenBack", "OrdersVanishing", "ParityDrift",
+        "RiskRefusalsHigh", "KillSwitchOn", "FrequentModificationConflicts",
+    ],
+)  # fmt: skip
+def test_alert_rule_is_there(name: str) -> None:
+    assert name in {rule["alert"] for rule in ALERT_RULES}

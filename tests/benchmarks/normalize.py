@@ -1,11 +1,12 @@
 """What reading a venue's words costs: a list of 1,000 open orders, and stream frames, beside the floor of the same run.
 
-The floor of a list parses the same body and puts what the fields of the normalized order need into a dataclass, amounts
-as `Decimal`, by position and without looking at any of them: the least that can be called an order. It is measured
-twice: with a frozen, slotted dataclass, as our records are and hosts need them, and with a bare one, which Python fills
-three times as fast. Ours reads the list as `exchanges.binance.reads.open_orders` does and refuses what is not as
-documented. Every order has an id, a price, a size, a filled size and a value of its own, in every round: nothing
-is remembered from one to the next.
+The floor of a list parses the same body and puts what the fields of the normalized order need into a frozen, slotted
+dataclass, amounts as `Decimal`, by position and without looking at any of them. The bare floor fills a dataclass that
+is neither frozen nor slotted, which Python does three times as fast: the least that can be called an order. Ours reads
+the list as `exchanges.binance.reads.open_orders` does and refuses what is not as documented.
+
+Every order has an id, a price and a size of its own, in every round, and where it is partly filled a filled size and
+value too; no reader remembers amounts from one list to the next, so listing the same orders again takes as long.
 
 All are measured in turn, round by round, in the thread's own processor time; a repetition's figure is the least of its
 rounds, so that another program's load shows as little as it can.
@@ -79,30 +80,31 @@ def run() -> list[Figure]:
     figures = Figures()
     numbers = iter(range(10**9))
     for _ in range(REPETITIONS):
-        _lists(figures, lambda: next(numbers))
+        for what, filled_every in (("a tenth partly filled", 10), ("all partly filled", 1)):
+            _lists(figures, what, lambda every=filled_every: _open_orders(next(numbers), every))
         _frames(figures, lambda: next(numbers))
     return figures.all()
 
 
-def _lists(figures: Figures, series: Callable[[], int]) -> None:
+def _lists(figures: Figures, what: str, body: Callable[[], bytes]) -> None:
     acts: dict[str, Callable[[bytes], object]] = {
         "ours": _normalized, "floor": _floor(FrozenOrder), "bare": _floor(BareOrder), "JSON": orjson.loads,
     }  # fmt: skip
     theirs = ccxt_parser()
     if theirs is not None:
         acts["ccxt"] = theirs
-    least = _least_us(acts, lambda: _open_orders(series()))
+    least = _least_us(acts, body)
     ours = least["ours"]
-    figures.add("open orders normalized", 1e6 / ours, "orders/s")
-    figures.share("open orders as a share of the floor", 1 / ours, 1 / least["floor"])
-    figures.share("open orders as a share of the floor with a bare dataclass", 1 / ours, 1 / least["bare"])
-    figures.add("one open order", ours, "us")
-    figures.add("one open order, floor", least["floor"], "us")
-    figures.add("one open order, floor with a bare dataclass", least["bare"], "us")
-    figures.add("one open order, JSON alone", least["JSON"], "us")
+    figures.add(f"open orders normalized, {what}", 1e6 / ours, "orders/s")
+    figures.share(f"open orders, {what}, as a share of the floor", 1 / ours, 1 / least["floor"])
+    figures.share(f"open orders, {what}, as a share of the bare floor", 1 / ours, 1 / least["bare"])
+    figures.add(f"one open order, {what}", ours, "us")
+    figures.add(f"one open order, {what}, floor", least["floor"], "us")
+    figures.add(f"one open order, {what}, bare floor", least["bare"], "us")
+    figures.add(f"one open order, {what}, JSON alone", least["JSON"], "us")
     if theirs is not None:
-        figures.add("one open order by ccxt's parse_orders", least["ccxt"], "us")
-        figures.add("open orders as a multiple of ccxt's rate", least["ccxt"] / ours, "times")
+        figures.add(f"one open order, {what}, by ccxt's parse_orders", least["ccxt"], "us")
+        figures.add(f"open orders, {what}, as a multiple of ccxt's rate", least["ccxt"] / ours, "times")
 
 
 def _frames(figures: Figures, series: Callable[[], int]) -> None:
@@ -193,19 +195,21 @@ def ccxt_parser() -> Callable[[bytes], object] | None:
     return parsed
 
 
-def _open_orders(series: int) -> bytes:
-    return json.dumps([_open_order(series * ORDERS + number) for number in range(ORDERS)]).encode()
+def _open_orders(series: int, filled_every: int) -> bytes:
+    numbers = range(series * ORDERS, (series + 1) * ORDERS)
+    return json.dumps([_open_order(number, filled=not number % filled_every) for number in numbers]).encode()
 
 
-def _open_order(number: int) -> dict[str, object]:
+def _open_order(number: int, *, filled: bool) -> dict[str, object]:
     return {
         "symbol": "BTCUSDT", "orderId": 28457 + number, "orderListId": -1, "clientOrderId": f"{number:032x}",
         "price": f"{60000 + number / 100:.8f}", "origQty": f"1.{number % 10**8:08}",
-        "executedQty": f"0.{number % 10**8:08}", "origQuoteOrderQty": "0.00000000",
-        "cummulativeQuoteQty": f"{number * 6}.{number % 10**8:08}",
-        "status": "PARTIALLY_FILLED", "timeInForce": "GTC", "type": "LIMIT", "side": "BUY", "stopPrice": "0.00000000",
-        "icebergQty": "0.00000000", "time": _VENUE_MS + number, "updateTime": _VENUE_MS + number, "isWorking": True,
-        "workingTime": _VENUE_MS + number, "selfTradePreventionMode": "EXPIRE_MAKER",
+        "executedQty": f"0.{number % 10**8:08}" if filled else "0.00000000", "origQuoteOrderQty": "0.00000000",
+        "cummulativeQuoteQty": f"{number * 6}.{number % 10**8:08}" if filled else "0.00000000",
+        "status": "PARTIALLY_FILLED" if filled else "NEW", "timeInForce": "GTC", "type": "LIMIT", "side": "BUY",
+        "stopPrice": "0.00000000", "icebergQty": "0.00000000", "time": _VENUE_MS + number,
+        "updateTime": _VENUE_MS + number, "isWorking": True, "workingTime": _VENUE_MS + number,
+        "selfTradePreventionMode": "EXPIRE_MAKER",
     }  # fmt: skip
 
 

@@ -40,6 +40,7 @@ from messages import (
     inboxes,
     queries,
     reports,
+    risk,
 )
 from messages import types as records
 from messages.codec import (
@@ -52,7 +53,7 @@ from messages.codec import (
     encode_record,
 )
 
-MODULES = (base, commands, control, events, fills, queries, reports, records)
+MODULES = (base, commands, control, events, fills, queries, reports, risk, records)
 
 
 def defined(module: python_types.ModuleType) -> list[type]:

@@ -1,14 +1,21 @@
 """Constructors and copies that are quicker than the generated ones, and the same in everything else."""
 
+import copy
+import inspect
+import pickle
+from collections.abc import Callable
 from dataclasses import FrozenInstanceError, dataclass, field, fields, replace
+from typing import Any
 
 import pytest
 
+from exchanges.records import venue_fill, venue_order
 from messages import NormalizedOrder, Order, OrderState, OrderStateChanged, OrderView, SubmitOrder
-from messages.base import copied, fast_init
+from messages.base import copied, fast_build, fast_init
 from messages.codec import Encoding, encode, encode_record
 from messages.events import FillRecorded
 from messages.fills import Fill, Position
+from messages.reports import VenueReportBase
 from tests.factories import make
 
 QUICK = (NormalizedOrder, Order, OrderView, SubmitOrder)
@@ -55,6 +62,112 @@ def test_fast_init_of_a_class_with_a_default_factory_is_refused() -> None:
 
     with pytest.raises(TypeError):
         fast_init(Made)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heading(VenueReportBase):
+    about: str
+    weight: int = 3
+
+
+@fast_build(Heading)
+def heading(about: str, account_id: str, exchange: str, message_id: str, /) -> Heading:
+    return Heading(about=about, account_id=account_id, exchange=exchange, message_id=message_id)
+
+
+BUILDERS = (venue_order, venue_fill, heading)
+
+
+def both(build: Callable[..., Any]) -> tuple[Any, Any]:
+    """What a quick function and the one it stands for make of the same values, no two of them equal."""
+    values = [f"the {name}" for name in inspect.signature(build).parameters]
+    return build(*values), inspect.unwrap(build)(*values)
+
+
+@pytest.mark.parametrize("build", BUILDERS, ids=lambda build: build.__name__)
+def test_fast_build_makes_what_the_function_it_stands_for_makes(build: Callable[..., Any]) -> None:
+    quick, plain = both(build)
+    assert type(quick) is type(plain)
+    for each in fields(plain):
+        assert getattr(quick, each.name) == getattr(plain, each.name)
+    assert quick == plain
+    assert (hash(quick), repr(quick)) == (hash(plain), repr(plain))
+    assert not hasattr(quick, "__dict__")
+
+
+@pytest.mark.parametrize("build", BUILDERS, ids=lambda build: build.__name__)
+def test_fast_build_object_is_frozen(build: Callable[..., Any]) -> None:
+    quick, plain = both(build)
+    for each in fields(quick):
+        with pytest.raises(FrozenInstanceError):
+            setattr(quick, each.name, "other")
+        with pytest.raises(FrozenInstanceError):
+            delattr(quick, each.name)
+    assert quick == plain
+
+
+@pytest.mark.parametrize("build", BUILDERS, ids=lambda build: build.__name__)
+def test_fast_build_object_is_copied_pickled_and_replaced_like_any_other(build: Callable[..., Any]) -> None:
+    quick, plain = both(build)
+    name = fields(quick)[-1].name
+    for again in (copy.copy(quick), copy.deepcopy(quick), pickle.loads(pickle.dumps(quick)), copied(quick)):
+        assert again == plain
+        assert type(again) is type(plain)
+    assert replace(quick, **{name: "other"}) == replace(plain, **{name: "other"})
+
+
+def test_fast_build_leaves_the_class_to_be_built_and_inherited_as_before() -> None:
+    @dataclass(frozen=True, slots=True, kw_only=True)
+    class Longer(Heading):
+        rest: str
+
+    longer = Longer(account_id="1", exchange="x", about="a", rest="b")
+    assert (longer.about, longer.weight, longer.rest) == ("a", 3, "b")
+    assert longer != heading("a", "1", "x", "")
+
+
+def test_fast_build_wrong_arguments_are_refused() -> None:
+    wrong: Any = heading
+    for values, named in (((), {}), (tuple("abc"), {}), (tuple("abcde"), {}), (tuple("abc"), {"message_id": "d"})):
+        with pytest.raises(TypeError):
+            wrong(*values, **named)
+
+
+def test_fast_build_of_a_class_that_it_could_not_fill_is_refused() -> None:
+    @dataclass(frozen=True)
+    class WithoutSlots:
+        first: int
+
+    @dataclass(frozen=True, slots=True)
+    class Made:
+        items: tuple[int, ...] = field(default_factory=tuple)
+
+    @dataclass(frozen=True, slots=True)
+    class Checked:
+        first: int
+
+        def __post_init__(self) -> None:
+            raise ValueError
+
+    for cls in (WithoutSlots, Made, Checked):
+        with pytest.raises(TypeError):
+            fast_build(cls)
+
+
+def test_fast_build_of_a_function_that_does_not_suit_the_class_is_refused() -> None:
+    def by_name(first: int) -> Plain:
+        return Plain(first)
+
+    def of_other_fields(first: int, colour: int, /) -> Plain:
+        return Plain(first + colour)
+
+    def without_a_field_it_needs(second: int, /) -> Plain:
+        return Plain(1, second)
+
+    for function in (by_name, of_other_fields, without_a_field_it_needs):
+        build: Callable[..., Plain] = function
+        with pytest.raises(TypeError, match=function.__name__):
+            fast_build(Plain)(build)
 
 
 def test_copied_with_changes_equals_replace_and_leaves_the_original() -> None:

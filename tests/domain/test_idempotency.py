@@ -333,7 +333,8 @@ def test_failed_order_found_working_is_a_duplicate() -> None:
 
 def test_duplicate_allowed_by_the_caller_is_the_next_generation() -> None:
     assert verdict(entry(generation=2), allow_duplicate=True) == Fresh(3)
-    assert verdict(entry(BY_REQUEST), keys=BY_REQUEST, allow_duplicate=True) == Fresh(1)
+    first = entry(BY_REQUEST)
+    assert verdict(first, keys=BY_REQUEST, allow_duplicate=True) == Duplicate(first)
     assert verdict(unresolved=entry(), allow_duplicate=True) == Fresh(0)
 
 

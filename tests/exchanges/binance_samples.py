@@ -10,7 +10,7 @@ from exchanges.binance.client import BinanceClient
 from exchanges.binance.sign import HmacSigner
 from exchanges.binance.symbols import SymbolBook
 from exchanges.http import SystemClock
-from messages import CancelVenueOrder, LookUpOrder, PlaceOrder, SearchOrder
+from messages import AmendVenueOrder, CancelVenueOrder, LookUpOrder, PlaceOrder, ReplaceVenueOrder, SearchOrder
 from messages.types import OrderType, Side, TimeInForce
 
 CLIENT_ID = "6f2c1f0e7d0b4c649a570d6c6a0b1d11"
@@ -52,6 +52,55 @@ CANCELLED = {
     "clientOrderId": "cancel-1",
     "transactTime": 1795255207000,
     "status": "CANCELED",
+}
+NEW_CLIENT_ID = "6f2c1f0e7d0b4c649a570d6c6a0b1d12"
+AMENDED: dict[str, Any] = {
+    "transactTime": 1795255203000,
+    "executionId": 75,
+    "amendedOrder": {
+        "symbol": "BTCUSDT",
+        "orderId": 28457,
+        "orderListId": -1,
+        "origClientOrderId": CLIENT_ID,
+        "clientOrderId": CLIENT_ID,
+        "price": "60000.00000000",
+        "qty": "0.00800000",
+        "executedQty": "0.00400000",
+        "preventedQty": "0.00000000",
+        "quoteOrderQty": "0.00000000",
+        "cumulativeQuoteQty": "240.00000000",
+        "status": "PARTIALLY_FILLED",
+        "timeInForce": "GTC",
+        "type": "LIMIT",
+        "side": "BUY",
+        "workingTime": 1795255200150,
+        "selfTradePreventionMode": "EXPIRE_MAKER",
+    },
+}
+REPLACED: dict[str, Any] = {
+    "cancelResult": "SUCCESS",
+    "newOrderResult": "SUCCESS",
+    "cancelResponse": CANCELLED | {"executedQty": "0.00000000", "cummulativeQuoteQty": "0.00000000"},
+    "newOrderResponse": PLACED | {"orderId": 28458, "clientOrderId": NEW_CLIENT_ID},
+}
+HALF_REPLACED: dict[str, Any] = {
+    "code": -2021,
+    "msg": "Order cancel-replace partially failed.",
+    "data": REPLACED
+    | {
+        "newOrderResult": "FAILURE",
+        "newOrderResponse": {"code": -2010, "msg": "Order would immediately match and take."},
+    },
+}
+NOT_REPLACED: dict[str, Any] = {
+    "code": -2022,
+    "msg": "Order cancel-replace failed.",
+    "data": {
+        "cancelResult": "FAILURE",
+        "newOrderResult": "NOT_ATTEMPTED",
+        "cancelResponse": {"code": -2011, "msg": "Unknown order sent."},
+        "newOrderResponse": None,
+    },
 }
 ORDER = {
     **{name: value for name, value in PLACED.items() if name not in ("fills", "transactTime")},
@@ -195,6 +244,34 @@ def cancel(**changes: Any) -> CancelVenueOrder:
         "venue_order_id": "28457",
     }
     return CancelVenueOrder(**{**terms, **changes})
+
+
+def amend(**changes: Any) -> AmendVenueOrder:
+    terms: dict[str, Any] = {
+        "account_id": "1",
+        "exchange": "binance",
+        "order_id": "our-id",
+        "symbol": "BTC-USDT",
+        "client_order_id": CLIENT_ID,
+        "venue_order_id": "28457",
+        "size": Decimal("0.0080"),
+        "price": Decimal("6E+4"),
+        "valid_until_venue_ms": SystemClock().now_ms() + 5000,
+    }
+    return AmendVenueOrder(**{**terms, **changes})
+
+
+def replace(new: PlaceOrder | None = None, **changes: Any) -> ReplaceVenueOrder:
+    terms: dict[str, Any] = {
+        "account_id": "1",
+        "exchange": "binance",
+        "order_id": "our-id",
+        "symbol": "BTC-USDT",
+        "client_order_id": CLIENT_ID,
+        "venue_order_id": "28457",
+        "place": new or place(order_id="our-new-id", client_order_id=NEW_CLIENT_ID),
+    }
+    return ReplaceVenueOrder(**{**terms, **changes})
 
 
 def look_up(**changes: Any) -> LookUpOrder:

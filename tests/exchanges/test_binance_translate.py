@@ -82,6 +82,17 @@ def test_order_type_is_mapped_back(venue_type, ours, post_only):
     assert (order.type, order.post_only) == (ours, post_only)
 
 
+@pytest.mark.parametrize("side", list(Side))
+@pytest.mark.parametrize("lasting", [TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK])
+@pytest.mark.parametrize("venue_type", ["MARKET", "LIMIT", "LIMIT_MAKER", "STOP_LOSS_LIMIT"])
+def test_order_of_any_side_type_and_time_in_force_keeps_all_three(side, lasting, venue_type):
+    record = {**ORDER, "side": side.value, "timeInForce": lasting.value, "type": venue_type, "stopPrice": "70000"}
+    order = read_order(record, BOOK)
+    assert order.side is side
+    assert order.time_in_force is (TimeInForce.IOC if venue_type == "MARKET" else lasting)
+    assert order.post_only is (venue_type == "LIMIT_MAKER")
+
+
 def test_market_order_has_no_price_and_is_immediate():
     order = read_order({**ORDER, "type": "MARKET", "price": "0.00000000", "origQuoteOrderQty": "240.5"}, BOOK)
     assert (order.price, order.time_in_force, order.quote_size) == (None, TimeInForce.IOC, Decimal("240.5"))
@@ -253,6 +264,13 @@ def test_order_with_two_moments_was_updated_at_the_later_one():
     for updated_ms, transacted_ms in ((5, 9), (9, 5)):
         order = read_order({**ORDER, "updateTime": updated_ms, "transactTime": transacted_ms}, BOOK)
         assert order.updated_venue_ms == 9
+
+
+def test_order_was_updated_when_it_was_transacted_where_it_says_nothing_else():
+    assert read_order({**ORDER, "updateTime": None, "transactTime": 9}, BOOK).updated_venue_ms == 9
+    for wrong in ("", "9", 0.0, False, []):
+        with pytest.raises(UnreadableError, match=r"^transactTime "):
+            read_order({**ORDER, "transactTime": wrong}, BOOK)
 
 
 def test_amounts_keep_their_digits_as_written():

@@ -3,7 +3,7 @@ from collections.abc import Callable
 from random import Random
 
 import pytest
-from binance_samples import PLACED, Venue, cancel, look_up, place, told
+from binance_samples import PLACED, Venue, amend, cancel, look_up, place, replace, told
 from stream_server import WAIT_S, wait_for
 
 from exchanges import registry
@@ -12,8 +12,19 @@ from exchanges.binance.client import BinanceClient
 from exchanges.gateway_pool import PooledGateway
 from exchanges.http import SystemClock
 from exchanges.registry import Credential, UnknownVenueError, VenueSettings, capabilities, open_gateway
-from messages import CancelVenueOrder, FetchBalances, LookUpOrder, PlaceOrder, VenueRequest
+from messages import (
+    AmendVenueOrder,
+    CancelVenueOrder,
+    FetchBalances,
+    FetchPrice,
+    LookUpOrder,
+    PlaceOrder,
+    ReplaceVenueOrder,
+    VenueRequest,
+)
 from messages.reports import (
+    AmendAmbiguous,
+    AmendNotProcessed,
     CallReport,
     CancelAmbiguous,
     CancelNotProcessed,
@@ -22,6 +33,7 @@ from messages.reports import (
     PlaceAccepted,
     PlaceAmbiguous,
     PlaceNotProcessed,
+    ReplaceAnswered,
     StreamReport,
 )
 from messages.types import EvidenceSource
@@ -47,7 +59,8 @@ class ScriptedClient:
 
     def execute(self, request: VenueRequest) -> CallReport:
         self.called.append(request)
-        gates = {PlaceOrder: self.gate, CancelVenueOrder: self.cancel_gate}
+        placing = dict.fromkeys((PlaceOrder, AmendVenueOrder, ReplaceVenueOrder), self.gate)
+        gates = {**placing, CancelVenueOrder: self.cancel_gate}
         gates.get(type(request), self.read_gate).wait(3 * WAIT_S)
         if self.break_with is not None:
             raise self.break_with
@@ -177,16 +190,43 @@ def test_placement_workers_take_cancels_first_and_reads_last(scripted):
     assert kinds[3] is LookUpOrder
 
 
-def test_placement_that_waited_past_its_validity_is_not_sent(scripted):
+@pytest.mark.parametrize("request_of", [amend, replace])
+def test_change_of_an_order_waits_with_the_placements_and_lets_cancels_by(scripted, request_of):
+    client, gateway = scripted
+    reports: list[CallReport] = []
+    for number in range(2):
+        gateway.submit(place(order_id=str(number)), lambda _report: None)
+    wait_for(lambda: len(client.called) == 2)
+    gateway.submit(request_of(), lambda _report: None)
+    gateway.submit(cancel(), reports.append)
+    gateway.submit(look_up(), reports.append)
+    wait_for(lambda: len(reports) == 2)
+    assert type(request_of()) not in map(type, client.called)
+    client.gate.set()
+    wait_for(lambda: len(client.called) == 5)
+
+
+@pytest.mark.parametrize("request_of", [place, amend, lambda **changes: replace(place(**changes))])
+def test_request_that_waited_past_its_validity_is_not_sent(scripted, request_of):
     client, gateway = scripted
     client.offset_ms = 10_000
     reports: list[CallReport] = []
-    gateway.submit(place(valid_until_venue_ms=SystemClock().now_ms() + 5000), reports.append)
+    gateway.submit(request_of(valid_until_venue_ms=SystemClock().now_ms() + 5000), reports.append)
     wait_for(lambda: reports)
     (report,) = reports
-    assert isinstance(report, PlaceNotProcessed)
-    assert (report.reason, report.evidence.source) == ("validity_passed", EvidenceSource.LOCAL)
+    for part in (report.cancel, report.place) if isinstance(report, ReplaceAnswered) else (report,):
+        assert isinstance(part, PlaceNotProcessed | AmendNotProcessed | CancelNotProcessed)
+        assert (part.reason, part.evidence.source) == ("validity_passed", EvidenceSource.LOCAL)
     assert client.called == []
+
+
+def test_replace_is_judged_by_the_validity_of_the_order_that_it_places(scripted):
+    client, gateway = scripted
+    client.gate.set()
+    reports: list[CallReport] = []
+    gateway.submit(replace(place(valid_until_venue_ms=SystemClock().now_ms() + 60_000)), reports.append)
+    wait_for(lambda: reports)
+    assert len(client.called) == 1
 
 
 @pytest.mark.parametrize(
@@ -194,6 +234,7 @@ def test_placement_that_waited_past_its_validity_is_not_sent(scripted):
     [
         (place, PlaceAmbiguous),
         (cancel, CancelAmbiguous),
+        (amend, AmendAmbiguous),
         (look_up, LookUpFailed),
         (lambda: BALANCES, FetchFailed),
     ],
@@ -209,6 +250,20 @@ def test_bug_inside_a_call_leaves_its_outcome_unknown_and_the_worker_alive(scrip
     assert {type(report) for report in reports} == {expected}
     assert {report.reason for report in reports} == {"internal_error"}
     assert "secret" not in repr(reports)
+
+
+def test_bug_inside_a_replace_leaves_both_halves_unknown(scripted):
+    client, gateway = scripted
+    client.gate.set()
+    client.break_with = RuntimeError("a text with a secret")
+    reports: list[CallReport] = []
+    gateway.submit(replace(), reports.append)
+    wait_for(lambda: reports)
+    (report,) = reports
+    assert isinstance(report, ReplaceAnswered)
+    assert (type(report.cancel), type(report.place)) == (CancelAmbiguous, PlaceAmbiguous)
+    assert (report.cancel.order_id, report.place.order_id, report.place.attempt) == ("our-id", "our-new-id", 2)
+    assert (report.cancel.reason, report.place.reason) == ("internal_error", "internal_error")
 
 
 def test_receiver_that_raises_costs_no_worker(scripted, monkeypatch):
@@ -253,8 +308,19 @@ def test_call_after_close_is_answered_as_not_sent(scripted):
     reports: list[CallReport] = []
     gateway.submit(place(), reports.append)
     gateway.submit(cancel(), reports.append)
-    gateway.submit(BALANCES, reports.append)
-    assert [type(report) for report in reports] == [PlaceNotProcessed, CancelNotProcessed, FetchFailed]
+    gateway.submit(amend(), reports.append)
+    gateway.submit(replace(), reports.append)
+    before_ms = SystemClock().now_ms()
+    gateway.submit(FetchPrice(account_id="1", exchange="binance", symbol="BTC-USDT"), reports.append)
+    *_, changed, replaced, price = reports
+    assert [type(report) for report in reports[:2]] == [PlaceNotProcessed, CancelNotProcessed]
+    assert isinstance(changed, AmendNotProcessed)
+    assert isinstance(replaced, ReplaceAnswered)
+    assert (type(replaced.cancel), type(replaced.place)) == (CancelNotProcessed, PlaceNotProcessed)
+    assert {replaced.cancel.reason, replaced.place.reason, changed.reason} == {"closing"}
+    assert isinstance(price, FetchFailed)
+    assert (price.request, price.symbol, price.reason) == ("FetchPrice", "BTC-USDT", "closing")
+    assert before_ms <= price.sent_ms <= SystemClock().now_ms()
     assert client.called == []
 
 

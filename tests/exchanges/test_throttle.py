@@ -109,6 +109,18 @@ def test_order_limit_leaves_cancels_and_questions_alone():
     assert made.admit(CallKind.READ, 0, {"weight": 1}) == 0
 
 
+def test_amend_may_use_what_placements_may_and_is_not_held_back_for_their_number():
+    made = throttle(WEIGHT)
+    assert made.admit(CallKind.AMEND, 0, {"weight": 90}) == 0
+    assert made.admit(CallKind.AMEND, 0, {"weight": 1}) > 0
+    assert made.admit(CallKind.CANCEL, 0, {"weight": 10}) == 0
+    other = throttle(WEIGHT)
+    other.block([CallKind.PLACE], 10_000, ban=False)
+    assert other.admit(CallKind.AMEND, 0, {"weight": 4}) == 0
+    other.block(CallKind, 10_000, ban=True)
+    assert other.admit(CallKind.AMEND, 0, {"weight": 4}) > 0
+
+
 @given(st.lists(st.tuples(st.sampled_from(list(CallKind)), st.integers(0, 30_000), st.integers(1, 40)), max_size=60))
 def test_admitted_costs_never_exceed_the_budget_of_their_window(steps):
     made = throttle(WEIGHT)

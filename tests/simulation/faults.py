@@ -31,6 +31,12 @@ class Fault(StrEnum):
     TWICE = "twice"
     """The network delivers the request twice; only to orders that rest, see `exchanges.paper.faults`."""
     RATE_LIMITED = "rate_limited"
+    REPLACE_HALF = "replace_half"
+    """The venue cancels the old order and refuses the new one."""
+    REPLACE_SLOW = "replace_slow"
+    """Some time passes between the two halves of a replace."""
+    REPLACE_UNREADABLE = "replace_unreadable"
+    """The second half of a replace is carried out, and answered with something nobody understands."""
     CLOCK_STEP = "clock_step"
     """Our wall clock jumps; the venue refuses what is stamped wrongly until the offset is read again."""
     VENUE_DOWN = "venue_down"
@@ -50,6 +56,8 @@ class Fault(StrEnum):
     VENUE_CANCEL = "venue_cancel"
     VENUE_EXPIRE = "venue_expire"
     VENUE_REJECT = "venue_reject"
+    VANISH = "vanish"
+    """The venue ends an order by itself and tells nobody."""
     # The user stream.
     FRAME_DROP = "frame_drop"
     FRAME_GAP = "frame_gap"
@@ -100,6 +108,9 @@ ODDS: dict[Fault, float] = {
     Fault.LATE_REQUEST: 0.12,
     Fault.TWICE: 0.15,
     Fault.RATE_LIMITED: 0.08,
+    Fault.REPLACE_HALF: 0.25,
+    Fault.REPLACE_SLOW: 0.30,
+    Fault.REPLACE_UNREADABLE: 0.20,
     Fault.READ_FAILS: 0.20,
     Fault.STALE_READ: 0.35,
     Fault.STALE_LIST: 0.35,
@@ -111,6 +122,7 @@ ODDS: dict[Fault, float] = {
     Fault.VENUE_CANCEL: 0.05,
     Fault.VENUE_EXPIRE: 0.05,
     Fault.VENUE_REJECT: 0.05,
+    Fault.VANISH: 0.08,
     Fault.FRAME_DROP: 0.15,
     Fault.FRAME_GAP: 0.05,
     Fault.FRAME_DUPLICATE: 0.15,

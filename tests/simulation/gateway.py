@@ -6,64 +6,46 @@ witness first.
 """
 
 from collections.abc import Callable
-from decimal import Decimal
 from functools import partial
 from random import Random
-from typing import Any, assert_never
+from typing import assert_never
 
 from actors.runtime.simulated import SimulatedSystem
 from exchanges.failures import not_processed, unanswered, unknown
-from exchanges.gateway import AmendScope, Capabilities
-from exchanges.paper.model import OrderTraded, PaperOrder, RefusalReason, RequestRefused
+from exchanges.gateway import Capabilities
 from messages.commands import (
+    AmendVenueOrder,
     CancelVenueOrder,
     FetchBalances,
     FetchFills,
     FetchInstruments,
     FetchOpenOrders,
+    FetchPrice,
     FetchServerTime,
     LookUpOrder,
     PlaceOrder,
+    ReplaceVenueOrder,
     SearchOrder,
     VenueRequest,
 )
-from messages.fills import FillSource, VenueFill
 from messages.reports import (
     CallReport,
-    CancelConfirmed,
-    CancelRefused,
     InstrumentsFetched,
+    OpenOrdersFetched,
     PlaceAccepted,
-    PlaceRejected,
+    PriceFetched,
     ServerTimeFetched,
     StreamReport,
 )
-from messages.types import Evidence, EvidenceSource, OrderType, TimeInForce
+from messages.types import Evidence, EvidenceSource
 
+from .changes import Trading, head
 from .faults import Fault, Faults
-from .reads import SEARCH_SOURCES, balances_told, fills_listed, find, listed, looked_up, searched
+from .reads import balances_told, fills_listed, listed, looked_up, searched
 from .stream import SimulatedStream
-from .venue import SETTLE_MS, Venue
-from .wire import EXCHANGE, evidence, instruments, new_order, venue_fill, venue_order
+from .venue import Venue
+from .wire import evidence, instruments
 
-CAPABILITIES = Capabilities(
-    venue=EXCHANGE,
-    order_types=frozenset(OrderType),
-    times_in_force=frozenset({TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK}),
-    post_only=True,
-    quote_size_market=True,
-    reduce_only=False,
-    amend=AmendScope.SIZE_DOWN,
-    shrink_keeps_priority=True,
-    cancel_replace=True,
-    lookup_by_client_id=True,
-    client_id_in_lists=True,
-    duplicate_client_id="refused while the first is open, accepted again afterwards",
-    validity_parameter="recvWindow",
-    settle_ms=SETTLE_MS,
-    search_sources=SEARCH_SOURCES,
-    max_in_flight=16,
-)
 _READ = EvidenceSource.LOOKUP
 _CALL_TIMEOUT_MS = 3000
 _READ_WINDOW_MS = 5000
@@ -93,8 +75,6 @@ class _Call:
 class SimulatedGateway:
     """Implements `exchanges.gateway.VenueGateway` for one process and account."""
 
-    capabilities = CAPABILITIES
-
     def __init__(
         self,
         system: SimulatedSystem,
@@ -104,13 +84,18 @@ class SimulatedGateway:
         *,
         account_id: str,
         witness: Callable[[VenueRequest], None],
+        on_list: Callable[[OpenOrdersFetched], None],
+        capabilities: Capabilities,
     ) -> None:
+        self.capabilities = capabilities
         self._system = system
         self._venue = venue
         self._faults = faults
         self._random = random
         self._account_id = account_id
         self._witness = witness
+        self._on_list = on_list
+        self._trading = Trading(venue, faults, random, capabilities.amend)
         self._born = system.incarnation
         self._offset_ms: int | None = None
         self._stream: SimulatedStream | None = None
@@ -126,8 +111,8 @@ class SimulatedGateway:
             raise RuntimeError("injected failure")
         call = _Call(self, request, deliver)
         match request:
-            case PlaceOrder():
-                self._place(call, request)
+            case PlaceOrder() | AmendVenueOrder() | ReplaceVenueOrder():
+                self._act(call, request)
             case CancelVenueOrder():
                 self._cancel(call, request)
             case LookUpOrder():
@@ -137,14 +122,15 @@ class SimulatedGateway:
                 search = partial(searched, self._venue, request)
                 self._ask(call, request.budget_ms, lambda sent: search(sent, self._proof(call, _READ, "search")))
             case FetchOpenOrders():
-                fetch = partial(listed, self._venue, request)
-                self._ask(call, _CALL_TIMEOUT_MS, lambda sent: fetch(sent, self._proof(call, _READ, "openOrders")))
+                self._ask(call, _CALL_TIMEOUT_MS, lambda sent: self._told_open_orders(call, request, sent))
             case FetchServerTime():
                 self._ask(call, _CALL_TIMEOUT_MS, lambda _: self._told_time(request), signed=False)
             case FetchInstruments():
                 self._ask(call, _CALL_TIMEOUT_MS, lambda _: self._told_rules(request), signed=False)
             case FetchFills():
                 self._ask(call, _CALL_TIMEOUT_MS, partial(fills_listed, self._venue, request))
+            case FetchPrice():
+                self._ask(call, _CALL_TIMEOUT_MS, lambda _: self._told_price(request), signed=False)
             case FetchBalances():
                 self._ask(call, _CALL_TIMEOUT_MS, lambda _: balances_told(self._venue, request, self.clock_ms()))
             case _:
@@ -175,12 +161,13 @@ class SimulatedGateway:
         """Our wall clock."""
         return self._system.clock.now_ms()
 
-    # ----- placements
+    # ----- requests that change something
 
-    def _place(self, call: _Call, request: PlaceOrder) -> None:
+    def _act(self, call: _Call, request: PlaceOrder | AmendVenueOrder | ReplaceVenueOrder) -> None:
         stamp_ms = self._stamp_ms()
+        valid_until_ms = (request.place if isinstance(request, ReplaceVenueOrder) else request).valid_until_venue_ms
         source = EvidenceSource.LOCAL
-        if stamp_ms >= request.valid_until_venue_ms:
+        if stamp_ms >= valid_until_ms:
             self._soon(call, lambda: not_processed(request, "validity_passed", self._proof(call, source, "never sent")))
             return
         self._witness(request)
@@ -198,21 +185,20 @@ class SimulatedGateway:
         elif self._faults.strikes(Fault.ERROR_BEFORE):
             self._soon(call, lambda: self._unknown(call, "server_error"))
         else:
-            self._send(call, request, stamp_ms)
+            self._send(call, request, stamp_ms, valid_until_ms - stamp_ms)
 
-    def _send(self, call: _Call, request: PlaceOrder, stamp_ms: int) -> None:
-        window_ms = request.valid_until_venue_ms - stamp_ms
+    def _send(
+        self, call: _Call, request: PlaceOrder | AmendVenueOrder | ReplaceVenueOrder, stamp_ms: int, window_ms: int
+    ) -> None:
         late = self._faults.strikes(Fault.LATE_REQUEST)
         latest_ms = max(window_ms, _CALL_TIMEOUT_MS) + 2500
         travel_ms = self._random.randint(_CALL_TIMEOUT_MS, latest_ms) if late else self._random.randint(1, 60)
-        key = (request.account_id, request.client_order_id)
-        if self._accepts(stamp_ms, window_ms, at_ms=self._venue.now_ms() + travel_ms):
-            self._venue.under_way[key] += 1
+        comes_in_time = self._accepts(stamp_ms, window_ms, at_ms=self._venue.now_ms() + travel_ms)
+        if comes_in_time:
+            self._venue.under_way[_placed_by(request)] += 1
 
         def arrive() -> None:
-            in_time = self._accepts(stamp_ms, window_ms, at_ms=self._venue.now_ms())
-            if in_time:
-                self._venue.under_way[key] -= 1
+            if self._accepts(stamp_ms, window_ms, at_ms=self._venue.now_ms()):
                 self._arrived(call, request)
             else:
                 self._offset_ms = None
@@ -222,44 +208,23 @@ class SimulatedGateway:
         self._system.schedule(travel_ms, arrive)
         self._time_out(call)
 
-    def _arrived(self, call: _Call, request: PlaceOrder) -> None:
-        events = self._venue.place(new_order(request))
-        order = self._venue.engine.find(request.account_id, request.symbol, request.client_order_id)
-        rests = order is not None and order.is_open and order.working
-        if not isinstance(events[0], RequestRefused) and rests and self._faults.strikes(Fault.TWICE):
-            events = self._venue.place(new_order(request))
-        first = events[0]
-        if isinstance(first, RequestRefused):
-            report = self._refused(call, request, first.reason)
-        else:
-            fills = tuple(
-                venue_fill(event.execution, FillSource.REST, with_client_id=True)
-                for event in events
-                if isinstance(event, OrderTraded) and order is not None and event.order.order_id == order.order_id
-            )
-            report = self._accepted(call, request, order, fills)
-        self._answer(call, report)
+    def _arrived(self, call: _Call, request: PlaceOrder | AmendVenueOrder | ReplaceVenueOrder) -> None:
+        prove = partial(self._proof, call)
+        match request:
+            case PlaceOrder():
+                self._venue.under_way[_placed_by(request)] -= 1
+                self._answer(call, self._trading.place(request, prove))
+            case AmendVenueOrder():
+                self._answer(call, self._trading.amend(request, prove))
+            case ReplaceVenueOrder():
+                second_half = self._trading.replace(request, prove)
+                slow = self._faults.strikes(Fault.REPLACE_SLOW)
 
-    def _accepted(
-        self, call: _Call, request: PlaceOrder, order: PaperOrder | None, fills: tuple[VenueFill, ...]
-    ) -> CallReport:
-        assert order is not None
-        return PlaceAccepted(
-            **_head(request),
-            attempt=request.attempt,
-            venue_order_id=str(order.order_id),
-            order=venue_order(order) if self._random.random() < 0.9 else None,
-            fills=fills,
-            evidence=self._proof(call, EvidenceSource.PLACE_ANSWER, "200"),
-        )
+                def finish() -> None:
+                    self._venue.under_way[_placed_by(request)] -= 1
+                    self._answer(call, second_half())
 
-    def _refused(self, call: _Call, request: PlaceOrder, reason: RefusalReason) -> CallReport:
-        proof = self._proof(call, EvidenceSource.PLACE_ANSWER, reason)
-        if reason is RefusalReason.DUPLICATE_CLIENT_ID:
-            return unknown(request, "duplicate", proof, known_to_exist=True)
-        return PlaceRejected(**_head(request), attempt=request.attempt, code="-2010", text=reason, evidence=proof)
-
-    # ----- cancels
+                self._system.schedule(self._random.randint(1, 40) if slow else 0, finish)
 
     def _cancel(self, call: _Call, request: CancelVenueOrder) -> None:
         self._witness(request)
@@ -284,54 +249,51 @@ class SimulatedGateway:
             proof = self._proof(call, EvidenceSource.CANCEL_ANSWER, "-1021")
             self._soon(call, lambda: not_processed(request, "clock", proof))
             return
-        order = find(self._venue, request)
-        if order is not None and order.is_open and self._faults.strikes(Fault.FILL_DURING_CANCEL):
-            self._venue.execute(order.order_id, self._random.choice((Decimal(1), Decimal("0.5"))))
-        events = () if order is None else self._venue.cancel(request.account_id, order.order_id)
-        proof = self._proof(call, EvidenceSource.CANCEL_ANSWER, "200" if events else "-2011")
-        report: CallReport
-        if order is None or isinstance(events[0], RequestRefused):
-            report = CancelRefused(**_head(request), code="-2011", text="Unknown order sent.", evidence=proof)
-        else:
-            ended = self._venue.as_of(order.order_id, self._venue.now_ms())
-            assert ended is not None
-            report = CancelConfirmed(**_head(request), order=venue_order(ended), evidence=proof)
-        self._answer(call, report)
+        self._answer(call, self._trading.cancel(request, partial(self._proof, call)))
 
     # ----- questions
 
     def _ask(self, call: _Call, budget_ms: int, answer: Callable[[int], CallReport], *, signed: bool = True) -> None:
         request = call.request
-        assert not isinstance(request, PlaceOrder | CancelVenueOrder)
+        assert not isinstance(request, PlaceOrder | CancelVenueOrder | AmendVenueOrder | ReplaceVenueOrder)
         stamp_ms = self._stamp_ms() if signed else 0
         if self._venue.is_down():
-            self._soon(call, lambda: unanswered(request, "connection_refused"))
+            self._soon(call, lambda: unanswered(request, "connection_refused", sent_ms=call.sent_ms))
             return
         if self._faults.strikes(Fault.READ_FAILS):
             reason, wait_ms = self._random.choice((("timeout", 0), ("server_error", 0), ("rate_limited", 1000)))
             delay_ms = budget_ms if reason == "timeout" else self._random.randint(1, budget_ms)
-            failed = unanswered(request, reason, retry_after_ms=wait_ms)
+            failed = unanswered(request, reason, retry_after_ms=wait_ms, sent_ms=call.sent_ms)
             self._system.schedule(delay_ms, lambda: call.end(failed))
             return
 
         def arrive() -> None:
             if signed and not self._accepts(stamp_ms, _READ_WINDOW_MS, at_ms=self._venue.now_ms()):
                 self._offset_ms = None
-                report: CallReport = unanswered(request, "clock")
+                report: CallReport = unanswered(request, "clock", sent_ms=call.sent_ms)
             else:
                 report = answer(stamp_ms)
             self._soon(call, lambda: report)
 
         self._system.schedule(self._random.randint(1, 60), arrive)
 
+    def _told_open_orders(self, call: _Call, request: FetchOpenOrders, sent_venue_ms: int) -> CallReport:
+        told = listed(self._venue, request, sent_venue_ms, self._proof(call, _READ, "openOrders"))
+        self._on_list(told)
+        return told
+
     def _told_time(self, request: FetchServerTime) -> CallReport:
         # As a real client reads it: the venue's clock, then some way back, so that it is never ahead.
         self._offset_ms = self._venue.now_ms() - self._random.randint(0, 60) - self.clock_ms()
-        return ServerTimeFetched(**_head(request), offset_ms=self._offset_ms, error_ms=30, received_ms=self.clock_ms())
+        return ServerTimeFetched(**head(request), offset_ms=self._offset_ms, error_ms=30, received_ms=self.clock_ms())
+
+    def _told_price(self, request: FetchPrice) -> CallReport:
+        price = self._venue.engine.last_price(request.symbol)
+        return PriceFetched(**head(request), symbol=request.symbol, price=price, received_ms=self.clock_ms())
 
     def _told_rules(self, request: FetchInstruments) -> CallReport:
         rules = instruments(self._venue.engine.instruments.values(), self.clock_ms())
-        return InstrumentsFetched(**_head(request), instruments=rules)
+        return InstrumentsFetched(**head(request), instruments=rules)
 
     # ----- parts
 
@@ -371,5 +333,12 @@ class SimulatedGateway:
         return evidence(source, "order", sent_ms=call.sent_ms, received_ms=self.clock_ms(), detail=detail)
 
 
-def _head(request: VenueRequest) -> dict[str, Any]:
-    return {"account_id": request.account_id, "exchange": request.exchange, "order_id": request.order_id}
+def _placed_by(request: PlaceOrder | AmendVenueOrder | ReplaceVenueOrder) -> tuple[str, str]:
+    """Account and client order id of the order that a request places; an amend places none."""
+    match request:
+        case PlaceOrder():
+            return request.account_id, request.client_order_id
+        case ReplaceVenueOrder():
+            return request.account_id, request.place.client_order_id
+        case AmendVenueOrder():
+            return request.account_id, ""

@@ -84,7 +84,7 @@ def searched(venue: Venue, request: SearchOrder, sent_venue_ms: int, proof: Evid
     )
 
 
-def listed(venue: Venue, request: FetchOpenOrders, sent_venue_ms: int, proof: Evidence) -> CallReport:
+def listed(venue: Venue, request: FetchOpenOrders, sent_venue_ms: int, proof: Evidence) -> OpenOrdersFetched:
     """Answer with the open orders as of now, or of a moment ago."""
     at_ms = venue.now_ms() - venue.lag_ms(Fault.STALE_LIST)
     orders = venue.orders_as_of(request.account_id, request.symbol, at_ms)

@@ -16,9 +16,7 @@ from typing import Final
 from prometheus_client import CollectorRegistry
 
 from actors.desk import FILL_TIMEOUTS, VERIFICATION
-from actors.domain.timeouts import FillTimeoutPolicy
 from actors.exchange import ExchangeRhythm
-from actors.policy import AccountPolicy, ExchangePolicy
 from actors.runtime.metrics import Metrics
 from actors.runtime.simulated import SimulatedSystem
 from actors.store.port import Table
@@ -27,20 +25,19 @@ from actors.views import PublishedViews
 from messages.commands import VenueRequest
 from messages.events import Alert, Event
 from messages.queries import Reply
-from messages.types import OrderType
 
 from . import parity
 from .auditor import Auditor, Violation
 from .faults import Fault, Faults
 from .foreign import Owner
-from .gateway import CAPABILITIES, SimulatedGateway
+from .gateway import SimulatedGateway
+from .regime import draw_regime
 from .store import AuditedStore, SimulatedStoreRim
 from .venue import SETTLE_MS, SYMBOLS, Venue
 from .wire import EXCHANGE
 from .workload import Workload, venue_orders_per_intent
 
 SETTLE_LIMIT_MS: Final = 180_000
-TAG: Final = "0badc0de"
 _WARM_UP_MS = 3000
 _RESTARTS = 3
 _SLICE_MS = 1000
@@ -49,7 +46,6 @@ _LAST_WORDS_MS = 4000
 _RHYTHM = ExchangeRhythm(clock_ms=10_000)
 _SILENT = frozenset({Fault.FRAME_DROP})
 _SHARE_SILENT = 0.1
-_RARELY_MS = 60_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +73,8 @@ class Simulation:
     store_class: type[AuditedStore] = AuditedStore
     gateway_class: type[SimulatedGateway] = SimulatedGateway
 
-    def __init__(self, seed: int, faults: frozenset[Fault] | None = None) -> None:
-        """`faults`: exactly these are on; None: a random subset."""
+    def __init__(self, seed: int, faults: frozenset[Fault] | None = None, *, plain: bool | None = None) -> None:
+        """`faults`: exactly these are on; None: a random subset. `plain`: see `regime`; None: by the seed."""
         self.seed = seed
         self._random = self._stream("run")
         self.system = SimulatedSystem(seed, metrics=_metrics())
@@ -93,10 +89,8 @@ class Simulation:
         self.store = self.store_class(self.system.clock.monotonic_ms, self.auditor.on_section, self.auditor.on_lease)
         self.workload = Workload(self.system, self.auditor, self.venue.engine, self._stream("workload"), self.accounts)
         self.owner = Owner(self.system, self.venue, self._stream("owner"), self.accounts)
-        self.exchange_policy = ExchangePolicy(
-            name=EXCHANGE, public_id=1, capabilities=CAPABILITIES, valid_for_ms=5000, settle_ms=SETTLE_MS
-        )
-        self.policy = self._draw_policy()
+        self.regime = draw_regime(self._policies, self._stream("regime"), silent=self.silent, plain=plain)
+        self.policy = self.regime.policy
         self.auditor.timeouts.policy = self.policy.fill_timeouts
         self.auditor.closes.timeout_ms = self.policy.close_timeout_ms
         if self.silent:
@@ -252,7 +246,8 @@ class Simulation:
         )
         self.gateways = {
             account: self.gateway_class(
-                self.system, self.venue, self.faults, random, account_id=account, witness=self._on_wire
+                self.system, self.venue, self.faults, random, account_id=account, witness=self._on_wire,
+                on_list=self.auditor.on_list, capabilities=self.regime.capabilities,
             )
             for account in self.accounts
         }
@@ -268,26 +263,6 @@ class Simulation:
             rhythm=_RHYTHM,
             escalate=lambda _: self.system.schedule(0, lambda: self._crash(Fault.CRASH)),
             account_lost=lambda _: None,
-        )
-
-    def _draw_policy(self) -> AccountPolicy:
-        # The defaults, with the shorter times of a short run, so that whatever must happen happens before its end.
-        draw = self._policies
-        timeouts = FillTimeoutPolicy(
-            by_order_type=dict.fromkeys(OrderType, 0)
-            | {OrderType.LIMIT: draw.choice((0, 0, 6000, 12_000)), OrderType.MARKET: draw.choice((0, 4000))},
-            from_submit=draw.random() < 0.3,
-            reset_on_fill=draw.random() < 0.8,
-            cancel=draw.random() < 0.8,
-        )
-        return AccountPolicy(
-            tag=TAG,
-            exchanges={EXCHANGE: self.exchange_policy},
-            reconcile_ms=_RARELY_MS if self.silent else 20_000,
-            call_overdue_ms=5000,
-            fill_timeouts=timeouts,
-            audit_interval_ms=draw.choice((4000, 6000, 10_000)),
-            close_timeout_ms=draw.choice((1000, 4000, 15_000)),
         )
 
     def restart(self) -> None:

@@ -8,7 +8,7 @@ from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import replace
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from functools import partial
 from itertools import count
 from random import Random
@@ -16,7 +16,17 @@ from random import Random
 from actors.runtime.simulated import START_MS, SimulatedSystem
 from exchanges.paper.catalogue import default_instruments
 from exchanges.paper.engine import Engine
-from exchanges.paper.model import Events, Execution, NewOrder, OrderEvent, OrderTraded, PaperOrder, PaperStatus
+from exchanges.paper.model import (
+    EXACT,
+    Events,
+    Execution,
+    NewOrder,
+    OrderAmended,
+    OrderEvent,
+    OrderTraded,
+    PaperOrder,
+    PaperStatus,
+)
 from messages.types import OrderType, Side
 
 from .faults import Fault, Faults
@@ -89,6 +99,35 @@ class Venue:
             return self._cancel_hiding_a_fill(order)
         return self._published(self.engine.cancel(account, order_id, self.now_ms()))
 
+    def cancel_untouched(self, account: str, order_id: int) -> Events:
+        """Cancel an order of an account that has not executed: nothing of it can be shown late."""
+        return self._published(self.engine.cancel(account, order_id, self.now_ms()))
+
+    def amend(self, account: str, order_id: int, size: Decimal, price: Decimal | None) -> Events:
+        """Change an open order in place: a smaller size as every venue does it, anything else as some do."""
+        order = self.engine.order(order_id)
+        known = order is not None and order.account == account and order.is_open
+        shrinks = order is not None and ((price == order.price and size <= order.size) or size <= order.filled_size)
+        if order is None or not known or shrinks:
+            return self._published(self.engine.amend(account, order_id, size, self.now_ms()))
+        with localcontext(EXACT):
+            self.engine._floor.now_ms = self.now_ms()
+            self._amend_freely(order, size, price)
+            return self._published(self.engine._floor.take_events())
+
+    def _amend_freely(self, order: PaperOrder, size: Decimal, price: Decimal | None) -> None:
+        # The order leaves its place in the book, and goes to work anew with what is left of it.
+        floor, desk = self.engine._floor, self.engine._desk
+        if order.order_id in floor._in_book and order.price is not None:
+            floor.book(order.symbol).side(order.side).remove(order.order_id, order.price)
+            floor._in_book.discard(order.order_id)
+        rest = size - order.filled_size
+        order = floor.reserve(order, rest * (price or Decimal(0)) if order.side is Side.BUY else rest)
+        changed = floor.update(order, size=size, price=price, amendments=order.amendments + 1)
+        floor.emit(OrderAmended, order.account, order=changed, previous_client_order_id=changed.client_order_id)
+        desk._work(changed, desk._plan(changed.evolve(size=rest)))
+        desk.run_stops(order.symbol)
+
     def withdraw(self, account: str, order_id: int) -> None:
         """Cancel an order by somebody else's hand."""
         self.cancel(account, order_id)
@@ -114,9 +153,9 @@ class Venue:
         self.engine._floor.last_prices[order.symbol] = last
         self._published(events)
 
-    def end(self, order_id: int, status: PaperStatus) -> None:
-        """Let the venue end an order by itself."""
-        self._published(self.engine.end(order_id, status, self.now_ms()))
+    def end(self, order_id: int, status: PaperStatus, *, told: bool = True) -> None:
+        """Let the venue end an order by itself, and tell of it or not."""
+        self._publish(self.engine.end(order_id, status, self.now_ms()), told=told)
 
     # ----- the market
 
@@ -240,19 +279,22 @@ class Venue:
         self._publish(events)
         return events
 
-    def _publish(self, events: Events) -> None:
+    def _publish(self, events: Events, *, told: bool = True) -> None:
         now_ms = self.now_ms()
         for event in events:
             if isinstance(event, OrderEvent) and event.account != CROWD:
                 self._history[event.order.order_id].append((now_ms, event.order))
                 listener = self.listeners.get(event.account)
-                if listener is not None:
+                if listener is not None and told:
                     listener(event)
 
     def _be_moody(self, order: PaperOrder) -> None:
         for fault, status in _WHIMS.items():
             if self._faults.strikes(fault):
                 self._later(partial(self.end, order.order_id, status), 3000)
+        if self._faults.strikes(Fault.VANISH):
+            status = self._random.choice((PaperStatus.CANCELLED, PaperStatus.EXPIRED))
+            self._later(partial(self.end, order.order_id, status, told=False), 8000)
         if self._faults.strikes(Fault.FILL_BEFORE_ACK):
             share = self._random.choice((Decimal(1), Decimal("0.5")))
             self._later(lambda: self.execute(order.order_id, share), 10)

@@ -70,7 +70,7 @@ class _Batch(Simulation):
     """One run in which every placement ends ambiguously and the stream says nothing."""
 
     def __init__(self, seed: int, orders: int) -> None:
-        super().__init__(seed, _AMBIGUOUS)
+        super().__init__(seed, _AMBIGUOUS, plain=True)
         self._orders = orders
         self.venue.quiet = True
         self.policy = replace(self.policy, fill_timeouts=FillTimeoutPolicy(enabled=False))

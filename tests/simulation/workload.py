@@ -37,8 +37,8 @@ _KINDS = (
 )  # fmt: skip
 _REPEAT_WITHIN_MS = 25_000
 """Repetitions without a request id come within this time: well inside the identity's time bucket."""
-_STEP = {"BTC-USDT": Decimal("0.00001"), "ETH-USDT": Decimal("0.0001")}
-_UNIT = {"BTC-USDT": Decimal("0.01"), "ETH-USDT": Decimal("0.1")}
+STEP = {"BTC-USDT": Decimal("0.00001"), "ETH-USDT": Decimal("0.0001")}
+UNIT = {"BTC-USDT": Decimal("0.01"), "ETH-USDT": Decimal("0.1")}
 
 
 @dataclass(slots=True)
@@ -78,7 +78,7 @@ class Workload:
         self.intents: list[Intent] = []
         self.waiting: dict[str, Asked] = {}
         """Commands without an answer, by correlation id."""
-        self._known: dict[str, list[str]] = defaultdict(list)
+        self.known: dict[str, list[str]] = defaultdict(list)
         """Ids that hosts have seen, by account."""
 
     # ----- what happens to hosts
@@ -93,7 +93,7 @@ class Workload:
         """Hosts learn of orders by events too."""
         view = getattr(event, "view", None)
         if view is not None and view.state is OrderState.SUBMITTED:
-            self._known[event.account_id].append(view.local_id)
+            self.known[event.account_id].append(view.local_id)
 
     def forget(self, account: str | None = None) -> None:
         """The answers will not come: the process died, or an account in it (its inbox and its memory)."""
@@ -114,13 +114,13 @@ class Workload:
 
     def place(self) -> None:
         """Offer something new, perhaps more than once."""
-        intent = Intent(self._terms(), self._monotonic_ms())
+        intent = Intent(self.new_terms(), self._monotonic_ms())
         self.intents.append(intent)
         draw = self._random.random()
         if draw < 0.12:
             self._draft(intent)
             return
-        self._submit(intent, intent.terms)
+        self.submit(intent, intent.terms)
         if draw < 0.30:
             self._later(20, lambda: self.repeat(intent))
         if draw < 0.45:
@@ -131,16 +131,16 @@ class Workload:
     def repeat(self, intent: Intent) -> None:
         """Offer the same again, where the rules say that it is the same."""
         if intent.draft_id:
-            self._tell(SubmitDraft(**self._head(intent.terms.account_id), order_id=intent.draft_id), intent)
+            self.tell(SubmitDraft(**self.head(intent.terms.account_id), order_id=intent.draft_id), intent)
         elif intent.terms.request_id is not None or self._monotonic_ms() - intent.first_ms < _REPEAT_WITHIN_MS:
-            self._submit(intent, intent.terms)
+            self.submit(intent, intent.terms)
 
     def cancel(self) -> None:
         """Cancel something: known by one of its ids, or not there at all."""
         account = self._random.choice(self._accounts)
-        known = self._known[account]
+        known = self.known[account]
         if not known or self._random.random() < 0.05:
-            self._tell(CancelOrder(**self._head(account), order_id="no-such-order"), None)
+            self.tell(CancelOrder(**self.head(account), order_id="no-such-order"), None)
             return
         recent = known[-8:]
         self._cancel(account, self._random.choice(recent))
@@ -153,8 +153,8 @@ class Workload:
             return
         quantity = None
         if self._random.random() < 0.5:
-            there = size or _UNIT[symbol]
-            quantity = self._random.choice((there / 3, there / 2, there, there * 3, Decimal(0))).quantize(_STEP[symbol])
+            there = size or UNIT[symbol]
+            quantity = self._random.choice((there / 3, there / 2, there, there * 3, Decimal(0))).quantize(STEP[symbol])
         self._close(account, symbol, quantity)
         if self._random.random() < 0.4:
             self._later(self._random.choice((5, 3000)), lambda: self._close(account, symbol, quantity))
@@ -166,39 +166,41 @@ class Workload:
     def _close(self, account: str, symbol: str, quantity: Decimal | None) -> None:
         by = InitiatedBy.RISK_RULE if self._random.random() < 0.3 else InitiatedBy.USER
         wanted: dict[str, Any] = {"exchange": EXCHANGE, "symbol": symbol, "quantity": quantity, "initiated_by": by}
-        self._tell(ClosePosition(**self._head(account), **wanted), None)
+        self.tell(ClosePosition(**self.head(account), **wanted), None)
 
     def _cancel(self, account: str, order_id: str) -> None:
         self._auditor.cancels_asked.add((account, order_id))
         when = self._reply_when()
-        self._tell(CancelOrder(**self._head(account), order_id=order_id, reply_when=when), None)
+        self.tell(CancelOrder(**self.head(account), order_id=order_id, reply_when=when), None)
 
     def _draft(self, intent: Intent) -> None:
-        self._tell(CreateDraft(**_fields(intent.terms) | self._head(intent.terms.account_id)), intent)
+        self.tell(CreateDraft(**_fields(intent.terms) | self.head(intent.terms.account_id)), intent)
         self._later(8000, lambda: self._decide_draft(intent))
 
     def _decide_draft(self, intent: Intent) -> None:
         if not intent.draft_id:
             return
         if self._random.random() < 0.3:
-            self._tell(DiscardDraft(**self._head(intent.terms.account_id), order_id=intent.draft_id), None)
+            self.tell(DiscardDraft(**self.head(intent.terms.account_id), order_id=intent.draft_id), None)
             return
         self.repeat(intent)
         if self._random.random() < 0.5:
             self._later(5000, lambda: self.repeat(intent))
 
     def _conflict(self, intent: Intent) -> None:
-        other = self._terms()
+        other = self.new_terms()
         other = replace(other, account_id=intent.terms.account_id, request_id=intent.terms.request_id)
         intent.others.append(other)
-        self._submit(intent, other)
+        self.submit(intent, other)
 
-    def _submit(self, intent: Intent, terms: OrderTerms) -> None:
+    def submit(self, intent: Intent, terms: OrderTerms) -> None:
+        """Offer a placement."""
         when = self._reply_when()
-        command = SubmitOrder(**_fields(terms) | self._head(terms.account_id), reply_when=when)
-        self._tell(command, intent)
+        command = SubmitOrder(**_fields(terms) | self.head(terms.account_id), reply_when=when)
+        self.tell(command, intent)
 
-    def _tell(self, command: AccountCommand, intent: Intent | None) -> None:
+    def tell(self, command: AccountCommand, intent: Intent | None) -> None:
+        """Offer a command, unless the hosts have stopped."""
         if self.stopped:
             return
         self.waiting[command.correlation_id] = Asked(command, intent)
@@ -210,13 +212,14 @@ class Workload:
 
     # ----- what orders look like
 
-    def _terms(self) -> OrderTerms:
-        self._numbers += 1
+    def new_terms(self) -> OrderTerms:
+        """An order like no other."""
+        self.next_number()
         symbol = self._random.choice(SYMBOLS)
         kind = self._random.choice(_KINDS)
         side = self._random.choice(list(Side))
         chosen: dict[str, Any] = {"account_id": self._random.choice(self._accounts), "symbol": symbol, "side": side}
-        chosen["size"] = _UNIT[symbol] + self._numbers * _STEP[symbol]
+        chosen["size"] = UNIT[symbol] + self._numbers * STEP[symbol]
         chosen["type"] = OrderType.LIMIT
         chosen["price"] = self._price(symbol, side, kind)
         if kind in ("market", "quote"):
@@ -243,8 +246,14 @@ class Workload:
         away = sign * (self._random.randint(120, 300) if kind == "deep" else self._random.randint(2, 30))
         return (last + last * away / 2000).quantize(tick)
 
-    def _head(self, account: str) -> dict[str, Any]:
+    def next_number(self) -> int:
+        """A number that was not used before."""
         self._numbers += 1
+        return self._numbers
+
+    def head(self, account: str) -> dict[str, Any]:
+        """What every command carries."""
+        self.next_number()
         return {
             "account_id": account,
             "correlation_id": f"host-{self._numbers}",

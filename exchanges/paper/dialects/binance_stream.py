@@ -204,9 +204,6 @@ class EventWriter:
             case OrderCancelled():
                 # The cancel's own id takes the order's place; the order's id moves to C.
                 return report | {"c": event.cancel_id or self._new_id(), "C": order.client_order_id}
-            case OrderAmended():
-                renamed = event.previous_client_order_id != order.client_order_id
-                return report | {"C": event.previous_client_order_id if renamed else ""}
             case OrderExpired():
                 return report | self._expiry_fields(event)
             case _:

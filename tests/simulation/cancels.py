@@ -1,0 +1,153 @@
+"""The auditor's view of cancels: each was asked for by somebody, for this order, and what was told cancelled does not
+work.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+from actors.policy import AccountPolicy
+from exchanges.paper.model import PaperOrder
+from messages.commands import AccountCommand, CancelAll, OrderTerms, SetKillSwitch
+from messages.queries import CancelsDone, KillSwitchSet, Refused, Reply
+from messages.types import Order, OrderState, OrderType, Side
+
+
+class Orders(Protocol):
+    """What the auditor knows of orders."""
+
+    orders: dict[str, dict[str, Order]]
+
+    def venue_orders(self, account: str, order: Order) -> list[PaperOrder]:
+        """Every order at the venue that belongs to an order of ours."""
+        ...
+
+    def chain_of(self, account: str, order: Order) -> Iterable[Order]:
+        """An order and all that it replaces or that replace it."""
+        ...
+
+    def open_at_venue(self, account: str) -> Iterable[PaperOrder]:
+        """What works for an account at the venue, whoever placed it."""
+        ...
+
+
+@dataclass(slots=True)
+class _Sweep:
+    """A cancel of everything there is."""
+
+    account: str
+    symbol: str | None
+    everything: bool
+    asked_venue_ms: int
+    told_venue_ms: int | None = None
+    """When it was answered: what is created later it does not mean."""
+
+
+class CancelAudit:
+    """Of all accounts."""
+
+    def __init__(self, orders: Orders, venue_ms: Callable[[], int], violate: Callable[[str, str], None]) -> None:
+        self._orders = orders
+        self._venue_ms = venue_ms
+        self._violate = violate
+        self.policy: AccountPolicy | None = None
+        self._named: dict[str, set[str]] = defaultdict(set)
+        """By account: any id of every order that somebody named in a cancel or a change."""
+        self._claimed: dict[str, set[str]] = defaultdict(set)
+        self._sweeps: dict[str, _Sweep] = {}
+        """By correlation id."""
+        self._stopped: dict[str, _Sweep] = {}
+        """By account: the kill switch, on."""
+        self._offered: dict[tuple[str, str], list[OrderTerms]] = defaultdict(list)
+        """By account and symbol."""
+
+    # ----- what is asked
+
+    def on_named(self, account: str, names: Iterable[str]) -> None:
+        """Orders are named in a cancel, or in a change that may cancel them."""
+        self._named[account].update(names)
+
+    def on_claim(self, account: str, order_id: str) -> None:
+        """An order is being claimed."""
+        self._claimed[account].add(order_id)
+
+    def on_all(self, command: CancelAll) -> None:
+        """Everything is to be cancelled."""
+        self._sweeps[command.correlation_id] = _Sweep(
+            command.account_id, command.symbol, command.everything, self._venue_ms()
+        )
+
+    def on_kill_switch(self, command: SetKillSwitch) -> None:
+        """The kill switch is thrown."""
+        sweep = _Sweep(command.account_id, None, command.everything and command.cancel_orders, self._venue_ms())
+        self._stopped[command.account_id] = sweep
+        self._sweeps[command.correlation_id] = sweep
+
+    def on_offered(self, terms: OrderTerms) -> None:
+        """A placement is offered; orders in its way may be cancelled for it."""
+        self._offered[terms.account_id, terms.symbol].append(terms)
+
+    # ----- what happens
+
+    def may_cancel(self, account: str, order: Order, created_venue_ms: int | None) -> bool:
+        """Whether somebody asked for an order to be cancelled."""
+        family = list(self._orders.chain_of(account, order))
+        names = {name for each in family for name in (each.order_id, each.client_order_id, each.venue_order_id)}
+        if not names.isdisjoint(self._named[account]):
+            return True
+        ours = not order.external or not names.isdisjoint(self._claimed[account])
+        swept = any(self._means(sweep, account, order, created_venue_ms, ours=ours) for sweep in self._sweeps.values())
+        return swept or (ours and self._in_the_way(account, order))
+
+    def _means(self, sweep: _Sweep, account: str, order: Order, created_ms: int | None, *, ours: bool) -> bool:
+        if sweep.account != account or sweep.symbol not in (None, order.symbol):
+            return False
+        in_time = sweep.told_venue_ms is None or created_ms is None or created_ms <= sweep.told_venue_ms
+        return in_time and (ours or sweep.everything)
+
+    def _in_the_way(self, account: str, order: Order) -> bool:
+        if self.policy is None or not self.policy.pre_trade.cancel_resting:
+            return False
+        return any(_meets(terms, order) for terms in self._offered[account, order.symbol])
+
+    def on_reply(self, reply: Reply, command: AccountCommand | None) -> None:
+        """A host was answered."""
+        sweep = self._sweeps.get(reply.correlation_id)
+        if isinstance(reply, KillSwitchSet) and command is not None and not reply.kill_switch.on:
+            stopped = self._stopped.pop(command.account_id, None)
+            if stopped is not None:
+                stopped.told_venue_ms = self._venue_ms()
+        elif sweep is not None and not isinstance(reply, KillSwitchSet):
+            sweep.told_venue_ms = self._venue_ms()
+        if isinstance(reply, CancelsDone):
+            self._check_done(reply, sweep)
+        elif isinstance(reply, Refused) and sweep is not None and command is not None:
+            self._sweeps.pop(reply.correlation_id)
+
+    def _check_done(self, reply: CancelsDone, sweep: _Sweep | None) -> None:
+        for view in reply.ended:
+            order = self._orders.orders[view.account_id].get(view.local_id)
+            if order is not None and any(each.is_open for each in self._orders.venue_orders(view.account_id, order)):
+                self._violate("2 told cancelled", f"CancelsDone says that {view.local_id} ended, it works at the venue")
+        if sweep is None or not reply.complete:
+            return
+        left = {view.order.order_id for view in reply.unresolved}
+        for order in self._orders.open_at_venue(sweep.account):
+            meant = sweep.symbol in (None, order.symbol) and order.created_ms < sweep.asked_venue_ms
+            if sweep.everything and meant and str(order.order_id) not in left and not self._settling(sweep, order):
+                self._violate("cancel all", f"everything was cancelled, and {order.order_id} works")
+
+    def _settling(self, sweep: _Sweep, order: PaperOrder) -> bool:
+        # A list may be older than the settle time allows nobody to rely on.
+        assert self.policy is not None
+        settle_ms = max(each.settle_ms for each in self.policy.exchanges.values())
+        return order.created_ms > sweep.asked_venue_ms - settle_ms
+
+
+def _meets(terms: OrderTerms, order: Order) -> bool:
+    if terms.side is order.side or terms.type not in (OrderType.LIMIT, OrderType.MARKET):
+        return False
+    if order.state is OrderState.DRAFT or terms.price is None or order.price is None:
+        return True
+    return terms.price >= order.price if terms.side is Side.BUY else terms.price <= order.price

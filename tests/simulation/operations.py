@@ -1,0 +1,182 @@
+"""What hosts do in a simulated run beside placing: cancel many, change, read, stop everything, log out, claim, race."""
+
+from collections.abc import Callable
+from dataclasses import fields, replace
+from decimal import Decimal
+from functools import partial
+from random import Random
+from typing import Any
+
+from actors.runtime.simulated import SimulatedSystem
+from messages.commands import (
+    CancelAll,
+    CancelOrders,
+    CheckParity,
+    ClaimOrder,
+    Logout,
+    ModifyOrder,
+    OrderTerms,
+    SetKillSwitch,
+    SubmitOrder,
+    SyncOpenOrders,
+)
+from messages.types import InitiatedBy, Order, OrderState, OrderType
+
+from .auditor import Auditor
+from .venue import SYMBOLS
+from .wire import EXCHANGE
+from .workload import STEP, UNIT, Intent, Workload
+
+_OPEN = frozenset({OrderState.SUBMITTED, OrderState.ACKNOWLEDGED, OrderState.PARTIALLY_FILLED})
+_TICK = Decimal("0.01")
+
+
+class Operations:
+    """The same hosts as `Workload`, with other commands."""
+
+    def __init__(
+        self, system: SimulatedSystem, auditor: Auditor, workload: Workload, random: Random, accounts: tuple[str, ...]
+    ) -> None:
+        self._system = system
+        self._auditor = auditor
+        self._hosts = workload
+        self._random = random
+        self._accounts = accounts
+
+    def times(self) -> list[tuple[int, Callable[[], None]]]:
+        """What is done in a run, and how often."""
+        draw = self._random.randint
+        return [
+            (draw(0, 3), self.cancel_several),
+            (draw(0, 2), self.cancel_all),
+            (draw(2, 8), self.read_open_orders),
+            (draw(0, 1), self.stop_everything),
+            (draw(0, 3), self.claim),
+            (draw(0, 2), self.log_out),
+            (draw(1, 6), self.race),
+            (draw(0, 2), self.check_parity),
+        ]
+
+    # ----- cancels
+
+    def cancel_several(self) -> None:
+        """Cancel some orders by any of their ids; one may be named twice, one may not exist."""
+        account = self._account()
+        known = self._hosts.known[account][-10:] + [order.order_id for order in self._external(account)]
+        names = self._random.sample(known, min(len(known), self._random.randint(1, 5)))
+        if self._random.random() < 0.2:
+            names += [*names[:1], "no-such-order"]
+        if names:
+            self._auditor.cancels.on_named(account, names)
+            self._tell(CancelOrders(**self._head(account), order_ids=tuple(names)))
+
+    def cancel_all(self) -> None:
+        """Cancel everything of ours or of everybody's, of a symbol or of all, while placements are on their way."""
+        account, symbol = self._account(), self._random.choice((None, None, *SYMBOLS))
+        for _ in range(self._random.randint(0, 2)):
+            self._later(15, self._hosts.place)
+        command = CancelAll(
+            **self._head(account),
+            exchange=self._random.choice((None, EXCHANGE)),
+            symbol=symbol,
+            everything=self._random.random() < 0.4,
+        )
+        self._auditor.cancels.on_all(command)
+        self._tell(command)
+        for _ in range(self._random.randint(0, 2)):
+            self._later(15, self._hosts.place)
+
+    # ----- reading
+
+    def read_open_orders(self) -> None:
+        """Ask for the open orders, perhaps several hosts at once."""
+        account = self._account()
+        for _ in range(self._random.choice((1, 1, 2, 3))):
+            self._later(self._random.choice((0, 40)), partial(self._read, account))
+
+    def check_parity(self) -> None:
+        """Compare with the venue, whatever is going on."""
+        self._tell(CheckParity(**self._head(self._account())))
+
+    def _read(self, account: str) -> None:
+        exchange = self._random.choice((None, EXCHANGE))
+        command = SyncOpenOrders(**self._head(account), exchange=exchange, force=self._random.random() < 0.5)
+        self._auditor.syncs.on_asked(command)
+        self._tell(command)
+
+    # ----- the whole account
+
+    def stop_everything(self) -> None:
+        """Throw the kill switch, most often for some seconds only."""
+        account = self._account()
+        command = SetKillSwitch(
+            **self._head(account),
+            on=True,
+            reason="a test",
+            cancel_orders=self._random.random() < 0.7,
+            everything=self._random.random() < 0.3,
+        )
+        self._auditor.cancels.on_kill_switch(command)
+        self._tell(command)
+        for _ in range(self._random.randint(0, 3)):
+            self._later(4000, self._hosts.place)
+        if self._random.random() < 0.9:
+            self._later(10_000, partial(self.let_go, account))
+
+    def let_go(self, account: str) -> None:
+        """Switch the kill switch off."""
+        self._tell(SetKillSwitch(**self._head(account), on=False))
+
+    def log_out(self) -> None:
+        """The last user of an account leaves, and may come back."""
+        self._tell(Logout(**self._head(self._account())))
+
+    def claim(self) -> None:
+        """Claim an order that was placed by hand, or one that needs no claiming."""
+        account = self._account()
+        external = self._external(account)
+        if external and self._random.random() < 0.8:
+            order_id = self._random.choice(external).order_id
+        elif self._hosts.known[account]:
+            order_id = self._random.choice(self._hosts.known[account])
+        else:
+            return
+        self._auditor.cancels.on_claim(account, order_id)
+        self._tell(ClaimOrder(**self._head(account), order_id=order_id))
+
+    # ----- races
+
+    def race(self) -> None:
+        """Two hosts place an order of their own at the same moment and price: where rules are tight, one is too many."""
+        first = self._hosts.new_terms()
+        second = replace(self._hosts.new_terms(), **self._alike(first))
+        for terms in (first, second):
+            intent = Intent(terms, self._system.clock.monotonic_ms())
+            self._hosts.intents.append(intent)
+            self._system.schedule(0, partial(self._hosts.submit, intent, terms))
+
+    def _alike(self, terms: OrderTerms) -> dict[str, Any]:
+        own = {"size", "quote_size", "request_id", "correlation_id", "message_id"}
+        alike = {each.name: getattr(terms, each.name) for each in fields(OrderTerms) if each.name not in own}
+        number = self._hosts.next_number()
+        if terms.quote_size is not None:
+            return alike | {"size": None, "quote_size": Decimal(500 + number)}
+        return alike | {"size": UNIT[terms.symbol] + number * STEP[terms.symbol], "quote_size": None}
+
+    # ----- parts
+
+    def _external(self, account: str) -> list[Order]:
+        orders = self._auditor.orders[account].values()
+        return [order for order in orders if order.external and order.state in _OPEN]
+
+    def _account(self) -> str:
+        return self._random.choice(self._accounts)
+
+    def _head(self, account: str) -> dict[str, Any]:
+        return self._hosts.head(account)
+
+    def _tell(self, command: Any) -> None:
+        self._hosts.tell(command, None)
+
+    def _later(self, within_ms: int, act: Callable[[], None]) -> None:
+        self._system.schedule(self._random.randint(0, within_ms), act)
