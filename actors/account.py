@@ -33,6 +33,7 @@ from actors.reminders import (
     ExpiryDue,
     HeldDue,
     HistoryDue,
+    ParityDue,
     ParkedDue,
     PriceDue,
     ReconcileDue,
@@ -255,7 +256,7 @@ class AccountActor(CommittingActor[_Inbox]):
                 return self._on_position(message)
             case (
                 ResendDue() | CancelAgainDue() | ExpiryDue() | HistoryDue() | HeldDue() | ReconcileDue() | AuditDue()
-                | ParkedDue() | SyncDue() | PriceDue()
+                | ParkedDue() | SyncDue() | PriceDue() | ParityDue()
             ):  # fmt: skip
                 turn = self._turn()
                 self._hearing.remind(turn, message)

@@ -13,7 +13,7 @@ from actors.domain.verification import proven_unplaced
 from actors.memory import Waiter
 from actors.policy import AccountPolicy
 from actors.turn import Turn
-from messages.commands import AccountCommand, CancelOrder, DiscardDraft, ResolveReview, SubmitDraft
+from messages.commands import AccountCommand, CancelOrder, DiscardDraft, ModifyOrder, ResolveReview, SubmitDraft
 from messages.control import ReportCommand
 from messages.inboxes import HostCommand
 from messages.queries import CancelDone, DraftDone, OrderUnresolved, RefusalCode, ReviewResolved
@@ -30,7 +30,7 @@ from messages.types import (
 
 def refuse_unserved(turn: Turn, command: HostCommand) -> bool:
     """Refuse a command about an order whose exchange is not configured any more; False: it is about no such order."""
-    if not isinstance(command, CancelOrder | DiscardDraft | SubmitDraft | ResolveReview):
+    if not isinstance(command, CancelOrder | DiscardDraft | ModifyOrder | SubmitDraft | ResolveReview):
         return False
     order = turn.memory.find(command.order_id)
     if order is None or order.state in TERMINAL or order.exchange not in turn.memory.unserved:

@@ -14,6 +14,7 @@ from actors.desk import Desk
 from actors.domain.clocks import SkewEstimate
 from actors.history import Histories
 from actors.needs import Need
+from actors.parity import ParityChecks
 from actors.policy import AccountPolicy
 from actors.pretrade import PreTrade
 from actors.prices import Prices
@@ -21,7 +22,7 @@ from actors.reminders import PriceDue, ReconcileDue, RespawnDue, SyncDue
 from actors.runtime.outcome import Publish, SetTimer
 from actors.runtime.supervision import POLICIES, ChildKind, Restart, decide
 from actors.settlement import begin_verification, in_flight
-from actors.syncing import Syncing
+from actors.syncing import SYNC, Syncing
 from actors.turn import Turn
 from actors.views import PublishedViews
 from actors.waiting import WaitingRoom
@@ -61,6 +62,7 @@ class Connections:
         self.syncing = Syncing(desk, self.gates)
         self.room = WaitingRoom(policy)
         self.groups = CancelGroups(desk, self.syncing, self.room)
+        self.parity = ParityChecks(desk)
         self.pre_trade = PreTrade(desk, self.syncing, self.histories, self.prices)
         self._clocks = {name: SkewEstimate() for name in policy.exchanges}
         self._comparing_soon: set[str] = set()
@@ -85,7 +87,8 @@ class Connections:
         self.prices.forget()
         self.close_all(why)
         placements = [command.correlation_id for command in self.room.give_up()]
-        return [*placements, *self.syncing.forget(), *self.groups.forget()]
+        checks = [command.correlation_id for command in self.parity.forget()]
+        return [*placements, *checks, *self.syncing.forget(), *self.groups.forget()]
 
     def on_connected(self, turn: Turn, report: StreamConnected) -> None:
         """The stream is up: fetch what happened before."""
@@ -154,7 +157,7 @@ class Connections:
         if report.request == FetchPrice.__name__:
             self.prices.answered(turn, report.exchange, report.symbol)
             self.room.fail(turn, Need.PRICE, report.exchange, report.symbol, asked_ms=report.sent_ms, why=why)
-        elif report.request == FetchOpenOrders.__name__ and not report.symbol:
+        elif report.order_id == SYNC:
             self.syncing.on_failed(turn, report)
             self.groups.on_list_failed(turn, report.exchange, report.reason)
             self.room.fail(turn, Need.OPEN_ORDERS, report.exchange, None, asked_ms=report.sent_ms, why=why)
@@ -170,14 +173,13 @@ class Connections:
 
     def on_overdue(self, turn: Turn, reminder: SyncDue | PriceDue) -> None:
         """A list or a price was asked for long ago and did not come."""
-        symbol, request = "", FetchOpenOrders.__name__
-        if isinstance(reminder, PriceDue):
-            symbol, request = reminder.symbol, FetchPrice.__name__
+        of_price = isinstance(reminder, PriceDue)
         failed = FetchFailed(
             account_id=turn.account_id,
             exchange=reminder.exchange,
-            request=request,
-            symbol=symbol,
+            order_id="" if of_price else SYNC,
+            request=FetchPrice.__name__ if of_price else FetchOpenOrders.__name__,
+            symbol=reminder.symbol if isinstance(reminder, PriceDue) else "",
             sent_ms=turn.now_ms,
             reason="no answer in time",
         )

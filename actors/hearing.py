@@ -17,6 +17,7 @@ from actors.reminders import (
     ExpiryDue,
     HeldDue,
     HistoryDue,
+    ParityDue,
     ParkedDue,
     PriceDue,
     ReconcileDue,
@@ -74,6 +75,7 @@ Reminded: TypeAlias = (
     | ParkedDue
     | SyncDue
     | PriceDue
+    | ParityDue
 )
 
 
@@ -95,6 +97,8 @@ class Hearing:
     def hear(self, turn: Turn, report: VenueReport) -> None:
         """Take in a venue's report."""
         desk = self._desk
+        # Before it is merged: merging repairs what a comparison is to show.
+        self._connections.parity.on_report(turn, report)
         match report:
             case PlaceAccepted():
                 settlement.on_place_accepted(turn, desk, report)
@@ -142,6 +146,8 @@ class Hearing:
                 self._connections.room.on_due(turn, reminder)
             case SyncDue() | PriceDue():
                 self._connections.on_overdue(turn, reminder)
+            case ParityDue():
+                self._conclude_parity(turn, reminder)
             case ReconcileDue():
                 self._connections.compare(turn, reminder.exchange)
             case AuditDue():
@@ -150,6 +156,11 @@ class Hearing:
                 booking.on_parked_due(turn, self._desk, reminder)
             case _:
                 assert_never(reminder)
+
+    def _conclude_parity(self, turn: Turn, reminder: ParityDue) -> None:
+        end = self._connections.parity.on_due(turn, reminder)
+        if end is not None:
+            self._metrics.parity_checked(self._account_id, end.exchange, end.outcome, end.kinds)
 
     def _hear_answer(self, turn: Turn, report: LookUpReport) -> None:
         if report.order_id.startswith(PARKED):

@@ -5,7 +5,7 @@ Must never: decide anything itself, or leave a command without an answer.
 
 from typing import assert_never
 
-from actors import admission, closing, controls, drafting
+from actors import admission, closing, controls, drafting, modifying
 from actors.admission import Circumstances
 from actors.commanding import cancel, discard_draft, refuse_unserved, refused_late, resolve_review
 from actors.connections import Connections
@@ -86,7 +86,7 @@ class HostCommands:
             case DiscardDraft():
                 discard_draft(turn, command)
             case ModifyOrder():
-                raise NotImplementedError
+                modifying.modify(turn, desk, command, now, connections.pre_trade.judge)
             case CancelOrder():
                 cancel(turn, desk, command)
             case CancelOrders():
@@ -102,7 +102,7 @@ class HostCommands:
             case SyncOpenOrders():
                 connections.syncing.ask(turn, command)
             case CheckParity():
-                raise NotImplementedError
+                connections.parity.ask(turn, command)
             case SetKillSwitch():
                 controls.set_kill_switch(turn, desk, connections.groups, command)
             case Logout():

@@ -14,9 +14,9 @@ from typing import Final
 
 from actors.desk import Desk
 from actors.parity_look import TAG, Conclusion, Look, Viewpoint
+from actors.reminders import ParityDue
 from actors.runtime.outcome import SetTimer
 from actors.turn import Turn
-from messages.base import Message
 from messages.commands import CheckParity
 from messages.events import Severity
 from messages.queries import ParityReport, RefusalCode
@@ -26,15 +26,6 @@ SYMBOLS_PER_LOOK: Final = 12
 """Symbols whose executions are read in one look; the lists would use up the budget that placements need."""
 ANSWER_WITHIN_MS: Final = 15_000
 """What is not answered by then is not compared."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ParityDue(Message):
-    """A look has all its answers or has waited for them long enough, or it is time for the second look."""
-
-    exchange: str
-    step: int
-    """Of the check; a reminder of an earlier one is late."""
 
 
 @dataclass(slots=True)

@@ -101,6 +101,15 @@ class PriceDue(Message):
     symbol: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParityDue(Message):
+    """A look has all its answers or has waited for them long enough, or it is time for the second look."""
+
+    exchange: str
+    step: int
+    """Of the check; a reminder of an earlier one is late."""
+
+
 Reminder: TypeAlias = (
     ResendDue
     | CancelAgainDue
@@ -115,6 +124,7 @@ Reminder: TypeAlias = (
     | ParkedDue
     | SyncDue
     | PriceDue
+    | ParityDue
 )
 
 

@@ -15,6 +15,7 @@ from actors.desk import Desk, reread
 from actors.domain.arithmetic import EXACT, plain
 from actors.domain.lifecycle import TERMINAL, evolve, transition
 from actors.domain.modification import as_request
+from actors.memory import Waiter
 from actors.modify_askers import ModifyWaiter
 from actors.pretrade import Judged, Objection
 from actors.reminders import cancel_again_timer, expiry_timer, resend_timer
@@ -149,6 +150,7 @@ def _place_if_due(
     if old is not None and waits:
         # Its cancel is under way still; whatever comes of it, the new order would be placed at an old price.
         turn.save(evolve(old, replace_pending=False, modification=None, replaced_by=None, updated_at_ms=turn.now_ms))
+        turn.effect(cancel_again_timer(old.order_id, 0))
         overlays.end_unplaced(turn, new, "the order whose place it was to take was not cancelled in time")
         return
     why = _obstacle(turn, old, new, late=late)
@@ -232,6 +234,7 @@ def _answer(turn: Turn, old: Order | None, new: Order) -> None:
     if not waiters:
         return
     orders = [order for order in (old, new) if order is not None]
+    one_left = old is not None and old.state not in TERMINAL and new.state in TERMINAL
     known = new.state not in _UNSETTLED and (old is None or not overlays.is_replaced_by(old, new))
     ended = all(order.state in TERMINAL for order in orders)
     puzzling = next((order for order in orders if order.needs_review), None)
@@ -239,6 +242,9 @@ def _answer(turn: Turn, old: Order | None, new: Order) -> None:
     for waiter in waiters:
         if ended or (known and not waiter.cancel):
             _tell(turn, waiter, old, new)
+        elif one_left and old is not None and waiter.cancel:
+            # From here on it is a cancel like any other.
+            turn.note(Waiter(old.order_id, waiter.correlation_id, cancel=True))
         elif puzzling is not None:
             view, text = turn.view_of(puzzling), puzzling.review_reason
             turn.reply(OrderUnresolved(correlation_id=waiter.correlation_id, view=view, text=text))

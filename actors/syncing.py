@@ -8,6 +8,7 @@ for newer than the moment it was asked for.
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import Final
 
 from actors.desk import Desk
 from actors.policy import Freshness
@@ -28,6 +29,10 @@ class _Asker:
     read: dict[str, bool] = field(default_factory=dict)
     """Exchanges whose list came for it, and whether it was complete."""
     errors: dict[str, str] = field(default_factory=dict)
+
+
+SYNC: Final = "sync"
+"""Stands for the order in our own requests, which are about none: their failure is told from that of other lists."""
 
 
 class Syncing:
@@ -59,7 +64,8 @@ class Syncing:
         if exchange in self._asked_ms:
             return
         self._asked_ms[exchange] = turn.now_ms
-        turn.send(self._desk.exchange_address[exchange], FetchOpenOrders(account_id=turn.account_id, exchange=exchange))
+        request = FetchOpenOrders(account_id=turn.account_id, exchange=exchange, order_id=SYNC)
+        turn.send(self._desk.exchange_address[exchange], request)
         # An answer that is lost on its way must not leave anybody waiting for ever.
         due_ms = self._desk.policy.call_overdue_ms
         turn.effect(SetTimer(f"sync:{exchange}", due_ms, SyncDue(exchange=exchange)))

@@ -39,7 +39,7 @@ from messages.reports import (
 )
 from messages.types import Evidence, Instrument, Order, OrderType, Side, VenueOrder, VerificationPhase
 from tests.factories import make
-from tests.simulation.gateway import CAPABILITIES
+from tests.simulation.regime import CAPABILITIES
 
 TAG = "0badc0de"
 ADDRESS = "account/1"

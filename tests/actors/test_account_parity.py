@@ -9,7 +9,8 @@ import pytest
 from account_kit import EXCHANGE_ADDRESS, HEAD, Account, executed, shown
 from factories import make
 
-from actors.parity import ANSWER_WITHIN_MS, SYMBOLS_PER_LOOK, ParityChecks, ParityDue
+from actors.parity import ANSWER_WITHIN_MS, SYMBOLS_PER_LOOK, ParityChecks
+from actors.reminders import ParityDue
 from actors.parity_look import Conclusion
 from actors.runtime.outcome import Effect, SetTimer
 from messages import (

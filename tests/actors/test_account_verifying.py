@@ -11,7 +11,7 @@ from messages.reports import LookUpFailed, OrderNotFound, OrdersSearched, PlaceA
 from messages.types import OrderState, VerificationPhase
 from tests.actors.account_kit import Account, submit
 from tests.factories import make
-from tests.simulation.gateway import CAPABILITIES
+from tests.simulation.regime import CAPABILITIES
 
 HEAD = {"account_id": "1", "exchange": "binance"}
 POLICY = VerificationPolicy()

@@ -11,7 +11,7 @@ from messages.base import Message
 from messages.commands import FetchInstruments, FetchServerTime, VenueRequest
 from messages.reports import CallReport, InstrumentsFetched, ServerTimeFetched, StreamReport
 from tests.factories import make
-from tests.simulation.gateway import CAPABILITIES
+from tests.simulation.regime import CAPABILITIES
 
 ADDRESS = "account/1/exchange/binance"
 HEAD = {"account_id": "1", "exchange": "binance", "order_id": ""}

@@ -19,7 +19,7 @@ from messages import (
     SymbolExposure,
 )
 from tests.factories import make
-from tests.simulation.gateway import CAPABILITIES
+from tests.simulation.regime import CAPABILITIES
 
 D = Decimal
 NOW_MS = 1_795_255_300_000

@@ -34,7 +34,7 @@ from messages import (
 )
 from tests.actors.account_kit import Account, shown, submit
 from tests.factories import make
-from tests.simulation.gateway import CAPABILITIES
+from tests.simulation.regime import CAPABILITIES
 
 NOW_MS = 1_795_255_300_000
 PLACE = {"exchange": "binance", "symbol": "BTC-USDT"}

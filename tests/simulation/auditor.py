@@ -6,20 +6,30 @@ no decision with the product: its table of transitions is the specification's, i
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 
+from actors.policy import AccountPolicy
 from actors.store.port import EVERY_FIELD, Section, Table, Write
 from exchanges.paper.engine import Engine
 from exchanges.paper.model import Execution, PaperOrder, PaperStatus
 from messages.codec import decode_public, decode_record
-from messages.commands import CancelVenueOrder, PlaceOrder, VenueRequest
+from messages.commands import (
+    AccountCommand,
+    AmendVenueOrder,
+    CancelVenueOrder,
+    PlaceOrder,
+    ReplaceVenueOrder,
+    VenueRequest,
+)
 from messages.control import Verdict
 from messages.events import Event
 from messages.fills import Fill, Position, PositionClose
-from messages.queries import CancelDone, CloseDone, OrderPlaced, RefusalCode, Refused, Reply
+from messages.queries import CancelDone, CloseDone, OpenOrdersSynced, OrderPlaced, RefusalCode, Refused, Reply
+from messages.reports import OpenOrdersFetched
+from messages.risk import KillSwitch, LoggedOut
 from messages.types import (
     AttemptOutcome,
     CompletionReason,
@@ -32,9 +42,12 @@ from messages.types import (
     Trigger,
 )
 
+from .cancels import CancelAudit
 from .closes import CloseAudit
 from .deadlines import TimeoutAudit
+from .limits import LimitAudit
 from .positions import PositionAudit, SectionFills, alike
+from .syncs import SyncAudit
 from .venue import Venue
 
 S = OrderState
@@ -100,10 +113,13 @@ class Auditor:
         """The public hash by account, rebuilt from the commits."""
         self.client_ids: dict[tuple[str, str], set[tuple[str, str]]] = defaultdict(set)
         """By account and order id: the (symbol, client order id) that left for the venue."""
-        self.cancels_asked: set[tuple[str, str]] = set()
-        """Account and any id of every order that somebody asked to cancel."""
+        self.forgotten: dict[str, dict[str, Order]] = defaultdict(dict)
+        """Orders whose record was dropped, as they were last."""
+        self.hidden: dict[str, bool] = defaultdict(bool)
+        """By account: its last user has left, so that nothing is shown to other programs."""
         self.seen: Counter[str] = Counter()
         """Transitions, evidence and replies that occurred, for the 'sometimes' assertions."""
+        self.policy = AccountPolicy(tag="", exchanges={})
         self.epochs: dict[str, int] = {}
         self._seqs: Counter[str] = Counter()
         self._sections: dict[tuple[str, int], Section] = {}
@@ -116,11 +132,49 @@ class Auditor:
         self.positions = PositionAudit(self.seen, self.violate)
         self.timeouts = TimeoutAudit(self.by_order, now_ms, self.violate)
         self.closes = CloseAudit(self, self.positions, self.timeouts, self.violate)
+        self.cancels = CancelAudit(self, venue.now_ms, self.violate)
+        self.syncs = SyncAudit(self, now_ms, self.violate)
+        self.limits = LimitAudit(self.violate)
+
+    def judge_by(self, policy: AccountPolicy) -> None:
+        """Judge by the settings of this run."""
+        self.policy = self.cancels.policy = self.syncs.policy = self.limits.policy = policy
+        self.timeouts.policy = policy.fill_timeouts
+        self.closes.timeout_ms = policy.close_timeout_ms
+
+    def on_clock_set(self) -> None:
+        """Our clock was set."""
+        self.timeouts.on_clock_set()
+        self.syncs.clock_was_set = self.limits.clock_was_set = True
 
     @property
     def truth(self) -> Engine:
         """What really happened."""
         return self._venue.engine
+
+    @property
+    def is_private(self) -> bool:
+        """Whether nothing is kept where other programs can see it."""
+        return not self.policy.privacy.cache_orders
+
+    def all_orders(self, account: str) -> dict[str, Order]:
+        """Every order that was ever recorded, as it is or was last."""
+        return self.forgotten[account] | self.orders[account]
+
+    def chain_of(self, account: str, order: Order) -> Iterator[Order]:
+        """An order, all that it replaces and all that replace it."""
+        orders = self.all_orders(account)
+        first = order
+        while first.replaces is not None and first.replaces in orders:
+            first = orders[first.replaces]
+        leg: Order | None = first
+        while leg is not None:
+            yield leg
+            leg = orders.get(leg.replaced_by or "")
+
+    def open_at_venue(self, account: str) -> list[PaperOrder]:
+        """What works for an account at the venue, whoever placed it."""
+        return list(self.truth.open_orders(account))
 
     def violate(self, invariant: str, detail: str) -> None:
         """Record a broken invariant."""
@@ -159,10 +213,14 @@ class Auditor:
         for write in section.writes:
             if write.table is Table.OPEN:
                 self._show(account, write)
+            elif write.table is Table.LAST_SYNC:
+                self.syncs.on_last_sync(account, write.value)
             elif write.table is Table.PARKED:
                 sums.parked[write.field] = write.value is not None
+            elif write.table is Table.CONTROLS:
+                self._on_control(account, write)
             elif write.value is None:
-                continue
+                self._on_dropped(account, write)
             elif write.table is Table.FILLS:
                 fill = sums.booked[write.field] = decode_record(Fill, write.value)
                 self._on_fill(account, write.field, fill)
@@ -177,6 +235,7 @@ class Auditor:
                 closes.append(decode_record(PositionClose, write.value))
         if self.violations:
             return
+        before = {order.order_id: self.orders[account].get(order.order_id) for order in orders}
         for order in orders:
             self._on_order(account, order, steps.pop(order.order_id, []))
         for order_id in steps:
@@ -185,6 +244,42 @@ class Auditor:
         self.seen.update(f"close:{close.state}" for close in closes)
         self.positions.on_section(account, sums)
         self.closes.on_section(account, closes, sums.booked, section.events)
+        self.limits.on_section(
+            account,
+            [(before[order.order_id], order) for order in orders],
+            self.orders[account],
+            lambda order: (account, order.order_id) in self.closes.by_order,
+            lambda symbol: self.positions.recorded.get((account, symbol)),
+        )
+        self._check_private(account, section)
+
+    def _on_control(self, account: str, write: Write) -> None:
+        if write.field == LoggedOut.__name__:
+            self.hidden[account] = write.value is not None
+            self.seen["logged out"] += write.value is not None
+        elif write.value is not None:
+            self.limits.on_switch(account, decode_record(KillSwitch, write.value))
+
+    def _on_dropped(self, account: str, write: Write) -> None:
+        if write.table is Table.ORDERS and write.field in self.orders[account]:
+            gone = self.forgotten[account][write.field] = self.orders[account].pop(write.field)
+            self.seen["forgotten"] += 1
+            if gone.state not in ENDED:
+                self.violate("privacy", f"{gone.order_id} was forgotten while it was {gone.state}")
+        elif write.table is Table.TRANSITIONS:
+            order_id, _, version = write.field.rpartition(":")
+            self._versions.discard((account, order_id, int(version)))
+
+    def _check_private(self, account: str, section: Section) -> None:
+        shown = {} if self.hidden[account] or self.is_private else self.orders[account]
+        right = {name for name, order in shown.items() if order.state in SHOWN}
+        if len(self.shown[account]) != len(right):
+            self.violate("8 projection", f"account {account} shows {len(self.shown[account])} of {len(right)} orders")
+        kept = {Table.TRANSITIONS, Table.LAST_SYNC, Table.OPEN}
+        if self.is_private and (section.events or any(each.table in kept and each.value for each in section.writes)):
+            self.violate("privacy", f"section {section.seq} of {account} keeps what nobody wants kept")
+        if self.hidden[account] and self.syncs.last_sync(account) is not None:
+            self.violate("privacy", f"account {account} shows when it was synchronised after its last user had left")
 
     def _show(self, account: str, write: Write) -> None:
         if write.field == EVERY_FIELD:
@@ -218,8 +313,10 @@ class Auditor:
     def _on_order(self, account: str, order: Order, steps: list[StateTransition]) -> None:
         before = self.orders[account].get(order.order_id)
         self.orders[account][order.order_id] = order
+        self.forgotten[account].pop(order.order_id, None)
         self.seen["order of many fills"] += order.fill_count >= _MANY
-        self._check_steps(account, before, order, steps)
+        if not self.is_private:
+            self._check_steps(account, before, order, steps)
         self._check_reason(order)
         self.timeouts.on_order(account, before, order)
         self._check_sums(account, before, order)
@@ -276,6 +373,8 @@ class Auditor:
     def _check_hash(self, account: str, order: Order) -> None:
         field = order.venue_order_id or order.client_order_id
         value = self.shown[account].get(field)
+        if self.hidden[account] or self.is_private:
+            return
         if (value is not None) is not (order.state in SHOWN):
             self.violate("8 projection", f"{order.order_id} is {order.state}; in the public hash: {value is not None}")
         elif value is not None:
@@ -300,8 +399,8 @@ class Auditor:
         """Every order at the venue that belongs to an order of ours."""
         ids = {(order.symbol, order.client_order_id), *self.client_ids[account, order.order_id]}
         found = [self.truth.find(account, symbol, client_id) for symbol, client_id in sorted(ids)]
-        if order.external:
-            found.append(self.truth.order(int(order.venue_order_id or 0)))
+        if order.venue_order_id is not None and (account, order.order_id) not in self.client_ids:
+            found.append(self.truth.order(int(order.venue_order_id)))
         return list({each.order_id: each for each in found if each is not None}.values())
 
     def may_arrive(self, account: str, order: Order) -> bool:
@@ -345,6 +444,17 @@ class Auditor:
             self._on_place(request, order)
         elif isinstance(request, CancelVenueOrder):
             self._on_cancel(request, order)
+        elif isinstance(request, AmendVenueOrder):
+            self._on_amend(request, order)
+        elif isinstance(request, ReplaceVenueOrder):
+            self._on_cancel(request, order)
+            self.on_wire(request.place)
+
+    def _on_amend(self, request: AmendVenueOrder, order: Order) -> None:
+        change = order.modification
+        wanted = None if change is None else (change.size, change.price, change.stop_price)
+        if wanted != (request.size, request.price, request.stop_price):
+            self.violate("7 durable before visible", f"an amend of {order.order_id} is sent that is not recorded")
 
     def _on_place(self, request: PlaceOrder, order: Order) -> None:
         account, name = request.account_id, f"attempt {request.attempt} of {request.order_id}"
@@ -362,17 +472,21 @@ class Auditor:
             self.violate("1 one venue order", f"{name} is sent while an earlier one may still be accepted")
         self.client_ids[account, request.order_id].add((request.symbol, request.client_order_id))
 
-    def _on_cancel(self, request: CancelVenueOrder, order: Order) -> None:
-        names = {order.order_id, order.client_order_id, order.venue_order_id}
+    def _on_cancel(self, request: CancelVenueOrder | ReplaceVenueOrder, order: Order) -> None:
         account = request.account_id
-        asked = any((account, name) in self.cancels_asked for name in names)
+        created_ms = min((each.created_ms for each in self.venue_orders(account, order)), default=None)
+        asked = self.cancels.may_cancel(account, order, created_ms)
         close = self.closes.by_order.get((account, order.order_id))
         overdue = close is not None and self.closes.is_overdue(close)
         overdue = overdue or self.timeouts.may_cancel(account, order)
         if not asked and not overdue and order.time_in_force is not TimeInForce.GTT:
             self.violate("S14 unasked cancel", f"nobody asked to cancel {order.order_id} (external: {order.external})")
 
-    # ----- what hosts see
+    # ----- what venues and hosts see
+
+    def on_list(self, report: OpenOrdersFetched) -> None:
+        """The venue has given a list of open orders away."""
+        self.syncs.on_list(report)
 
     def on_event(self, event: Event) -> None:
         """An event was published."""
@@ -381,12 +495,15 @@ class Auditor:
         if event.event_id and (event.account_id, event.event_id) not in self._events:
             self.violate("7 durable before visible", f"{type(event).__name__} {event.event_id} is not in the store")
 
-    def on_reply(self, reply: Reply) -> None:
-        """A host was answered."""
+    def on_reply(self, reply: Reply, command: AccountCommand | None) -> None:
+        """A host was answered; `command` is what it had asked."""
         self.seen[f"reply:{type(reply).__name__}:{getattr(reply, 'code', '')}"] += 1
         if reply.correlation_id in self._replied:
             self.violate("5 replies", f"{reply.correlation_id} was answered twice")
         self._replied.add(reply.correlation_id)
+        self.cancels.on_reply(reply, command)
+        if isinstance(reply, OpenOrdersSynced):
+            self.syncs.on_answer(reply)
         if isinstance(reply, CloseDone) and reply.close != self.closes.closes[reply.close.account_id].get(
             reply.close.close_id
         ):

@@ -25,7 +25,12 @@ class Orders(Protocol):
     """What the auditor knows of orders."""
 
     orders: dict[str, dict[str, Order]]
+    """Those that are recorded, by account and our order id."""
     by_order: dict[tuple[str, str], list[Fill]]
+
+    def all_orders(self, account: str) -> dict[str, Order]:
+        """Every order that was ever recorded, as it is or was last."""
+        ...
 
     def venue_orders(self, account: str, order: Order) -> list[PaperOrder]:
         """Every order at the venue that belongs to an order of ours."""
@@ -114,7 +119,7 @@ class CloseAudit:
             if each.symbol == close.symbol and each.close_id != close.close_id
         ]  # fmt: skip
         for other in others:
-            order = self._orders.orders[account][other.order_id]
+            order = self._orders.all_orders(account)[other.order_id]
             works = any(each.is_open for each in self._orders.venue_orders(account, order))
             if other.state is CloseState.ACTIVE or works or self._orders.may_arrive(account, order):
                 self._violate("S11 one close", f"{close.close_id} begins while {other.close_id} runs")

@@ -14,13 +14,11 @@ from messages.commands import (
     CheckParity,
     ClaimOrder,
     Logout,
-    ModifyOrder,
     OrderTerms,
     SetKillSwitch,
-    SubmitOrder,
     SyncOpenOrders,
 )
-from messages.types import InitiatedBy, Order, OrderState, OrderType
+from messages.types import Order, OrderState
 
 from .auditor import Auditor
 from .venue import SYMBOLS
@@ -147,7 +145,7 @@ class Operations:
     # ----- races
 
     def race(self) -> None:
-        """Two hosts place an order of their own at the same moment and price: where rules are tight, one is too many."""
+        """Two hosts place an order each, at the same moment and price: where rules are tight, one is too many."""
         first = self._hosts.new_terms()
         second = replace(self._hosts.new_terms(), **self._alike(first))
         for terms in (first, second):

@@ -57,7 +57,7 @@ def _unlike_venue(auditor: Auditor, account: str, order: Order) -> Iterator[str]
 
 
 def _unknown(auditor: Auditor, account: str) -> Iterator[str]:
-    known = {order.venue_order_id for order in auditor.orders[account].values()}
+    known = {order.venue_order_id for order in auditor.all_orders(account).values()}
     sent = {each for ids in auditor.client_ids.values() for each in ids}
     for venue_order in _orders_at_venue(auditor, account):
         ours = (venue_order.symbol, venue_order.first_client_order_id) in sent
@@ -70,7 +70,7 @@ def _orders_at_venue(auditor: Auditor, account: str) -> Iterator[PaperOrder]:
 
 
 def _ledger(auditor: Auditor, account: str) -> Iterator[str]:
-    known = {order.venue_order_id for order in auditor.orders[account].values()}
+    known = {order.venue_order_id for order in auditor.all_orders(account).values()}
     booked = {(fill.venue_order_id, fill.fill_id) for fill in auditor.fills[account].values()}
     real = {
         (str(each.order_id), str(each.trade_id))
@@ -131,7 +131,7 @@ def _gained(execution: Execution, asset: str) -> Fraction:
 
 def _closes(auditor: Auditor, account: str) -> Iterator[str]:
     for close in auditor.closes.closes[account].values():
-        order = auditor.orders[account][close.order_id]
+        order = auditor.all_orders(account)[close.order_id]
         if auditor.closes.told[close.close_id] != 1:
             yield f"the end of close {close.close_id} was told {auditor.closes.told[close.close_id]} times"
         if close.closed_size != order.filled_size:
@@ -139,14 +139,15 @@ def _closes(auditor: Auditor, account: str) -> Iterator[str]:
 
 
 def _projection(auditor: Auditor, account: str, views: PublishedViews) -> Iterator[str]:
-    open_orders = [order for order in auditor.orders[account].values() if order.state in SHOWN]
+    nothing = auditor.is_private or auditor.hidden[account]
+    open_orders = [order for order in auditor.orders[account].values() if order.state in SHOWN and not nothing]
     if {order.venue_order_id or order.client_order_id for order in open_orders} != set(auditor.shown[account]):
         yield f"account {account}: the public hash is not the open orders"
     for order in auditor.orders[account].values():
         if views.orders.get(order.order_id) != order:
             yield f"{order.order_id}: readers see something else than what is committed"
         steps = [step.version for step in views.transitions.get(order.order_id, ())]
-        if steps != list(range(1, order.version + 1)):
+        if not auditor.is_private and steps != list(range(1, order.version + 1)):
             yield f"{order.order_id}: readers see the steps {steps} of {order.version}"
         if len(views.fills.get(order.order_id, ())) != order.fill_count:
             yield f"{order.order_id}: readers see other executions than were booked"

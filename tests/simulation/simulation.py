@@ -31,6 +31,7 @@ from .auditor import Auditor, Violation
 from .faults import Fault, Faults
 from .foreign import Owner
 from .gateway import SimulatedGateway
+from .operations import Operations
 from .regime import draw_regime
 from .store import AuditedStore, SimulatedStoreRim
 from .venue import SETTLE_MS, SYMBOLS, Venue
@@ -88,11 +89,13 @@ class Simulation:
         self.auditor = Auditor(self.venue, self.system.clock.now_ms)
         self.store = self.store_class(self.system.clock.monotonic_ms, self.auditor.on_section, self.auditor.on_lease)
         self.workload = Workload(self.system, self.auditor, self.venue.engine, self._stream("workload"), self.accounts)
+        self.operations = Operations(
+            self.system, self.auditor, self.workload, self._stream("operations"), self.accounts
+        )
         self.owner = Owner(self.system, self.venue, self._stream("owner"), self.accounts)
         self.regime = draw_regime(self._policies, self._stream("regime"), silent=self.silent, plain=plain)
         self.policy = self.regime.policy
-        self.auditor.timeouts.policy = self.policy.fill_timeouts
-        self.auditor.closes.timeout_ms = self.policy.close_timeout_ms
+        self.auditor.judge_by(self.policy)
         if self.silent:
             self.faults.odds = self.faults.odds | {Fault.FRAME_DROP: self._policies.choice((0.3, 0.7, 1.0))}
             self.auditor.booked_within_ms = self.policy.audit_interval_ms + SETTLE_MS
@@ -149,6 +152,8 @@ class Simulation:
         at(duration_ms // 4000, duration_ms, self.venue.fill_something)
         at(self._random.randint(0, 6), duration_ms, self.workload.close)
         at(self._random.randint(0, 3), duration_ms, self.owner.trade)
+        for times, act in [] if self.regime.plain else self.operations.times():
+            at(times, duration_ms, act)
         at(self.faults.times(Fault.CRASH, 3), duration_ms, lambda: self._crash(Fault.CRASH))
         at(self.faults.times(Fault.TAKEN_OVER, 1), duration_ms, self._take_over)
         at(self.faults.times(Fault.CLOCK_STEP, 3), duration_ms, self._step_clock)
@@ -301,7 +306,7 @@ class Simulation:
     def _step_clock(self) -> None:
         self.faults.count(Fault.CLOCK_STEP)
         self.system.clock.step_wall(self._random.choice((-4000, -700, 700, 3000)))  # type: ignore[attr-defined]
-        self.auditor.timeouts.on_clock_set()
+        self.auditor.on_clock_set()
 
     def _venue_away(self) -> None:
         self.faults.count(Fault.VENUE_DOWN)
@@ -363,7 +368,8 @@ class Simulation:
                     self.workload.forget_closes(account, symbol)
 
     def _on_reply(self, reply: Reply) -> None:
-        self.auditor.on_reply(reply)
+        asked = self.workload.waiting.get(reply.correlation_id)
+        self.auditor.on_reply(reply, None if asked is None else asked.command)
         self.workload.on_reply(reply)
 
     # ----- parts

@@ -74,6 +74,7 @@ class _Batch(Simulation):
         self._orders = orders
         self.venue.quiet = True
         self.policy = replace(self.policy, fill_timeouts=FillTimeoutPolicy(enabled=False))
+        self.auditor.judge_by(self.policy)
         self._reviewed: set[str] = set()
         self.faults.odds = self.faults.odds | {
             Fault.LOST_BEFORE: 0.5, Fault.LOST_AFTER: 1.0, Fault.FRAME_DROP: 1.0, Fault.READ_FAILS: 0.1,

@@ -169,7 +169,7 @@ class Workload:
         self.tell(ClosePosition(**self.head(account), **wanted), None)
 
     def _cancel(self, account: str, order_id: str) -> None:
-        self._auditor.cancels_asked.add((account, order_id))
+        self._auditor.cancels.on_named(account, (order_id,))
         when = self._reply_when()
         self.tell(CancelOrder(**self.head(account), order_id=order_id, reply_when=when), None)
 
@@ -195,6 +195,7 @@ class Workload:
 
     def submit(self, intent: Intent, terms: OrderTerms) -> None:
         """Offer a placement."""
+        self._auditor.cancels.on_offered(terms)
         when = self._reply_when()
         command = SubmitOrder(**_fields(terms) | self.head(terms.account_id), reply_when=when)
         self.tell(command, intent)

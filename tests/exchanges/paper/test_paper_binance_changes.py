@@ -295,6 +295,16 @@ def test_price_is_that_of_the_last_trade(user, control, maker):
     assert len(every) == len(user.send("GET", "/api/v3/exchangeInfo", "").json()["symbols"])
 
 
+def test_price_of_one_symbol_weighs_less_than_those_of_all(user):
+    def used(query):
+        return int(user.send("GET", "/api/v3/ticker/price", query).headers["x-mbx-used-weight-1m"])
+
+    first, one, every = used("symbol=BTCUSDT"), used("symbol=BTCUSDT"), used("")
+    # The minute may have ended in between.
+    assert one - first in (2, 2 - first)
+    assert every - one in (4, 4 - one)
+
+
 def test_price_of_a_symbol_that_is_not_listed_is_refused(user):
     assert error(user.send("GET", "/api/v3/ticker/price", "symbol=NOPE")) == (-1121, "Invalid symbol.")
 
