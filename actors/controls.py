@@ -5,7 +5,7 @@ Must never: let an order through while the kill switch is on, or end an order wi
 
 from actors.cancelling import CancelGroups, cancel_everything_of_ours
 from actors.commanding import cancel
-from actors.desk import Desk
+from actors.desk import Desk, is_stopped, kill_switch_on
 from actors.domain.lifecycle import TERMINAL, evolve
 from actors.turn import Turn
 from messages.commands import CancelOrder, ClaimOrder, Logout, SetKillSwitch
@@ -13,12 +13,6 @@ from messages.events import KillSwitchChanged, Severity
 from messages.queries import KillSwitchSet, LogoutDone, OrderClaimed, RefusalCode
 from messages.risk import KillSwitch, LoggedOut
 from messages.types import InitiatedBy, Order, OrderState
-
-
-def is_on(turn: Turn, desk: Desk) -> bool:
-    """Whether the kill switch is on, by command or by configuration."""
-    switch = turn.memory.kill_switch
-    return desk.policy.risk.kill_switch or (switch is not None and switch.on)
 
 
 def set_kill_switch(turn: Turn, desk: Desk, groups: CancelGroups, command: SetKillSwitch) -> None:
@@ -47,30 +41,29 @@ def set_kill_switch(turn: Turn, desk: Desk, groups: CancelGroups, command: SetKi
 
 def follow(turn: Turn, desk: Desk) -> None:
     """While the kill switch is on, cancel every order of ours that turns up or works after all."""
-    if not is_on(turn, desk):
+    if not kill_switch_on(turn, desk):
         return
     for before, order in list(turn.changed_orders()):
         appeared = before is None or before.state in TERMINAL
-        if appeared and _to_be_cancelled(turn, order):
+        if appeared and _to_be_cancelled(turn, desk, order):
             _cancel(turn, desk, order)
 
 
 def resume(turn: Turn, desk: Desk) -> None:
     """After a start with the kill switch on: cancel what works."""
-    if is_on(turn, desk):
+    if kill_switch_on(turn, desk):
         for order in turn.memory.live_orders():
-            if _to_be_cancelled(turn, order):
+            if _to_be_cancelled(turn, desk, order):
                 _cancel(turn, desk, order)
 
 
-def _to_be_cancelled(turn: Turn, order: Order) -> bool:
+def _to_be_cancelled(turn: Turn, desk: Desk, order: Order) -> bool:
     return (
         order.state not in TERMINAL
         and order.state is not OrderState.DRAFT
         and not order.external
         and not order.cancel_pending
-        # What a risk rule places while nothing else may be placed reduces what is at stake.
-        and order.initiated_by is not InitiatedBy.RISK_RULE
+        and is_stopped(turn, desk, order)
         and order.exchange not in turn.memory.unserved
     )
 

@@ -12,7 +12,7 @@ from actors.policy import AccountPolicy, ExchangePolicy
 from actors.turn import Turn
 from messages.commands import CancelVenueOrder
 from messages.control import VerificationEnded, VerificationRequested
-from messages.types import Order, VerificationPhase
+from messages.types import InitiatedBy, Order, VerificationPhase
 
 VERIFICATION: Final = "supervisor/verification"
 FILL_TIMEOUTS: Final = "supervisor/fill-timeouts"
@@ -32,6 +32,17 @@ class Desk:
     def exchange(self, order: Order) -> ExchangePolicy:
         """The policy of an order's exchange."""
         return self.policy.exchanges[order.exchange]
+
+
+def kill_switch_on(turn: Turn, desk: Desk) -> bool:
+    """Whether the kill switch is on, by command or by configuration."""
+    switch = turn.memory.kill_switch
+    return desk.policy.risk.kill_switch or (switch is not None and switch.on)
+
+
+def is_stopped(turn: Turn, desk: Desk, order: Order) -> bool:
+    """Whether the kill switch forbids to send an order; what a risk rule places then reduces what is at stake."""
+    return order.initiated_by is not InitiatedBy.RISK_RULE and kill_switch_on(turn, desk)
 
 
 def cancel_request(order: Order) -> CancelVenueOrder:

@@ -130,7 +130,7 @@ class ParityChecks:
 
     def _tell(self, turn: Turn, conclusion: Conclusion) -> None:
         if conclusion.differences:
-            named = ",".join(f"{kind}={count}" for kind, count in sorted(conclusion.kinds.items()))
+            named = ",".join(f"{kind}={count}" for kind, count in sorted((conclusion.kinds or {}).items()))
             text = "our records and the venue's did not agree; what can be merged has been"
             turn.alert("ParityDrift", Severity.WARNING, text, exchange=conclusion.exchange, differences=named)
         for asker in self._askers:

@@ -71,9 +71,9 @@ class Conclusion:
         return "differs" if self.differences else "incomplete" if self.failed else "agreed"
 
     @property
-    def kinds(self) -> dict[str, int]:
-        """Differences by kind."""
-        return dict(Counter(each.kind.value for each in self.differences))
+    def kinds(self) -> dict[str, int] | None:
+        """Differences by kind; None where there is none among what was answered, and something was not."""
+        return None if self.outcome == "incomplete" else dict(Counter(each.kind.value for each in self.differences))
 
 
 class Look:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from actors.commanding import cancel
-from actors.desk import Desk
+from actors.desk import Desk, kill_switch_on
 from actors.domain.arithmetic import EXACT, plain
 from actors.domain.lifecycle import TERMINAL, evolve
 from actors.domain.risk import check_limits, exceeded, needs_reference
@@ -23,7 +23,7 @@ from actors.waiting import Held
 from messages.commands import CancelOrder
 from messages.events import RiskRuleTriggered, Severity
 from messages.queries import RefusalCode
-from messages.types import ZERO, InitiatedBy, Order, Trigger
+from messages.types import ZERO, InitiatedBy, Order, OrderType, Side, Trigger
 
 _MINUTE_MS = 60_000
 _KILL_SWITCH = "killSwitch"
@@ -101,10 +101,9 @@ class PreTrade:
 
     def stopped(self, turn: Turn) -> Objection | None:
         """The kill switch, where it is on."""
-        switch = turn.memory.kill_switch
-        by_settings = self._desk.policy.risk.kill_switch
-        if not by_settings and (switch is None or not switch.on):
+        if not kill_switch_on(turn, self._desk):
             return None
+        switch, by_settings = turn.memory.kill_switch, self._desk.policy.risk.kill_switch
         why = "the configuration holds it on" if by_settings or switch is None else switch.reason or "no reason given"
         return Objection(
             RefusalReason(
@@ -152,16 +151,20 @@ class PreTrade:
         if not self._syncing.fresh(turn, exchange, arrived_ms):
             self._syncing.want(turn, exchange)
             return Awaited(Need.OPEN_ORDERS, exchange, symbol)
-        if self._needs_price(order) and self._prices.latest(exchange, symbol, turn.now_ms) is None:
+        if self._needs_price(turn, order) and self._prices.latest(exchange, symbol, turn.now_ms) is None:
             self._prices.want(turn, exchange, symbol)
             return Awaited(Need.PRICE, exchange, symbol)
         return None
 
-    def _needs_price(self, order: Order) -> bool:
-        return order.reference_price is None and needs_reference(order, self._desk.policy.risk)
+    def _needs_price(self, turn: Turn, order: Order) -> bool:
+        if order.reference_price is not None:
+            return False
+        # What a market order would execute against depends on where the market is.
+        met = order.type is OrderType.MARKET and bool(turn.memory.resting.crossing(order))
+        return met or needs_reference(order, self._desk.policy.risk)
 
     def _valued(self, turn: Turn, order: Order) -> Order:
-        if not self._needs_price(order):
+        if not self._needs_price(turn, order):
             return order
         return evolve(order, reference_price=self._prices.latest(order.exchange, order.symbol, turn.now_ms))
 
@@ -197,6 +200,9 @@ class PreTrade:
 
     def _crossing(self, turn: Turn, order: Order, instead_of: Order | None) -> list[str]:
         crossing = turn.memory.resting.crossing(order)
+        if order.type is OrderType.MARKET and order.reference_price is not None:
+            # Orders of ours that rest beyond the market's price are out of its reach, but for a market that it empties.
+            crossing = tuple(each for each in crossing if _within_reach(order, turn.memory.orders[each]))
         return [each for each in crossing if instead_of is None or each != instead_of.order_id]
 
     def _cancel(self, turn: Turn, order: Order, other: Order) -> None:
@@ -228,6 +234,13 @@ class PreTrade:
             without=instead_of,
         )
         return None if refused is None else Objection(refused, Trigger.RISK_RULE_REJECT)
+
+
+def _within_reach(order: Order, other: Order) -> bool:
+    market, price = order.reference_price, other.price
+    if market is None or price is None:
+        return True
+    return price <= market if order.side is Side.BUY else price >= market
 
 
 def _same_level(order: Order, other: Order, ticks: int) -> Objection:

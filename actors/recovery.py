@@ -30,7 +30,16 @@ from messages.events import Severity
 from messages.fills import Fill, FillSource, ParkedFill, Position, PositionClose
 from messages.reports import OpenOrdersFetched, OrdersSearched
 from messages.risk import KillSwitch, LoggedOut
-from messages.types import AttemptOutcome, IdempotencyEntry, Order, OrderState, StateTransition
+from messages.types import (
+    ZERO,
+    AttemptOutcome,
+    IdempotencyEntry,
+    Order,
+    OrderState,
+    PublicStatus,
+    StateTransition,
+    VenueOrder,
+)
 
 _CONTROLS: dict[str, type] = {kind.__name__: kind for kind in (KillSwitch, LoggedOut)}
 _UNKNOWN = frozenset({AttemptOutcome.IN_FLIGHT, AttemptOutcome.AMBIGUOUS})
@@ -192,9 +201,14 @@ def merge_search(turn: Turn, desk: Desk, report: OrdersSearched, since_venue_ms:
     """
     late = {fill.venue_order_id for fill in report.fills if fill.venue_time_ms >= since_venue_ms}
     shown = set()
+    forgotten = _forgotten(turn, desk)
     for claim in report.orders:
         known = turn.memory.match(claim)
         ours = claim.client_order_id is not None and is_ours(claim.client_order_id, desk.policy.tag)
+        if known is None and claim.client_order_id in forgotten and _all_booked(turn, claim):
+            # It has ended, and by the privacy settings nothing is kept of it but what it executed.
+            shown.add(claim.venue_order_id)
+            continue
         if known is not None or ours or claim.venue_order_id in late:
             shown.add(claim.venue_order_id)
             merge = partial(
@@ -203,3 +217,17 @@ def merge_search(turn: Turn, desk: Desk, report: OrdersSearched, since_venue_ms:
             )  # fmt: skip
             taken_in_alone(turn, report, claim, merge)
     on_unlisted(turn, desk, report, [fill for fill in report.fills if fill.venue_order_id not in shown], since_venue_ms)
+
+
+def _forgotten(turn: Turn, desk: Desk) -> frozenset[str]:
+    if desk.policy.privacy.retain_history and desk.policy.privacy.cache_orders:
+        return frozenset()
+    memory = turn.memory
+    return frozenset(entry.order_id for entry in memory.entries.values() if entry.order_id not in memory.orders)
+
+
+def _all_booked(turn: Turn, claim: VenueOrder) -> bool:
+    ended = claim.status not in (None, PublicStatus.PENDING, PublicStatus.OPEN)
+    fills = turn.memory.fills.get(claim.client_order_id or "", {}).values()
+    booked = sum((fill.size for fill in fills if fill.venue_order_id == claim.venue_order_id), ZERO)
+    return ended and booked >= claim.filled_size

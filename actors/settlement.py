@@ -11,7 +11,7 @@ from actors import overlays
 from actors.absorbing import absorb_claim, after_acknowledgement, request_failed
 from actors.admission import next_attempt, place_request
 from actors.adoption import take_in
-from actors.desk import Desk, cancel_request, known_again, request_round, reread
+from actors.desk import Desk, cancel_request, is_stopped, known_again, request_round, reread
 from actors.domain.claims import CANCEL_TRIGGER, ran_out_of_time
 from actors.domain.lifecycle import AT_VENUE, TERMINAL, evolve, transition
 from actors.domain.verification import fence_of, may_send_again, proven_unplaced
@@ -180,8 +180,7 @@ def send_again_or_end(turn: Turn, desk: Desk, order: Order, evidence: Evidence, 
     if overlays.predecessor(turn, order) is not None:
         turn.save(order)
         return
-    may_again = may_send_again(order, now_ms=turn.now_ms + delay_ms, policy=desk.policy.verification)
-    if may_again and overlays.may_follow(turn, order):
+    if _may_again(turn, desk, order, at_ms=turn.now_ms + delay_ms):
         turn.save(order)
         turn.effect(resend_timer(order.order_id, delay_ms))
         return
@@ -216,8 +215,7 @@ def on_resend_due(turn: Turn, desk: Desk, order_id: str) -> None:
         return
     if overlays.predecessor(turn, order) is not None:
         return
-    may_again = may_send_again(order, now_ms=turn.now_ms, policy=desk.policy.verification)
-    if not may_again or not overlays.may_follow(turn, order):
+    if not _may_again(turn, desk, order, at_ms=turn.now_ms):
         evidence = Evidence(
             source=EvidenceSource.LOCAL, endpoint="resend", received_ms=turn.now_ms,
             detail=f"every sending is proven not to be at the venue ({order.attempts[-1].detail or 'absent'})",
@@ -229,6 +227,11 @@ def on_resend_due(turn: Turn, desk: Desk, order_id: str) -> None:
     order = evolve(order, attempts=(*order.attempts, attempt), verification=None, updated_at_ms=turn.now_ms)
     turn.save(order)
     turn.send(desk.exchange_address[order.exchange], place_request(order))
+
+
+def _may_again(turn: Turn, desk: Desk, order: Order, *, at_ms: int) -> bool:
+    within_limits = may_send_again(order, now_ms=at_ms, policy=desk.policy.verification)
+    return within_limits and overlays.may_follow(turn, order) and not is_stopped(turn, desk, order)
 
 
 def in_flight(order: Order) -> bool:

@@ -2,7 +2,6 @@
 told of it, are two things a test decides apart.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
@@ -306,13 +305,14 @@ class Venue:
             self._serve(address, message)
         return None
 
-    def settle(self, seconds: int = 150, until: Callable[[], bool] | None = None) -> None:
-        """Answer everything honestly while time passes."""
-        for _ in range(seconds * 2):
+    def settle(self, seconds: int = 150) -> None:
+        """Answer everything honestly while time passes: closely at first, then in longer steps."""
+        passed_ms = 0
+        while passed_ms < seconds * 1000:
             self.serve()
-            if until is not None and until():
-                return
-            self.account.pass_ms(500)
+            step_ms = 250 if passed_ms < 2000 else 5000
+            self.account.pass_ms(step_ms)
+            passed_ms += step_ms
         self.serve()
 
     def serve(self) -> None:

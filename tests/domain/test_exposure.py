@@ -108,6 +108,8 @@ def test_stake_of_a_quote_sized_order_is_rounded_up_to_places_that_add_up_exactl
         (order(modification=change(size=D(5)), filled_size=D(2)), 3, 300),
         (order(modification=change(size=D(1)), filled_size=D("1.5")), D("0.5"), 50),
         (stop_market(modification=change(stop_price=D(130))), 2, 260),
+        (stop_market(modification=change(size=D(3)), reference_price=D(7)), 3, 300),
+        (stop_market(modification=change(), reference_price=D(500)), 2, 200),
         (stop_limit(modification=change(stop_price=D(130))), 2, 200),
         (stop_limit(modification=change(price=D(130), stop_price=D(10))), 2, 260),
     ],
@@ -159,6 +161,14 @@ def test_book_of_several_orders_adds_up_by_symbol_and_side() -> None:
     assert (totals.open_orders, totals.unpriced, totals.unclear) == (4, 1, 1)
     assert (totals.buy_size, totals.sell_size) == (6, 2)
     assert (totals.buy_notional, totals.sell_notional) == (300, 200)
+
+
+def test_book_after_a_change_of_the_price_alone_values_the_order_by_it() -> None:
+    book = book_of(order("a"))
+    book.put(order("a", price=D(50)), USDT)
+
+    assert book.in_symbol("binance", "BTC-USDT") == MoneyTotals(1, D(100), 0)
+    assert book.stake("a") == stake_of(order(price=D(50)), USDT)
 
 
 def test_book_where_sizes_are_not_known_counts_them_by_side() -> None:

@@ -43,6 +43,7 @@ from messages.types import (
 )
 
 from .cancels import CancelAudit
+from .chains import ChainAudit
 from .closes import CloseAudit
 from .deadlines import TimeoutAudit
 from .limits import LimitAudit
@@ -127,12 +128,15 @@ class Auditor:
         self._events: set[tuple[str, str]] = set()
         self._sent: Counter[tuple[str, str, int]] = Counter()
         self._replied: set[str] = set()
+        self._together = ""
+        """The order whose placement leaves in one call with the cancel of another."""
         self.booked_within_ms: int | None = None
         """How long after its execution a fill of ours may be booked at the latest; None: any time."""
         self.positions = PositionAudit(self.seen, self.violate)
         self.timeouts = TimeoutAudit(self.by_order, now_ms, self.violate)
         self.closes = CloseAudit(self, self.positions, self.timeouts, self.violate)
         self.cancels = CancelAudit(self, venue.now_ms, self.violate)
+        self.chains = ChainAudit(self, self.seen, self.violate)
         self.syncs = SyncAudit(self, now_ms, self.violate)
         self.limits = LimitAudit(self.violate)
 
@@ -238,6 +242,7 @@ class Auditor:
         before = {order.order_id: self.orders[account].get(order.order_id) for order in orders}
         for order in orders:
             self._on_order(account, order, steps.pop(order.order_id, []))
+        self.chains.on_section(account, [(before[order.order_id], order) for order in orders])
         for order_id in steps:
             self.violate("4 transitions", f"{order_id} made a step and was not written")
         self.seen["parked"] += sum(sums.parked.values())
@@ -408,6 +413,17 @@ class Auditor:
         ids = {client_id for _, client_id in self.client_ids[account, order.order_id]}
         return any(self._venue.under_way[account, client_id] > 0 for client_id in ids)
 
+    def on_accepted(self, placed: PaperOrder) -> None:
+        """The venue has accepted an order."""
+        for order in self.orders[placed.account].values():
+            chained = order.replaces is not None or order.replaced_by is not None
+            if chained and order.client_order_id == placed.first_client_order_id:
+                self.chains.on_arrival(placed.account, order)
+
+    def hidden_size(self, order: PaperOrder) -> Decimal:
+        """What the venue did not show of an order's executions when it was cancelled."""
+        return self._venue.late.get(order.order_id, Decimal(0))
+
     def _check_claim(self, account: str, order: Order) -> None:
         found = self.venue_orders(account, order)
         what = f"{order.order_id} is {order.state} ({order.reason})"
@@ -426,7 +442,7 @@ class Auditor:
     def _knows_enough(self, order: Order, found: list[PaperOrder]) -> bool:
         """Whether so much is booked of an ended order that nothing the venue showed of its end is missing."""
         executed = sum((each.filled_size for each in found), Decimal(0))
-        hidden = sum((self._venue.late.get(each.order_id, Decimal(0)) for each in found), Decimal(0))
+        hidden = sum((self.hidden_size(each) for each in found), Decimal(0))
         return executed - hidden <= order.filled_size <= executed
 
     # ----- requests
@@ -442,13 +458,16 @@ class Auditor:
             self.violate("7 durable before visible", f"{what}, which is not in the store")
         elif isinstance(request, PlaceOrder):
             self._on_place(request, order)
+            self.chains.on_place(request.account_id, order, together=request.order_id == self._together)
         elif isinstance(request, CancelVenueOrder):
             self._on_cancel(request, order)
         elif isinstance(request, AmendVenueOrder):
             self._on_amend(request, order)
         elif isinstance(request, ReplaceVenueOrder):
             self._on_cancel(request, order)
+            self._together = request.place.order_id
             self.on_wire(request.place)
+            self._together = ""
 
     def _on_amend(self, request: AmendVenueOrder, order: Order) -> None:
         change = order.modification
@@ -502,6 +521,7 @@ class Auditor:
             self.violate("5 replies", f"{reply.correlation_id} was answered twice")
         self._replied.add(reply.correlation_id)
         self.cancels.on_reply(reply, command)
+        self.chains.on_reply(reply)
         if isinstance(reply, OpenOrdersSynced):
             self.syncs.on_answer(reply)
         if isinstance(reply, CloseDone) and reply.close != self.closes.closes[reply.close.account_id].get(

@@ -106,7 +106,7 @@ class LimitAudit:
             self._hold("open orders", order, len(others) + 1, limits.max_open_orders_per_account)
         if limits.max_orders_per_minute is not None and not self.clock_was_set and order.submitted_at_ms is not None:
             since_ms = order.submitted_at_ms - _MINUTE_MS
-            placed = sum(each.submitted_at_ms is not None and each.submitted_at_ms > since_ms for each in orders.values())
+            placed = sum((each.submitted_at_ms or 0) > since_ms for each in orders.values())
             self._hold("orders per minute", order, placed, limits.max_orders_per_minute)
         if limits.allowed_symbols is not None and order.symbol not in limits.allowed_symbols:
             self._violate("limits", f"{order.order_id} is in {order.symbol}, which is not allowed")
@@ -213,7 +213,9 @@ def _crosses(order: Order, other: Order) -> bool:
     if order.side is other.side or other.type is not OrderType.LIMIT or order.post_only:
         return False
     if order.type is OrderType.MARKET:
-        return True
+        # What rests beyond the market's price is met only by an order that empties the market.
+        market, resting = order.reference_price, other.price
+        return market is None or resting is None or (resting <= market if order.side is Side.BUY else resting >= market)
     if order.type is not OrderType.LIMIT or order.price is None:
         return False
     buys = order.side is Side.BUY

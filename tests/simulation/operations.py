@@ -14,11 +14,12 @@ from messages.commands import (
     CheckParity,
     ClaimOrder,
     Logout,
+    ModifyOrder,
     OrderTerms,
     SetKillSwitch,
     SyncOpenOrders,
 )
-from messages.types import Order, OrderState
+from messages.types import InitiatedBy, Order, OrderState
 
 from .auditor import Auditor
 from .venue import SYMBOLS
@@ -45,6 +46,7 @@ class Operations:
         """What is done in a run, and how often."""
         draw = self._random.randint
         return [
+            (draw(4, 16), self.modify),
             (draw(0, 3), self.cancel_several),
             (draw(0, 2), self.cancel_all),
             (draw(2, 8), self.read_open_orders),
@@ -83,6 +85,55 @@ class Operations:
         self._tell(command)
         for _ in range(self._random.randint(0, 2)):
             self._later(15, self._hosts.place)
+
+    # ----- changes
+
+    def modify(self) -> None:
+        """Change an order: smaller, larger, elsewhere; known well or badly; perhaps twice, or while it is cancelled."""
+        account = self._account()
+        orders = [o for o in self._auditor.orders[account].values() if o.state in _OPEN or o.state is OrderState.DRAFT]
+        if not orders:
+            return
+        order = self._random.choice(orders[-6:])
+        command = ModifyOrder(**self._head(account), order_id=self._any_id(order), **self._wish(order))
+        self.change(command)
+        draw = self._random.random()
+        if draw < 0.3:
+            self._later(self._random.choice((5, 6000, 20_000)), partial(self._again, command))
+        elif draw < 0.45:
+            self._later(60, partial(self._hosts.cancel_one, account, order.order_id))
+        elif draw < 0.6:
+            other = ModifyOrder(**self._head(account), order_id=order.order_id, **self._wish(order))
+            self._later(60, partial(self.change, other))
+
+    def change(self, command: ModifyOrder) -> None:
+        """Offer a change."""
+        self._auditor.cancels.on_named(command.account_id, (command.order_id,))
+        self._auditor.chains.on_asked(command)
+        self._tell(command)
+
+    def _again(self, command: ModifyOrder) -> None:
+        head = self._head(command.account_id) | {"message_id": command.message_id}
+        self.change(replace(command, **head))
+
+    def _any_id(self, order: Order) -> str:
+        return self._random.choice([order.order_id, order.client_order_id, order.venue_order_id or order.order_id])
+
+    def _wish(self, order: Order) -> dict[str, Any]:
+        draw = self._random.random()
+        wish: dict[str, Any] = {}
+        if order.quote_size is None and draw < 0.65:
+            # No size that is anybody's intent: half of the usual and more, or more than twice as much.
+            base = UNIT[order.symbol] / 2 if draw < 0.45 else UNIT[order.symbol] * 2
+            wish["size"] = base + self._hosts.next_number() * STEP[order.symbol]
+        if (draw < 0.15 or draw > 0.6) and order.price is not None:
+            moved = order.price * self._random.randint(-30, 30) / 2000
+            wish["price"] = (order.price + moved).quantize(_TICK)
+        if self._random.random() < 0.5:
+            wish["expected_version"] = max(0, order.version + self._random.choice((0, 0, 0, -1, -2, 1)))
+        if self._random.random() < 0.2:
+            wish["initiated_by"] = InitiatedBy.RISK_RULE
+        return wish
 
     # ----- reading
 

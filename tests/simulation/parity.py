@@ -27,6 +27,7 @@ def differences(auditor: Auditor, accounts: tuple[str, ...], views: Mapping[str,
             if auditor.timeouts.pending(account, order):
                 yield f"{order.order_id} has not come to the end of its fill timeout"
         yield from _unknown(auditor, account)
+        yield from auditor.chains.left_over(account)
         yield from _ledger(auditor, account)
         yield from _positions(auditor, account, views[account])
         yield from _closes(auditor, account)
@@ -52,6 +53,9 @@ def _unlike_venue(auditor: Auditor, account: str, order: Order) -> Iterator[str]
             yield f"{order.order_id} is {order.state}, at the venue {venue_order.status}"
         if order.filled_size != venue_order.filled_size or order.filled_value != venue_order.filled_value:
             yield f"{order.order_id} executed {order.filled_size}, at the venue {venue_order.filled_size}"
+        terms = (order.price, order.size) if order.quote_size is None else (order.price,)
+        if venue_order.is_open and terms != (venue_order.price, venue_order.size)[: len(terms)]:
+            yield f"{order.order_id} is for {terms}, at the venue for {venue_order.size} at {venue_order.price}"
     if not found and order.state in _WORKING:
         yield f"{order.order_id} is {order.state}, the venue does not have it"
 
@@ -132,7 +136,7 @@ def _gained(execution: Execution, asset: str) -> Fraction:
 def _closes(auditor: Auditor, account: str) -> Iterator[str]:
     for close in auditor.closes.closes[account].values():
         order = auditor.all_orders(account)[close.order_id]
-        if auditor.closes.told[close.close_id] != 1:
+        if auditor.closes.told[close.close_id] != 1 and not auditor.is_private:
             yield f"the end of close {close.close_id} was told {auditor.closes.told[close.close_id]} times"
         if close.closed_size != order.filled_size:
             yield f"close {close.close_id} says {close.closed_size}, its order executed {order.filled_size}"

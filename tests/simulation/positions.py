@@ -126,9 +126,12 @@ class PositionAudit:
         self.recorded: dict[tuple[str, str], Position] = {}
         self.parked: dict[str, set[str]] = defaultdict(set)
         """By account: keys of the executions that wait for their order."""
+        self.booked: dict[str, set[str]] = defaultdict(set)
+        """By account: keys of all executions in the books. One of a forgotten order may be told again, and wait."""
 
     def on_section(self, account: str, section: SectionFills) -> None:
         """A section was committed."""
+        self.booked[account].update(section.booked)
         touched = dict.fromkeys(fill.symbol for fill in section.booked.values())
         for fill in section.booked.values():
             self._seen[f"fill:{fill.source}"] += 1
@@ -152,7 +155,7 @@ class PositionAudit:
             if put:
                 self.parked[account].add(key)
                 continue
-            if key not in section.booked:
+            if key not in section.booked and key not in self.booked[account]:
                 self._violate("3 parked", f"{key} does not wait for its order any more, and was not booked")
             self.parked[account].discard(key)
 

@@ -96,6 +96,7 @@ class Simulation:
         self.regime = draw_regime(self._policies, self._stream("regime"), silent=self.silent, plain=plain)
         self.policy = self.regime.policy
         self.auditor.judge_by(self.policy)
+        self.venue.on_accepted = self.auditor.on_accepted
         if self.silent:
             self.faults.odds = self.faults.odds | {Fault.FRAME_DROP: self._policies.choice((0.3, 0.7, 1.0))}
             self.auditor.booked_within_ms = self.policy.audit_interval_ms + SETTLE_MS
@@ -212,8 +213,11 @@ class Simulation:
     def _check_intents(self) -> None:
         for difference in parity.duplicates(self.auditor, self.accounts):
             self._violate("S1 one venue order", difference)
-        closing = self.auditor.closes.by_order
-        for intent, orders in venue_orders_per_intent(self.workload, self.venue.engine, closing):
+        apart = set(self.auditor.closes.by_order)
+        for account in self.accounts:
+            apart |= {(account, order_id) for order_id in self.auditor.chains.replacements(account)}
+            self.auditor.chains.check_sums(account)
+        for intent, orders in venue_orders_per_intent(self.workload, self.venue.engine, apart):
             if orders > 1:
                 self._violate("S1 one venue order", f"an intent has {orders} orders at the venue: {intent.terms}")
 

@@ -21,6 +21,7 @@ from exchanges.paper.model import (
     Events,
     Execution,
     NewOrder,
+    OrderAccepted,
     OrderAmended,
     OrderEvent,
     OrderTraded,
@@ -67,6 +68,8 @@ class Venue:
         self.down_until_ms = 0
         self.quiet = False
         """Nothing more happens by itself."""
+        self.on_accepted: Callable[[PaperOrder], None] = lambda _: None
+        """Told of every order that an account places."""
         self._crowd_orders = count(1)
         for account in accounts:
             self.engine.add_account(account, unlimited=True)
@@ -148,6 +151,9 @@ class Venue:
         order = self.engine.order(order_id)
         if order is None or not order.is_open or not order.working or price is None or self.quiet:
             return
+        if order.price is not None:
+            # Its price may have been changed since the script was written.
+            price = min(price, order.price) if order.side is Side.BUY else max(price, order.price)
         last = self.engine.last_price(order.symbol)
         events = self.engine.execute(order_id, price, min(size, order.remaining), self.now_ms())
         self.engine._floor.last_prices[order.symbol] = last
@@ -284,6 +290,8 @@ class Venue:
         for event in events:
             if isinstance(event, OrderEvent) and event.account != CROWD:
                 self._history[event.order.order_id].append((now_ms, event.order))
+                if isinstance(event, OrderAccepted):
+                    self.on_accepted(event.order)
                 listener = self.listeners.get(event.account)
                 if listener is not None and told:
                     listener(event)

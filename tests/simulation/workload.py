@@ -143,7 +143,7 @@ class Workload:
             self.tell(CancelOrder(**self.head(account), order_id="no-such-order"), None)
             return
         recent = known[-8:]
-        self._cancel(account, self._random.choice(recent))
+        self.cancel_one(account, self._random.choice(recent))
 
     def close(self) -> None:
         """Close a position or a part of it, perhaps with a second click, perhaps where nothing is open."""
@@ -168,12 +168,14 @@ class Workload:
         wanted: dict[str, Any] = {"exchange": EXCHANGE, "symbol": symbol, "quantity": quantity, "initiated_by": by}
         self.tell(ClosePosition(**self.head(account), **wanted), None)
 
-    def _cancel(self, account: str, order_id: str) -> None:
+    def cancel_one(self, account: str, order_id: str) -> None:
+        """Cancel an order."""
         self._auditor.cancels.on_named(account, (order_id,))
         when = self._reply_when()
         self.tell(CancelOrder(**self.head(account), order_id=order_id, reply_when=when), None)
 
     def _draft(self, intent: Intent) -> None:
+        self._auditor.cancels.on_offered(intent.terms)
         self.tell(CreateDraft(**_fields(intent.terms) | self.head(intent.terms.account_id)), intent)
         self._later(8000, lambda: self._decide_draft(intent))
 
@@ -277,16 +279,16 @@ def _fields(terms: OrderTerms) -> dict[str, Any]:
 
 
 def venue_orders_per_intent(
-    workload: Workload, engine: Engine, closing: Collection[tuple[str, str]]
+    workload: Workload, engine: Engine, apart: Collection[tuple[str, str]]
 ) -> list[tuple[Intent, int]]:
     """How many orders that worked to the end or executed each intent has at the venue.
 
-    `closing`: account and client order id of orders that close positions and may be of any size.
+    `apart`: account and client order id of orders that close positions or replace others, and may be of any size.
     """
     by_size: dict[tuple[str, Decimal], int] = defaultdict(int)
     for order in engine.truth.orders.values():
-        closes = (order.account, order.first_client_order_id) in closing
-        if (order.is_open or order.filled_size) and not closes:
+        other = (order.account, order.first_client_order_id) in apart
+        if (order.is_open or order.filled_size) and not other:
             amount = order.quote_size if order.quote_size is not None else order.size
             by_size[order.account, amount] += 1
     counted = []
