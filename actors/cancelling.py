@@ -76,7 +76,7 @@ class CancelGroups:
         asked_ms = report.evidence.sent_ms
         for group in self._waiting_for(report.exchange):
             command = group.command
-            if asked_ms is None or asked_ms < group.asked_ms:
+            if asked_ms is None or not group.asked_ms <= asked_ms <= turn.now_ms:
                 # Asked for before the command came, and so perhaps older than an order that it means.
                 self._syncing.want(turn, report.exchange)
                 continue

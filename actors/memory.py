@@ -154,7 +154,7 @@ class Watched:
 
 @dataclass(frozen=True, slots=True)
 class Agreed:
-    """A complete list of an exchange's open orders was merged that had been asked for then."""
+    """Of the complete lists of an exchange's open orders that were merged, the newest had been asked for then."""
 
     exchange: str
     asked_ms: int
@@ -246,6 +246,8 @@ class AccountMemory:
     """By our order id: its field in the public hash of open orders."""
     shown: dict[tuple[str, str], str] = field(default_factory=dict)
     """The same by exchange and field. Venue order ids are unique per symbol only, so two orders may want one field."""
+    public: dict[str, tuple[Order, bytes]] = field(default_factory=dict)
+    """Live orders as other programs see them, by our order id: remembered for the very object they were made of."""
     unserved: frozenset[str] = frozenset()
     """Exchanges that stored records speak of and that are not configured: shown as last known, and left alone."""
     unclaimed: dict[str, None] = field(default_factory=dict)
@@ -308,8 +310,7 @@ class AccountMemory:
             case SeenWorking():
                 self.seen_working_ms[record.order_id] = record.at_ms
             case Agreed():
-                # Lists may come in another order than they were asked for.
-                self.agreed_ms[record.exchange] = max(record.asked_ms, self.agreed_ms.get(record.exchange, 0))
+                self.agreed_ms[record.exchange] = record.asked_ms
             case KillSwitch():
                 self.kill_switch = record
             case LoggedOut():
@@ -432,6 +433,7 @@ class AccountMemory:
             self.by_venue_id[order.exchange, order.symbol, order.venue_order_id] = order.order_id
         if order.state in TERMINAL:
             self.live.pop(order.order_id, None)
+            self.public.pop(order.order_id, None)
             self.seen_working_ms.pop(order.order_id, None)
         else:
             self.live[order.order_id] = None

@@ -29,6 +29,10 @@ class Prices:
         young = 0 <= now_ms - received_ms <= self._desk.policy.pre_trade.max_age_ms
         return price if young else None
 
+    def under_way(self, exchange: str, symbol: str) -> bool:
+        """Whether a price was asked for and is not answered yet."""
+        return (exchange, symbol) in self._asked
+
     def want(self, turn: Turn, exchange: str, symbol: str) -> None:
         """Ask for a price, unless it is asked for already."""
         if (exchange, symbol) in self._asked:

@@ -129,7 +129,8 @@ def known(
     if not gap:
         return {"as_of_ms": now_ms, "source": AnswerSource.STREAM, "gap": False}
     agreed_ms = min((views.agreed_ms.get(exchange, 0) for exchange in asked), default=0)
-    return {"as_of_ms": agreed_ms, "source": AnswerSource.CACHE, "gap": True}
+    # A moment that lies ahead was dated by a clock that has been set back since: nobody can say how long ago it was.
+    return {"as_of_ms": agreed_ms if agreed_ms <= now_ms else 0, "source": AnswerSource.CACHE, "gap": True}
 
 
 def _only(exchange: str | None) -> tuple[str, ...] | None:

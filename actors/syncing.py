@@ -52,12 +52,16 @@ class Syncing:
         policy = self._desk.policy.pre_trade
         if policy.freshness is Freshness.STREAM:
             return True
-        agreed_ms = turn.memory.agreed_ms.get(exchange)
-        if agreed_ms is None:
+        agreed_ms = turn.agreed_ms(exchange)
+        if not agreed_ms:
             return False
         if policy.freshness is Freshness.ALWAYS_FETCH:
             return agreed_ms >= arrived_ms
-        return 0 <= turn.now_ms - agreed_ms <= policy.max_age_ms
+        return turn.now_ms - agreed_ms <= policy.max_age_ms
+
+    def under_way(self, exchange: str) -> bool:
+        """Whether a list was asked for and is not answered yet."""
+        return exchange in self._asked_ms
 
     def want(self, turn: Turn, exchange: str) -> None:
         """Ask for a list, unless one is under way; whoever that one is too old for asks again when it is here."""
@@ -104,9 +108,13 @@ class Syncing:
         """A list of all open orders was merged."""
         exchange, asked_ms = report.exchange, report.evidence.sent_ms
         complete = not report.unreadable
-        if complete and asked_ms is not None:
+        if asked_ms is None or asked_ms > turn.now_ms:
+            # Undated, or dated by a clock that has been set back since: how old it is, nobody can say.
+            return
+        if complete:
             turn.agree(exchange, asked_ms)
-        self._answered(turn, exchange, lambda asker: asker.read.__setitem__(exchange, complete))
+        if asked_ms >= self._asked_ms.get(exchange, 0):
+            self._answered(turn, exchange, lambda asker: asker.read.__setitem__(exchange, complete))
 
     def on_failed(self, turn: Turn, report: FetchFailed) -> None:
         """A list could not be read."""
@@ -133,11 +141,10 @@ class Syncing:
 
     def _stale(self, turn: Turn, exchange: str) -> bool:
         policy = self._desk.policy
-        agreed_ms = turn.memory.agreed_ms.get(exchange)
-        if agreed_ms is None or not policy.privacy.cache_orders:
+        agreed_ms = turn.agreed_ms(exchange)
+        if not agreed_ms or not policy.privacy.cache_orders:
             return True
-        # A clock that was set back makes a list look younger than it is.
-        return not 0 <= turn.now_ms - agreed_ms < policy.stale_after_ms
+        return turn.now_ms - agreed_ms >= policy.stale_after_ms
 
     def _answer(self, turn: Turn, name: str, asker: _Asker) -> None:
         known = tuple(self._known(turn, exchange, asker) for exchange in asker.exchanges)

@@ -1,7 +1,8 @@
 """One turn of an account under construction: everything its handlers decide is gathered here and becomes an `Outcome`.
 
 An order may take several steps in one turn; it is written once, as it stands at the end. Must never touch the
-account's memory: what a turn decides is remembered by the base actor when the turn is over.
+account's memory: what a turn decides is remembered by the base actor when the turn is over. (That an order was encoded,
+and how, is no decision.)
 """
 
 from collections.abc import Iterable
@@ -105,8 +106,11 @@ class Turn:
         return [order for order in orders.values() if order.exchange == exchange and order.state in _PUBLIC]
 
     def agreed_ms(self, exchange: str) -> int:
-        """When the last complete list of an exchange's open orders was asked for, our clock; 0: there was none."""
-        return max(self._agreed_ms.get(exchange, 0), self.memory.agreed_ms.get(exchange, 0))
+        """When the last complete list of an exchange's open orders was asked for, our clock; 0: there was none that our
+        clock, which may have been set back since, can date.
+        """
+        agreed_ms = self._agreed_ms.get(exchange, self.memory.agreed_ms.get(exchange, 0))
+        return agreed_ms if agreed_ms <= self.now_ms else 0
 
     def booked(self, order_id: str, key: str) -> Fill | None:
         """An execution that is booked, by this turn or before."""
@@ -169,8 +173,9 @@ class Turn:
 
     def agree(self, exchange: str, asked_ms: int) -> None:
         """A complete list of an exchange's open orders is merged by this turn that was asked for then."""
-        self._agreed_ms[exchange] = asked_ms
-        self.note(Agreed(exchange, asked_ms))
+        # Lists may come in another order than they were asked for.
+        self._agreed_ms[exchange] = max(asked_ms, self.agreed_ms(exchange))
+        self.note(Agreed(exchange, self._agreed_ms[exchange]))
 
     def rewrite_public(self, exchange: str) -> None:
         """Write what other programs see of an exchange anew, whatever one of them has made of it."""
@@ -190,8 +195,8 @@ class Turn:
         self.note(BackInUse())
         for exchange in self._exchange_ids:
             self.rewrite_public(exchange)
-            if exchange in self.memory.agreed_ms:
-                self._agreed_ms[exchange] = self.memory.agreed_ms[exchange]
+            if self.agreed_ms(exchange):
+                self._agreed_ms[exchange] = self.agreed_ms(exchange)
 
     def forget_order(self, order: Order) -> None:
         """Keep nothing of an order that has ended but its executions, and that its request was made."""
@@ -358,9 +363,16 @@ class Turn:
         if old_field is not None and old_field != new_field and order.exchange not in self._rewritten:
             writes.append(Write(Table.OPEN, old_field, None, scope))
         if new_field is not None:
-            writes.append(Write(Table.OPEN, new_field, encode_public(self.view_of(order).order), scope))
+            writes.append(Write(Table.OPEN, new_field, self._public(order), scope))
         if old_field != new_field:
             self.note(ShownAs(order.order_id, order.exchange, new_field))
+
+    def _public(self, order: Order) -> bytes:
+        # A list rewrites every open order, of which hardly one has changed since it was written last.
+        known = self.memory.public.get(order.order_id)
+        if known is None or known[0] is not order:
+            known = self.memory.public[order.order_id] = order, encode_public(self.view_of(order).order)
+        return known[1]
 
     def _public_field(self, order: Order) -> str:
         for field in (order.venue_order_id, order.client_order_id):

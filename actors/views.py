@@ -56,7 +56,7 @@ class PublishedViews:
             case Position():
                 self.positions[record.exchange, record.symbol] = record
             case Agreed():
-                self.agreed_ms[record.exchange] = max(record.asked_ms, self.agreed_ms.get(record.exchange, 0))
+                self.agreed_ms[record.exchange] = record.asked_ms
             case KillSwitch():
                 self.kill_switch = record
             case OrderForgotten():

@@ -126,6 +126,19 @@ def test_check_of_an_order_we_do_not_know_needs_one_look_and_has_it_taken_in(che
     assert [each.external for each in checked.account.views.orders.values()] == [False, True]
 
 
+def test_check_that_is_not_answered_leaves_the_differences_shown_that_were_found_before(checked: Checked) -> None:
+    long_ago = checked.account.now_ms - 60_000
+    checked.ask()
+    checked.answer_all(orders=[make(VenueOrder, client_order_id="by hand", created_venue_ms=long_ago)])
+    assert checked.counted("missing_here") == 1
+
+    checked.ask()
+    checked.account.pass_ms(ANSWER_WITHIN_MS)
+
+    assert checked.checks("incomplete") == 1
+    assert checked.counted("missing_here") == 1
+
+
 def test_check_with_orders_in_flight_calls_them_left_out_and_nothing_else(checked: Checked) -> None:
     checked.account.placed()
     checked.settle()
@@ -305,6 +318,10 @@ def test_check_of_an_account_that_lost_its_place_is_answered_and_hears_nothing_m
     assert refused.code is RefusalCode.ACCOUNT_STOPPED
     checked.account.pass_ms(ANSWER_WITHIN_MS)
     assert not checked.reported
+    checked.account.load(checked.account.stored, epoch=2)
+    checked.account.connect(keep=True)
+    checked.ask("p2")
+    assert checked.looks == 2, "the check of before is none of the records that were loaded"
 
 
 def test_check_during_a_gap_of_the_stream_still_answers(checked: Checked) -> None:
