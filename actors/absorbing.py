@@ -13,7 +13,7 @@ from actors.domain.claims import Absorbed, absorb
 from actors.domain.fills import fill_key, missing_quantity, price_deviation_percent
 from actors.domain.lifecycle import AT_VENUE, TERMINAL
 from actors.domain.modification import says_other_terms
-from actors.memory import FillRepeated, Held, HeldGone, SeenWorking
+from actors.notes import FillRepeated, Held, HeldGone, SeenWorking
 from actors.reminders import cancel_again_timer
 from actors.runtime.outcome import CancelTimer
 from actors.turn import Turn

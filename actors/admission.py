@@ -26,7 +26,7 @@ from actors.domain.idempotency import (
 )
 from actors.domain.lifecycle import transition
 from actors.domain.rules import RefusalReason, check_capabilities, check_instrument, check_terms, resolve_terms
-from actors.memory import Repeated, Waiter
+from actors.notes import Repeated, Waiter
 from actors.policy import AccountPolicy, ExchangePolicy
 from actors.pretrade import Judged, Objection
 from actors.reclaiming import claim_lost

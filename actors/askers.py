@@ -5,7 +5,7 @@ that ends the close, by the one that refuses it, when the position actor fails, 
 answer a host whose command is not noted, for he was answered before.
 """
 
-from actors.memory import CloseAsker, CloseAskerGone
+from actors.notes import CloseAsker, CloseAskerGone
 from actors.parting import unresolved
 from actors.turn import Turn
 from messages.commands import ClosePosition

@@ -18,7 +18,8 @@ from actors.domain.arithmetic import apart_by, plain
 from actors.domain.lifecycle import TERMINAL
 from actors.domain.positions import moved, unreserved
 from actors.domain.rules import check_close, largest_size
-from actors.memory import AccountMemory, Uncompared, runs
+from actors.memory import AccountMemory, runs
+from actors.notes import Uncompared
 from actors.turn import Turn
 from messages.base import copied
 from messages.commands import CancelOrder, ClosePosition, SubmitOrder

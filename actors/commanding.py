@@ -10,7 +10,7 @@ from actors.absorbing import request_failed
 from actors.desk import Desk, cancel_request, request_round
 from actors.domain.lifecycle import TERMINAL, UNSENT, evolve, transition
 from actors.domain.verification import proven_unplaced
-from actors.memory import Waiter
+from actors.notes import Waiter
 from actors.policy import AccountPolicy
 from actors.turn import Turn
 from messages.commands import AccountCommand, CancelOrder, DiscardDraft, ModifyOrder, ResolveReview, SubmitDraft
@@ -45,7 +45,8 @@ def cancel(turn: Turn, desk: Desk, command: CancelOrder) -> None:
 
     One that was replaced is cancelled as what took its place; one that is being replaced, together with that.
     """
-    named = turn.memory.find(command.order_id)
+    # An order that this very turn has adopted is in no index yet.
+    named = turn.order(command.order_id) or turn.memory.find(command.order_id)
     if named is None:
         turn.refuse(command.correlation_id, RefusalCode.UNKNOWN_ORDER, f"no order {command.order_id!r} in this account")
         return

@@ -139,6 +139,7 @@ class Connections:
         if report.unreadable:
             text = f"{report.unreadable} open orders could not be read"
             turn.alert("SyncIncomplete", Severity.WARNING, text, exchange=report.exchange)
+            self.room.fail(turn, Need.OPEN_ORDERS, report.exchange, None, asked_ms=asked_ms or 0, why=text)
         elif up_since_ms is not None and asked_ms is not None and asked_ms >= up_since_ms:
             self._set_gate(turn, report.exchange, "")
 

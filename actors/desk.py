@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from actors.domain.verification import first_phase
-from actors.memory import Unwatched, Watched
+from actors.notes import Unwatched, Watched
 from actors.policy import AccountPolicy, ExchangePolicy
 from actors.turn import Turn
 from messages.commands import CancelVenueOrder

@@ -20,7 +20,7 @@ from actors.admission import (
 )
 from actors.domain.idempotency import Collision, Conflict, Duplicate, Fresh, Retry, RetryRefused, keys_for
 from actors.domain.rules import check_terms, resolve_terms
-from actors.memory import Repeated
+from actors.notes import Repeated
 from actors.policy import AccountPolicy
 from actors.turn import Turn
 from messages.commands import CreateDraft, OrderTerms, SubmitDraft

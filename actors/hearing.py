@@ -209,7 +209,8 @@ class Hearing:
             case FillsFetched():
                 booked = booking.on_fills_fetched(turn, self._desk, report)
                 connections.audits.on_fills(report, booked=booked)
-                self._metrics.fill_audit(exchange, "incomplete" if report.unreadable else "complete")
+                if not report.order_id:
+                    self._metrics.fill_audit(exchange, "incomplete" if report.unreadable else "complete")
             case BalancesFetched():
                 connections.audits.on_balances(turn, report)
             case InstrumentsFetched():

@@ -44,7 +44,7 @@ class HostCommands:
     def take(self, turn: Turn, command: HostCommand, now: Circumstances, held: Held | None) -> None:
         """Decide a command: one that has just come, or one that was held back until something was known."""
         room = self._connections.room
-        if turn.memory.logged_out is not None and not isinstance(command, Logout | CheckParity):
+        if held is None and turn.memory.logged_out is not None and not isinstance(command, Logout | CheckParity):
             turn.end_logout()
         if not self._refused(turn, command):
             behind = self._first_on_its_symbol(turn, command) if held is None and room else None

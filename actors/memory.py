@@ -11,9 +11,28 @@ from actors.domain.fills import fill_key
 from actors.domain.lifecycle import TERMINAL
 from actors.domain.positions import SymbolFills
 from actors.domain.resting import RestingBook
-from messages.base import fast_init
-from messages.commands import ClosePosition
-from messages.fills import CloseState, Fill, FillSource, ParkedFill, Position, PositionClose, VenueFill
+from actors.notes import (
+    Agreed,
+    BackInUse,
+    CloseAsker,
+    CloseAskerGone,
+    EntryForgotten,
+    FillRepeated,
+    Held,
+    HeldGone,
+    OrderForgotten,
+    ParkedGone,
+    Repeated,
+    SeenWorking,
+    ShownAs,
+    Uncompared,
+    Unwatched,
+    Vanished,
+    Waiter,
+    WaitersGone,
+    Watched,
+)
+from messages.fills import CloseState, Fill, ParkedFill, Position, PositionClose, VenueFill
 from messages.risk import KillSwitch, LoggedOut
 from messages.types import (
     Evidence,
@@ -23,177 +42,9 @@ from messages.types import (
     OrderState,
     StateTransition,
     VenueOrder,
-    VerificationPhase,
 )
 
 Record = Order | StateTransition | Fill | Position | KillSwitch
-
-
-@dataclass(frozen=True, slots=True)
-class EntryForgotten:
-    """An idempotency entry whose time is over."""
-
-    key: str
-
-
-@dataclass(frozen=True, slots=True)
-class ParkedGone:
-    """An execution that was parked has found its order."""
-
-    key: str
-    fill: VenueFill
-
-
-@dataclass(frozen=True, slots=True)
-class FillRepeated:
-    """An execution that is booked was told again."""
-
-    first_source: FillSource
-    source: FillSource
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """What a venue says of an order and what is held back until the executions it speaks of are booked."""
-
-    order_id: str
-    claim: VenueOrder
-    evidence: Evidence
-
-
-@dataclass(frozen=True, slots=True)
-class HeldGone:
-    """What was held back of an order has been believed, or is known otherwise."""
-
-    order_id: str
-
-
-@fast_init
-@dataclass(frozen=True, slots=True)
-class ShownAs:
-    """The field of its exchange's public hash that shows an order; None: not shown any more."""
-
-    order_id: str
-    exchange: str
-    field: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Repeated:
-    """A request was recognised as a repetition."""
-
-    key: str
-    at_ms: int
-
-
-@fast_init
-@dataclass(frozen=True, slots=True)
-class Waiter:
-    """A host's command that waits for an order's outcome."""
-
-    order_id: str
-    correlation_id: str
-    cancel: bool
-    """Waits for the cancel's outcome, not the placement's."""
-    duplicate: bool = False
-
-
-@fast_init
-@dataclass(frozen=True, slots=True)
-class WaitersGone:
-    """Every waiter of an order (or only those of its placement) was answered."""
-
-    order_id: str
-    cancels_too: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Uncompared:
-    """The positions of an exchange that cannot be compared with what the venue holds."""
-
-    exchange: str
-    symbols: frozenset[str]
-
-
-@dataclass(frozen=True, slots=True)
-class CloseAsker:
-    """A host's command that waits for the end of a close: its own, or one that it met."""
-
-    command: ClosePosition
-    close_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class CloseAskerGone:
-    """A host that waited for the end of a close was answered."""
-
-    correlation_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Watched:
-    """An order whose state at the venue is being read again."""
-
-    order_id: str
-    rounds: int = 0
-    """Completed rounds of look-ups."""
-    phase: VerificationPhase = VerificationPhase.INITIATED
-    """What was asked last and is not answered yet."""
-    asked_ms: int = 0
-    direct_asked_venue_ms: int | None = None
-    """This round's direct look-up said 'not found' to a question asked at this venue time."""
-    for_fills: bool = False
-    """Nothing but executions is missing: the question is dropped when they come by themselves."""
-    since_ms: int = 0
-    """The first question, our clock; 0: none was asked yet."""
-    answered: int = 0
-    """Rounds in which every question was answered."""
-    unheard: bool = False
-    """A question of the present round was not answered."""
-
-
-@dataclass(frozen=True, slots=True)
-class Agreed:
-    """Of the complete lists of an exchange's open orders that were merged, the newest had been asked for then."""
-
-    exchange: str
-    asked_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class Vanished:
-    """An order of ours was not in a list that should show it; it is being looked up."""
-
-    order_id: str
-    exchange: str
-
-
-@dataclass(frozen=True, slots=True)
-class BackInUse:
-    """Somebody uses the account again after its last user had left."""
-
-
-@dataclass(frozen=True, slots=True)
-class OrderForgotten:
-    """Nothing is kept about an order that has ended."""
-
-    order_id: str
-
-
-@fast_init
-@dataclass(frozen=True, slots=True)
-class SeenWorking:
-    """A venue has just shown an order working, or executing."""
-
-    order_id: str
-    at_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class Unwatched:
-    """The order's state at the venue is known again."""
-
-    order_id: str
 
 
 def runs(close: PositionClose) -> bool:
@@ -422,9 +273,7 @@ class AccountMemory:
             by_order.pop(order_id, None)
 
     def _remember_order(self, order: Order) -> None:
-        before = self.orders.get(order.order_id)
-        if order.submitted_at_ms is not None and (before is None or before.submitted_at_ms is None):
-            self._placed_ms.append(order.submitted_at_ms)
+        self._count_placed(self.orders.get(order.order_id), order)
         self.orders[order.order_id] = order
         self.exposure.put(order, self.assets_of(order.exchange, order.symbol))
         self.resting.put(order)
@@ -443,6 +292,15 @@ class AccountMemory:
             self.unclaimed.pop(order.order_id, None)
         if order.state is not OrderState.SUBMITTED and order.order_id in self._twin_keys:
             self._keep_unresolved(self._twin_keys.pop(order.order_id), without=order.order_id)
+
+    def _count_placed(self, before: Order | None, order: Order) -> None:
+        submitted = order.submitted_at_ms is not None and (before is None or before.submitted_at_ms is None)
+        waited = before is not None and before.state is OrderState.PENDING
+        if submitted and waited and before is not None and before.created_at_ms in self._placed_ms:
+            self._placed_ms.remove(before.created_at_ms)
+        if submitted or (order.state is OrderState.PENDING and not waited):
+            # An order that waits to take another one's place has its place among the orders of a minute already.
+            self._placed_ms.append(order.submitted_at_ms or order.created_at_ms)
 
     def _park(self, record: ParkedFill) -> None:
         fill = record.fill

@@ -9,17 +9,8 @@ from decimal import Decimal
 
 from actors.domain.lifecycle import TERMINAL
 from actors.domain.positions import booking_order
-from actors.memory import (
-    AccountMemory,
-    Agreed,
-    EntryForgotten,
-    FillRepeated,
-    Held,
-    HeldGone,
-    ParkedGone,
-    Repeated,
-    Vanished,
-)
+from actors.memory import AccountMemory
+from actors.notes import Agreed, EntryForgotten, FillRepeated, Held, HeldGone, ParkedGone, Repeated, Vanished
 from actors.runtime.metrics import Metrics
 from actors.runtime.outcome import Outcome
 from actors.views import PublishedViews

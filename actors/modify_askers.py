@@ -9,7 +9,7 @@ from typing import Final
 
 from actors.desk import Desk
 from actors.domain.modification import shrinks_only
-from actors.memory import Waiter, WaitersGone
+from actors.notes import Waiter, WaitersGone
 from actors.turn import Turn
 from messages.base import copied
 from messages.commands import ModifyOrder

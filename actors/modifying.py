@@ -56,7 +56,11 @@ def modify(turn: Turn, desk: Desk, command: ModifyOrder, now: Circumstances, jud
     order = overlays.latest(turn, named)
     if _was_asked_before(turn, desk, command, order):
         return
-    wrong = check_terms(as_request(_with(order, command)), turn.now_ms) or _wrong_state(turn, order, command)
+    wrong = (
+        _wrong_state(turn, order)
+        or check_terms(as_request(_with(order, command)), turn.now_ms)
+        or _wrong_size(order, command)
+    )
     if wrong is not None:
         refuse(turn, command, wrong, order)
         return
@@ -146,7 +150,7 @@ def _answer_again(turn: Turn, desk: Desk, command: ModifyOrder, leg: Order, step
 # ----- whether at all
 
 
-def _wrong_state(turn: Turn, order: Order, command: ModifyOrder) -> RefusalReason | None:
+def _wrong_state(turn: Turn, order: Order) -> RefusalReason | None:
     waits = order.state is OrderState.PENDING and overlays.predecessor(turn, order) is not None
     if order.external:
         return _state(order, "was not placed here: it is changed by whoever placed it, or after ClaimOrder")
@@ -156,6 +160,10 @@ def _wrong_state(turn: Turn, order: Order, command: ModifyOrder) -> RefusalReaso
         return _state(order, "is being cancelled")
     if order.state is not OrderState.DRAFT and order.type is OrderType.MARKET:
         return _invalid("type", "a MARKET order does not rest at its venue: nothing of it can be changed", order.type)
+    return None
+
+
+def _wrong_size(order: Order, command: ModifyOrder) -> RefusalReason | None:
     if order.quote_size is not None and command.size is not None:
         return _invalid("size", "of an order by quote size is what it executes: it cannot be changed", command.size)
     asked = order.size if command.size is None else command.size
@@ -254,6 +262,7 @@ def _change_draft(turn: Turn, wish: Wish) -> None:
 def follow(turn: Turn, desk: Desk, now: Callable[[], Circumstances], judge_order: Judge) -> None:
     """Go on with every modification that this turn has changed something about, and answer those that are settled."""
     replacing.follow(turn, desk, now, judge_order)
+    began = False
     for before, after in list(turn.changed_orders()):
         change = before.modification if before is not None else None
         if before is None or change is None:
@@ -262,7 +271,9 @@ def follow(turn: Turn, desk: Desk, now: Callable[[], Circumstances], judge_order
         if amend_of(before) is not None and (not same or after.needs_review):
             _answer_amend(turn, desk, before, after, settled=not same)
         if after.modification is None:
-            _take_turns(turn, desk, now, judge_order, after)
+            began = _take_turns(turn, desk, now, judge_order, after) or began
+    if began:
+        replacing.follow(turn, desk, now, judge_order)
 
 
 def _answer_amend(turn: Turn, desk: Desk, before: Order, after: Order, *, settled: bool) -> None:
@@ -290,11 +301,12 @@ def _answer_amend(turn: Turn, desk: Desk, before: Order, after: Order, *, settle
 
 def _take_turns(
     turn: Turn, desk: Desk, now: Callable[[], Circumstances], judge_order: Judge, order: Order
-) -> None:
+) -> bool:
+    """Carry out the changes that waited for another one of an order; tells whether there were any."""
     key = modify_askers.turn_of(order.order_id)
     waiters = modify_askers.waiting(turn, key)
     if not waiters:
-        return
+        return False
     modify_askers.gone(turn, key)
     for waiter in waiters:
         if waiter.command is None:
@@ -304,3 +316,4 @@ def _take_turns(
             why = turn.awaits.need.value
             turn.awaits = None
             turn.refuse(waiter.correlation_id, RefusalCode.NOT_MODIFIED, f"it could not be decided at once: {why}")
+    return True

@@ -117,15 +117,20 @@ class PreTrade:
         )
 
     def satisfied(self, turn: Turn, held: Held) -> bool:
-        """Whether a placement that waits has what it waits for."""
+        """Whether a placement that waits has what it waits for; or nobody is getting that any more, so that it has to be
+        looked at again and asks for it anew.
+        """
         awaits = held.awaits
         match awaits.need:
             case Need.HISTORY:
                 return self._histories.merged(awaits.exchange, awaits.symbol)
             case Need.OPEN_ORDERS:
-                return self._syncing.fresh(turn, awaits.exchange, held.arrived_ms)
+                fresh = self._syncing.fresh(turn, awaits.exchange, held.arrived_ms)
+                return fresh or not self._syncing.under_way(awaits.exchange)
             case Need.PRICE:
-                return self._prices.latest(awaits.exchange, awaits.symbol, turn.now_ms) is not None
+                place = awaits.exchange, awaits.symbol
+                known = self._prices.latest(*place, turn.now_ms) is not None
+                return known or not self._prices.under_way(*place)
             case Need.ENDS:
                 orders = (turn.order(order_id) for order_id in awaits.order_ids)
                 return all(order is None or order.state in TERMINAL for order in orders)

@@ -18,7 +18,8 @@ from actors.domain.lifecycle import AT_VENUE, TERMINAL
 from actors.domain.positions import booking_order
 from actors.history import Histories
 from actors.housekeeping import taken_in_alone
-from actors.memory import AccountMemory, Vanished
+from actors.memory import AccountMemory
+from actors.notes import Vanished
 from actors.reminders import cancel_again_timer, expiry_timer, resend_timer
 from actors.settlement import begin_verification
 from actors.store.port import Table

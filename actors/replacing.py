@@ -15,8 +15,8 @@ from actors.desk import Desk, reread
 from actors.domain.arithmetic import EXACT, plain
 from actors.domain.lifecycle import TERMINAL, evolve, transition
 from actors.domain.modification import as_request
-from actors.memory import Waiter
 from actors.modify_askers import ModifyWaiter
+from actors.notes import Waiter
 from actors.pretrade import Judged, Objection
 from actors.reminders import cancel_again_timer, expiry_timer, resend_timer
 from actors.turn import Turn

@@ -12,17 +12,9 @@ from actors.domain.lifecycle import TERMINAL
 from actors.domain.positions import flat, position_key
 from actors.domain.projection import view
 from actors.errors import check
-from actors.memory import (
-    AccountMemory,
-    Agreed,
-    BackInUse,
-    EntryForgotten,
-    OrderForgotten,
-    ParkedGone,
-    ShownAs,
-    WaitersGone,
-)
+from actors.memory import AccountMemory
 from actors.needs import Awaited
+from actors.notes import Agreed, BackInUse, EntryForgotten, OrderForgotten, ParkedGone, ShownAs, WaitersGone
 from actors.policy import PrivacyPolicy
 from actors.runtime.outcome import Effect, Outcome, Respond, Send
 from actors.store.port import EVERY_FIELD, Table, Write

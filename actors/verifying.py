@@ -23,7 +23,7 @@ from actors.domain.matching import (
     judge_search,
 )
 from actors.domain.verification import next_round, proves_absence
-from actors.memory import Unwatched, Watched
+from actors.notes import Unwatched, Watched
 from actors.reminders import cancel_again_timer
 from actors.settlement import send_again_or_end
 from actors.turn import Turn

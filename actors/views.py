@@ -6,7 +6,8 @@ Any thread may read it without a lock, because every value in it is immutable an
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from actors.memory import Agreed, OrderForgotten, Record
+from actors.memory import Record
+from actors.notes import Agreed, OrderForgotten
 from messages.fills import Fill, Position
 from messages.risk import KillSwitch
 from messages.types import Evidence, Order, StateTransition

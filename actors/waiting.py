@@ -75,9 +75,11 @@ class WaitingRoom:
         queue.append(held)
 
     def leave(self, turn: Turn, held: Held) -> None:
-        """A placement that was first on its symbol has been decided."""
+        """A placement that was first on its symbol has been decided. Once is enough: it may have left before."""
         place = held.awaits.exchange, held.awaits.symbol
-        queue = self._queues[place]
+        queue = self._queues.get(place, [])
+        if held not in queue:
+            return
         queue.remove(held)
         if not queue:
             del self._queues[place]

@@ -4,43 +4,45 @@ Pure: records in, verdict out. It keeps no state, repairs nothing, and takes not
 published records; what happened is the venue's own record, and what that adds up to is worked out by `reckoning`.
 """
 
-from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 
+from actors.app.audit_changes import check_foreign, check_intents, terms_differ, was_swept
 from actors.app.audit_positions import check_closes, check_positions
 from actors.app.reckoning import average_errors
-from actors.app.verdict import Asked, Row, VenueRecord, Verdict, grouped
+from actors.app.verdict import NOTHING_ELSE, Asked, Doings, Row, VenueRecord, Verdict, grouped
 from actors.domain.arithmetic import plain
 from actors.domain.fills import average_price
 from actors.domain.lifecycle import TERMINAL
 from actors.views import PublishedViews
 from messages.fills import Fill, PositionClose
-from messages.queries import OrderPlaced
 from messages.types import ZERO, CompletionReason, Order, OrderState, StateTransition
 
 _MOVING = frozenset({OrderState.PENDING, OrderState.SUBMITTED})
 _WITHOUT_VENUE_ORDER = frozenset({OrderState.REJECTED, OrderState.FAILED, OrderState.CANCELLED})
 
 
-
 def audit(
-    asked: Asked, books: Mapping[str, PublishedViews], venue: VenueRecord, closes: Sequence[PositionClose] = ()
+    asked: Asked,
+    books: Mapping[str, PublishedViews],
+    venue: VenueRecord,
+    closes: Sequence[PositionClose] = (),
+    doings: Doings = NOTHING_ELSE,
 ) -> Verdict:
     """Compare everything. Call it when the system is quiet: what is on its way shows as a violation.
 
-    `closes` are those that placed an order; each is wanted once, like an intent.
+    `closes` are those that placed an order; each is wanted once, like an intent. `doings` says what else hosts did.
     """
     verdict = Verdict(intents=len(asked), venue_orders=len(venue.orders), fills=len(venue.executions))
     ours = {(account, order.order_id): order for account, book in books.items() for order in list(book.orders.values())}
     at_venue = grouped(venue.orders, "account", "firstClientOrderId")
     executed = grouped(venue.executions, "account", "orderId")
-    _check_intents(verdict, asked, ours.values(), at_venue)
+    check_intents(verdict, asked, ours.values(), at_venue, doings.changes)
     check_closes(verdict, closes, ours.values(), at_venue)
     for (account, _), order in ours.items():
         rows = at_venue.get((account, order.client_order_id), [])
-        _check_order(verdict, order, rows)
+        _check_order(verdict, order, rows, doings)
         _check_proof(verdict, order, books[account])
         _check_fills(verdict, order, books[account].fills.get(order.order_id, ()), rows, executed)
         _check_steps(verdict, order, books[account].transitions.get(order.order_id, ()))
@@ -49,6 +51,7 @@ def audit(
         if key not in known:
             verdict.lost += 1
             verdict.note(f"venue order with client id {key[1]} of account {key[0]} is unknown to us")
+    check_foreign(verdict, doings.foreign, ours.values(), at_venue)
     check_positions(verdict, books, venue)
     return verdict
 
@@ -92,30 +95,7 @@ def only(
     return ours, VenueRecord(rows, executions, frozenset(partial))
 
 
-def _check_intents(
-    verdict: Verdict, asked: Asked, ours: Iterable[Order], at_venue: Mapping[tuple[str, ...], list[Row]]
-) -> None:
-    by_request: dict[tuple[str, str], list[Order]] = defaultdict(list)
-    for order in ours:
-        by_request[order.account_id, order.request_id or ""].append(order)
-    for (account, request_id), reply in asked.items():
-        orders = by_request.get((account, request_id), [])
-        count = sum(len(at_venue.get((account, order.client_order_id), ())) for order in orders)
-        if reply is None:
-            verdict.note(f"intent {request_id} of account {account} never got its reply")
-        if not orders:
-            verdict.lost += 1
-            verdict.note(f"intent {request_id} of account {account} has no record")
-        elif count > 1:
-            verdict.duplicates += count - 1
-            verdict.note(f"intent {request_id} of account {account} has {count} venue orders")
-        elif count == 0:
-            verdict.count_unplaced(orders[0])
-            if isinstance(reply, OrderPlaced):
-                verdict.note(f"intent {request_id} of account {account} was called placed, and there is no venue order")
-
-
-def _check_order(verdict: Verdict, order: Order, rows: list[Row]) -> None:
+def _check_order(verdict: Verdict, order: Order, rows: list[Row], doings: Doings) -> None:
     if order.needs_review:
         verdict.manual_reviews += 1
         verdict.note(f"{_name(order)} waits for a person: {order.review_reason}")
@@ -127,13 +107,16 @@ def _check_order(verdict: Verdict, order: Order, rows: list[Row]) -> None:
     if order.venue_order_id is not None and order.venue_order_id not in {str(each["orderId"]) for each in rows}:
         verdict.false_matches += 1
         verdict.note(f"{_name(order)} follows venue order {order.venue_order_id}, its own is {row['orderId']}")
-    expected = expected_states(row, order)
+    expected = _expected_states(row, order, swept=was_swept(order, row, doings))
     if order.state not in expected:
         wanted = " or ".join(expected)
         verdict.note(f"{_name(order)} is {order.state}, the venue's order is {row['status']} ({wanted})")
     if order.fill_timeout_ms and expected == (OrderState.PARTIALLY_FILLED,):
         verdict.note(f"{_name(order)} still works, although its executions stopped and it has a timeout")
     verdict.timed_out += order.completion in (CompletionReason.TIMEOUT, CompletionReason.UNFILLED_TIMEOUT)
+    differ = terms_differ(order, row)
+    if differ:
+        verdict.note(f"{_name(order)} {differ}")
     if order.filled_size != Decimal(row["filledSize"]) or order.filled_value != Decimal(row["filledValue"]):
         verdict.note(
             f"{_name(order)} executed {plain(order.filled_size)} for {plain(order.filled_value)}, at the venue "
@@ -141,17 +124,18 @@ def _check_order(verdict: Verdict, order: Order, rows: list[Row]) -> None:
         )
 
 
-def expected_states(row: Row, order: Order) -> tuple[OrderState, ...]:
+def _expected_states(row: Row, order: Order, *, swept: bool) -> tuple[OrderState, ...]:
     """The states that an order may be in when its venue order looks like this."""
     filled = Decimal(row["filledSize"]) > ZERO
     if row["status"] == "OPEN":
         return (OrderState.PARTIALLY_FILLED if filled else OrderState.ACKNOWLEDGED,)
     if row["status"] != "CANCELLED" or not filled:
         return (OrderState(row["status"]),)
-    if order.fill_timeout_ms and row["endReason"] == "user":
-        # Nobody of ours but the timeout cancels an order that has one of its own.
+    if order.fill_timeout_ms and row["endReason"] == "user" and not swept:
+        # Nobody of ours but the timeout cancels an order that has one of its own, unless it goes with all others.
         return (OrderState.PARTIAL_FILL_TIMEOUT,)
-    timed_out = (OrderState.PARTIAL_FILL_TIMEOUT,) if order.timed_out_ms is not None else ()
+    may_time_out = order.timed_out_ms is not None or (swept and order.fill_timeout_ms)
+    timed_out = (OrderState.PARTIAL_FILL_TIMEOUT,) if may_time_out else ()
     return (OrderState.CANCELLED, *timed_out)
 
 

@@ -64,9 +64,10 @@ def run_check(settings: Settings, folder: Path | None) -> CheckResult:
             connect_timeout_ms=settings.redis.connect_timeout_ms,
         )
         store = with_keys(server, settings)
+        keeps_history = _keeps_history(settings)
         try:
             with naming_redis_url(settings):
-                accounts = tuple(_examined(store, account) for account in store.accounts())
+                accounts = tuple(_examined(store, account, keeps_history) for account in store.accounts())
         finally:
             store.close()
     return CheckResult(where, accounts, price_places(settings))
@@ -90,9 +91,14 @@ def _server(settings: Settings, folder: Path | None, deployment: str) -> Iterato
         yield server.url, str(data)
 
 
-def _examined(store: RedisStore | SealedStore, account_id: str) -> AccountFinding:
+def _keeps_history(settings: Settings) -> bool:
+    privacy = settings.order_management.privacy
+    return privacy.retain_history and privacy.cache_orders
+
+
+def _examined(store: RedisStore | SealedStore, account_id: str, keeps_history: bool) -> AccountFinding:  # noqa: FBT001
     try:
-        return examine(account_id, store.load(account_id))
+        return examine(account_id, store.load(account_id), keeps_history=keeps_history)
     except SealBroken as error:
         return AccountFinding(account_id, problems=[f"its records cannot be read: {error}"])
 
@@ -104,6 +110,7 @@ def _account_json(account: AccountFinding) -> dict[str, Any]:
         "fills": account.fills,
         "parked": account.parked,
         "activeCloses": account.active_closes,
+        "forgotten": account.forgotten,
         "positions": [_position_json(position) for position in account.positions],
         "problems": account.problems,
     }

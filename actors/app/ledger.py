@@ -6,10 +6,14 @@ Must never: look at the order manager's records; whether what was told is true i
 import threading
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Final
 
+from actors.app.verdict import Change, Doings, Sweep
 from actors.app.workload import Intent
 from messages.fills import PositionClose
-from messages.queries import CloseDone, OrderPlaced, Refused, Reply
+from messages.queries import CloseDone, ModifyDone, OrderPlaced, RefusalCode, Refused, Reply
+
+_BY_RULE: Final = frozenset({RefusalCode.DUPLICATE_ORDER, RefusalCode.SELF_TRADE, RefusalCode.RISK_LIMIT})
 
 
 @dataclass(slots=True)
@@ -29,6 +33,10 @@ class Ledger:
     """Closes of positions that were told to have ended."""
     close_refusals: Counter[str] = field(default_factory=Counter)
     """Closes that were not begun, by the code of the refusal."""
+    changes: list[Change] = field(default_factory=list)
+    """Modifications, as they were asked for."""
+    sweeps: list[Sweep] = field(default_factory=list)
+    """Times in which an account cancelled many orders at once."""
 
     def asked(self, intent: Intent) -> None:
         """An intent was offered for the first time, or again."""
@@ -59,6 +67,41 @@ class Ledger:
                 code = reply.code.value if isinstance(reply, Refused) else "unresolved"
                 self.close_refusals[code] += 1
 
+    def change_asked(self, change: Change) -> None:
+        """A modification was asked for, for the first time or again."""
+        with self.lock:
+            if change not in self.changes:
+                self.changes.append(change)
+                self.awaited.add(change.message_id)
+
+    def change_answered(self, change: Change, reply: Reply, *, last: bool) -> None:
+        """A modification got a reply; `last`: nobody else asked for it."""
+        with self.lock:
+            change.replies.append(reply)
+            if last:
+                self.awaited.discard(change.message_id)
+
+    def sweep_asked(self, sweep: Sweep) -> None:
+        """Orders of an account are being cancelled many at once."""
+        with self.lock:
+            self.sweeps.append(sweep)
+
+    def doings(self, foreign: frozenset[tuple[str, str]] = frozenset()) -> Doings:
+        """What traders did to orders beside placing and cancelling them one by one."""
+        with self.lock:
+            return Doings(changes=tuple(self.changes), sweeps=tuple(self.sweeps), foreign=foreign)
+
+    def changes_by_outcome(self) -> Counter[str]:
+        """How modifications ended: in place, by another order, or by the code of their refusal."""
+        with self.lock:
+            return Counter(outcome_of(change) for change in self.changes)
+
+    def refused_by_rule(self) -> Counter[str]:
+        """Intents and modifications that a rule of the configuration refused, by the rule's name."""
+        with self.lock:
+            final = [*self.replies.values(), *(reply for change in self.changes for reply in change.replies[-1:])]
+            return Counter(reply.rule for reply in final if isinstance(reply, Refused) and reply.code in _BY_RULE)
+
     def closes_told(self) -> tuple[PositionClose, ...]:
         """Closes of positions that were told to have ended."""
         with self.lock:
@@ -88,3 +131,12 @@ class Ledger:
         """All intents asked so far with their replies."""
         with self.lock:
             return dict(self.replies)
+
+
+def outcome_of(change: Change) -> str:
+    """How a modification ended, in a word."""
+    for reply in change.replies:
+        if isinstance(reply, ModifyDone):
+            return "changed_in_place" if reply.native else "replaced"
+    last = change.replies[-1] if change.replies else None
+    return last.code.value if isinstance(last, Refused) else "unresolved"

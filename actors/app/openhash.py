@@ -1,13 +1,15 @@
-"""Compares the public hashes of open orders with the orders that are open, as any other program would read them."""
+"""Compares the public hashes of open orders with the orders that are open, as any other program would read them.
+
+It reads through the store, so that values which are encrypted there are opened first.
+"""
 
 from collections.abc import Mapping
 
 import orjson
-from redis import Redis
 
 from actors.domain.projection import normalized
+from actors.errors import StoreError
 from actors.oms import Oms
-from actors.store import keys
 from actors.views import PublishedViews
 from messages.codec import encode_public
 from messages.types import OrderState
@@ -16,27 +18,27 @@ _OPEN = frozenset({OrderState.PENDING, OrderState.SUBMITTED, OrderState.ACKNOWLE
 
 
 def check_open_hashes(oms: Oms, books: Mapping[str, PublishedViews]) -> list[str]:
-    """Return what is wrong with the public hashes of these accounts; nothing when the store is not our own server."""
-    server = oms.runtime.server
-    if server is None:
-        return []
+    """Return what is wrong with the public hashes of these accounts."""
     ids = {name: exchange.id for name, exchange in oms.settings.exchanges.by_name().items()}
     wrong = []
-    with Redis(unix_socket_path=str(server.socket_path)) as redis:
-        for account, book in books.items():
-            for name, exchange_id in ids.items():
-                stored = redis.hgetall(keys.open_orders(account, exchange_id))
-                wrong += _differences(account, name, book, stored)
+    for account, book in books.items():
+        for name, exchange_id in ids.items():
+            try:
+                stored = oms.runtime.store.open_orders(account, exchange_id)
+            except StoreError as error:
+                wrong.append(f"the public hash of account {account} could not be read: {error}")
+                continue
+            wrong += _differences(account, name, book, stored)
     return wrong
 
 
-def _differences(account: str, exchange: str, book: PublishedViews, stored: Mapping[bytes, bytes]) -> list[str]:
+def _differences(account: str, exchange: str, book: PublishedViews, stored: Mapping[str, bytes]) -> list[str]:
     expected = {}
     for order in list(book.orders.values()):
         if order.exchange == exchange and order.state in _OPEN:
             public = normalized(order)
             expected[public.order_id] = orjson.loads(encode_public(public))
-    found = {field.decode(): orjson.loads(value) for field, value in stored.items()}
+    found = {field: orjson.loads(value) for field, value in stored.items()}
     wrong = [f"the public hash of account {account} lacks order {field}" for field in expected.keys() - found.keys()]
     wrong += [f"the public hash of account {account} has order {field}" for field in found.keys() - expected.keys()]
     wrong += [

@@ -53,4 +53,5 @@ def _sentence(result: ParityResult) -> str:
         return f"{compared} compared: {counted(result.differences, 'difference')}"
     if result.failures:
         return f"{compared} compared: no difference among them, but not everything could be compared"
-    return f"{compared} compared: our records and the venues' agree"
+    as_far = ", as far as they can be compared yet" if result.left_out else ""
+    return f"{compared} compared: our records and the venues' agree{as_far}"

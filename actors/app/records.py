@@ -53,6 +53,8 @@ class AccountFinding:
     closes: tuple[PositionClose, ...] = ()
     parked: int = 0
     """Executions that wait for their order to be known."""
+    forgotten: int = 0
+    """Orders that are not kept any more, while their executions are."""
     problems: list[str] = field(default_factory=list)
     """What is wrong elsewhere than in a position."""
 
@@ -69,8 +71,11 @@ class AccountFinding:
         return sum(close.state is CloseState.ACTIVE for close in self.closes)
 
 
-def examine(account_id: str, records: Records) -> AccountFinding:
-    """Compare what is recorded of an account with what its fills add up to."""
+def examine(account_id: str, records: Records, *, keeps_history: bool = True) -> AccountFinding:
+    """Compare what is recorded of an account with what its fills add up to.
+
+    `keeps_history`: every order that ever was is recorded. Where ended orders are forgotten, their fills stay.
+    """
     found = AccountFinding(account_id)
     orders = _read(found, records, Table.ORDERS, Order)
     fills = _read(found, records, Table.FILLS, Fill)
@@ -85,10 +90,12 @@ def examine(account_id: str, records: Records) -> AccountFinding:
             found.problems.append(f"fill {key} is recorded under another key than its own")
         if fill.account_id != account_id:
             found.problems.append(f"fill {key} is of account {fill.account_id}")
-        if fill.order_id not in orders:
+        if keeps_history and fill.order_id not in orders:
             found.problems.append(f"fill {key} is of order {fill.order_id}, which is not recorded")
         by_order.setdefault(fill.order_id, []).append(fill)
         by_place.setdefault((fill.exchange, fill.symbol), []).append(fill)
+    if not keeps_history:
+        found.forgotten = len(by_order.keys() - orders.keys())
     for order in orders.values():
         found.problems += _order_problems(order, by_order.get(order.order_id, []))
     recorded = {_place_of(key): position for key, position in positions.items()}

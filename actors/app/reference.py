@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from actors.domain.lifecycle import diagram
-from exchanges.gateway import Capabilities
+from exchanges.gateway import AmendScope, Capabilities
 from exchanges.registry import capabilities
 from messages.queries import RefusalCode
 
@@ -69,7 +69,8 @@ def _capabilities(venue: Capabilities) -> dict[str, str]:
         "post-only": _yes(venue.post_only),
         "market orders by quote size": _yes(venue.quote_size_market),
         "reduce-only": _yes(venue.reduce_only),
-        "amend": venue.amend + " (at the venue; not offered by this version)",
+        "changed in place": venue.amend + _priority(venue),
+        "changed otherwise": _anew(venue),
         "look-up by client order id": _yes(venue.lookup_by_client_id),
         "client order id in lists": _yes(venue.client_id_in_lists),
         "a client order id used again": venue.duplicate_client_id,
@@ -78,6 +79,19 @@ def _capabilities(venue: Capabilities) -> dict[str, str]:
         "sources a proof of absence reads": ", ".join(venue.search_sources),
         "calls at once per credential": str(venue.max_in_flight),
     }
+
+
+def _priority(venue: Capabilities) -> str:
+    kept = venue.amend is not AmendScope.NONE and venue.shrink_keeps_priority
+    return " (keeps the place in the queue)" if kept else ""
+
+
+def _anew(venue: Capabilities) -> str:
+    if venue.amend is AmendScope.NATIVE:
+        return "-"
+    if venue.cancel_replace:
+        return "by the venue's cancel-replace, unless a part has executed"
+    return "by a cancel and, once that is proven, a new order"
 
 
 def _yes(value: bool) -> str:  # noqa: FBT001

@@ -15,9 +15,11 @@ def check_stored(oms: Oms, accounts: Iterable[str]) -> tuple[list[str], tuple[Po
     """
     wrong: list[str] = []
     closes: list[PositionClose] = []
+    privacy = oms.settings.order_management.privacy
+    keeps_history = privacy.retain_history and privacy.cache_orders
     for account in accounts:
         try:
-            found = examine(account, oms.runtime.store.load(account))
+            found = examine(account, oms.runtime.store.load(account), keeps_history=keeps_history)
         except StoreError as error:
             wrong.append(f"the records of account {account} could not be read: {error}")
             continue

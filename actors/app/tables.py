@@ -84,6 +84,11 @@ def check_table(result: CheckResult) -> tuple[RenderableType, ...]:
         for each in result.accounts
         if each.active_closes or each.parked
     ]
+    unfinished += [
+        f"account {each.account_id}: {counted(each.forgotten, 'order')} not kept any more, their fills are"
+        for each in result.accounts
+        if each.forgotten
+    ]
     return (table, counts, *unfinished, *_violations(result.differences))
 
 

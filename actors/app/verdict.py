@@ -1,10 +1,12 @@
-"""What an audit compares and what it finds: the venue's record, the replies of hosts, and the verdict."""
+"""What an audit compares and what it finds: the venue's record, what hosts did and were told, and the verdict."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from decimal import Decimal
+from typing import Any, Final
 
+from messages.commands import OrderTerms
 from messages.queries import Reply
 from messages.types import Order, OrderState
 
@@ -24,6 +26,52 @@ class VenueRecord:
 
 
 @dataclass(slots=True, kw_only=True)
+class Change:
+    """One modification that a host asked for, however often it asked, and what it was told."""
+
+    placed: OrderTerms
+    """The order as it was placed, before any modification."""
+    message_id: str
+    size: Decimal | None
+    """Total size asked for; None: as it was."""
+    price: Decimal | None
+    replies: list[Reply] = field(default_factory=list)
+
+    @property
+    def intent(self) -> tuple[str, str]:
+        """Account and request id of the order that was to be changed."""
+        return self.placed.account_id, self.placed.request_id or ""
+
+
+@dataclass(slots=True, kw_only=True)
+class Sweep:
+    """A time in which orders of an account were cancelled many at once."""
+
+    account_id: str
+    began_ms: int
+    ended_ms: int | None = None
+    reply: Reply | None = None
+
+    def meets(self, from_ms: int, to_ms: int) -> bool:
+        """Whether something that lived from one moment to another may have been cancelled by it."""
+        return from_ms <= (self.began_ms if self.ended_ms is None else self.ended_ms) and to_ms >= self.began_ms
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doings:
+    """What hosts did to orders beside placing and cancelling them one by one."""
+
+    changes: tuple[Change, ...] = ()
+    """Those of one order in the order in which they were asked for, each after the answer to the one before."""
+    sweeps: tuple[Sweep, ...] = ()
+    foreign: frozenset[tuple[str, str]] = frozenset()
+    """Account and client order id of orders that somebody else placed, which nobody of ours was told to touch."""
+
+
+NOTHING_ELSE: Final = Doings()
+
+
+@dataclass(slots=True, kw_only=True)
 class Verdict:
     """The outcome of an audit."""
 
@@ -31,7 +79,7 @@ class Verdict:
     venue_orders: int = 0
     fills: int = 0
     duplicates: int = 0
-    """Venue orders beyond the first of an intent."""
+    """Venue orders of an intent beyond the first and one for each modification of it."""
     lost: int = 0
     """Intents without a record, and venue orders that no record of ours is about."""
     phantom_fills: int = 0
@@ -46,6 +94,12 @@ class Verdict:
     """Positions that are not that sum, or are missing."""
     closes: int = 0
     """Closes of positions that placed an order; their orders are wanted like intents."""
+    live_twice: int = 0
+    """Intents of which two venue orders work: a modification that left both."""
+    overexecuted: int = 0
+    """Intents that executed more than was ever asked for."""
+    foreign_touched: int = 0
+    """Orders of somebody else that do not work any more as they were placed."""
     timed_out: int = 0
     """Orders that ended because their executions stopped."""
     manual_reviews: int = 0

@@ -41,19 +41,33 @@ class Fate(StrEnum):
     """The market takes a part in pieces and no more; the order has a short timeout of its own."""
     CLOSE = "close"
     """The market takes it whole in pieces; then its owner closes the position, and asks for it twice at once."""
+    SHRINK = "shrink"
+    """Its owner makes it smaller, once or twice, while the market takes a part in pieces."""
+    REPRICE = "reprice"
+    """Its owner gives it another price, once or twice, while the market may take a part."""
+    SWEEP = "sweep"
+    """Its owner cancels all his orders on its symbol."""
 
 
 _WEIGHTS: Final = {
-    Fate.REST: 2,
-    Fate.CANCEL: 2,
-    Fate.FILL: 1,
-    Fate.FILL_IN_MANY: 5,
-    Fate.FILL_AND_CANCEL: 2,
-    Fate.TIME_OUT: 1,
-    Fate.CLOSE: 1,
+    Fate.REST: 20,
+    Fate.CANCEL: 20,
+    Fate.FILL: 10,
+    Fate.FILL_IN_MANY: 50,
+    Fate.FILL_AND_CANCEL: 20,
+    Fate.TIME_OUT: 10,
+    Fate.CLOSE: 10,
+    Fate.SHRINK: 20,
+    Fate.REPRICE: 20,
+    Fate.SWEEP: 2,
 }
-_IN_PART: Final = frozenset({Fate.FILL_AND_CANCEL, Fate.TIME_OUT})
+_IN_PART: Final = frozenset({Fate.FILL_AND_CANCEL, Fate.TIME_OUT, Fate.SHRINK, Fate.REPRICE})
 _IN_PIECES: Final = _IN_PART | {Fate.FILL_IN_MANY, Fate.CLOSE}
+_UNTAKEN: Final = 0.7
+"""Of the orders that get another price, how many the market leaves alone: of one that has executed in part, many venues
+change no price."""
+_EQUAL: Final = 0.04
+"""Share of orders at the price of the one before, which is a duplicate unless that one has ended."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +79,8 @@ class Intent:
     fate: Fate
     pieces: tuple[tuple[Decimal, Decimal], ...] = ()
     """Prices and sizes that the market takes of it."""
+    changes: tuple[tuple[Decimal | None, Decimal | None], ...] = ()
+    """Sizes and prices that its owner changes it to, one after the other; None: as it was."""
 
 
 def intents(
@@ -72,6 +88,7 @@ def intents(
 ) -> Iterator[Intent]:
     """Draw intents without end; the accounts take turns. `fills_max`: pieces that one order is filled in at most."""
     number = 0
+    before: dict[tuple[str, Side], Decimal] = {}
     while True:
         number += 1
         fate = random.choices(list(_WEIGHTS), weights=list(_WEIGHTS.values()))[0]
@@ -85,9 +102,12 @@ def intents(
             yield Intent(number=number, command=draft.crossing(random), fate=Fate.REST)
         else:
             timeout_ms = random.randint(*TIMEOUT_MS) if fate is Fate.TIME_OUT else None
-            command = draft.resting(random, timeout_ms)
+            equal = before.get((draft.account_id, side)) if random.random() < _EQUAL else None
+            command = draft.resting(random, timeout_ms, equal)
+            before[draft.account_id, side] = command.price or _REFERENCE
             pieces = _pieces(command, fate, random, fills_max)
-            yield Intent(number=number, command=command, fate=fate, pieces=pieces)
+            changes = _changes(command, fate, random)
+            yield Intent(number=number, command=command, fate=fate, pieces=pieces, changes=changes)
 
 
 def _pieces(
@@ -95,15 +115,36 @@ def _pieces(
 ) -> tuple[tuple[Decimal, Decimal], ...]:
     """Cut an order into pieces, each at its limit or a little better."""
     size, limit = command.size, command.price
-    if fate not in _IN_PIECES or size is None or limit is None:
+    if fate not in _IN_PIECES or size is None or limit is None or (fate is Fate.REPRICE and random.random() < _UNTAKEN):
         return ()
-    lots = int(size / _LOT) * (random.randint(20, 80) if fate in _IN_PART else 100) // 100
+    share = random.randint(5, 40) if fate is Fate.SHRINK else random.randint(20, 80) if fate in _IN_PART else 100
+    lots = max(2, int(size / _LOT) * share // 100)
     count = random.randint(1, min(fills_max, lots))
     cuts = [0, *sorted(random.sample(range(1, lots), count - 1)), lots]
     better = -_TICK if command.side is Side.BUY else _TICK
     return tuple(
         (limit + better * random.randint(0, 200), _LOT * (end - begin)) for begin, end in pairwise(cuts)
     )
+
+
+def _changes(command: SubmitOrder, fate: Fate, random: Random) -> tuple[tuple[Decimal | None, Decimal | None], ...]:
+    size, price = command.size, command.price
+    if size is None or price is None:
+        return ()
+    count = random.randint(1, 2)
+    if fate is Fate.SHRINK:
+        shares = sorted((random.randint(30, 90) for _ in range(count)), reverse=True)
+        return tuple((_LOT * max(2, int(size / _LOT) * share // 100), None) for share in shares)
+    if fate is Fate.REPRICE:
+        factors = [random.choice((None, 50, 80, 150)) for _ in range(count)]
+        sizes = [None if factor is None else _LOT * (int(size / _LOT) * factor // 100) for factor in factors]
+        return tuple((each, _resting_price(command.side, random)) for each in sizes)
+    return ()
+
+
+def _resting_price(side: Side, random: Random) -> Decimal:
+    worse = Decimal(random.randint(50_000, 250_000)) / 1_000_000
+    return (_REFERENCE * (1 - worse if side is Side.BUY else 1 + worse)).quantize(_TICK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,15 +167,14 @@ class _Draft:
         wanted = random.choice((TimeInForce.IOC, TimeInForce.FOK, TimeInForce.GTC))
         return self._order(OrderType.LIMIT, size=self.size, price=price.quantize(_TICK), time_in_force=wanted)
 
-    def resting(self, random: Random, fill_timeout_ms: int | None) -> SubmitOrder:
-        """A limit order far from the market: it waits for its fate."""
-        worse = Decimal(random.randint(50, 250)) / 1_000
-        price = _REFERENCE * (1 - worse if self.side is Side.BUY else 1 + worse)
+    def resting(self, random: Random, fill_timeout_ms: int | None, price: Decimal | None) -> SubmitOrder:
+        """A limit order far from the market, at a price of its own unless it is given one: it waits for its fate."""
+        price = price or _resting_price(self.side, random)
         post_only = random.random() < 0.2  # noqa: PLR2004
         return self._order(
             OrderType.LIMIT,
             size=self.size,
-            price=price.quantize(_TICK),
+            price=price,
             post_only=post_only,
             fill_timeout_ms=fill_timeout_ms,
         )

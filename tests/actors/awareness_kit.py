@@ -10,6 +10,7 @@ from actors.domain.risk import RiskLimits
 from actors.policy import Freshness, PreTradePolicy, PrivacyPolicy
 from actors.reading import answer
 from actors.store.port import EVERY_FIELD, Section, Table, Write
+from actors.syncing import SYNC
 from messages.base import Message
 from messages.commands import (
     CancelAll,
@@ -21,9 +22,17 @@ from messages.commands import (
     SyncOpenOrders,
 )
 from messages.queries import AccountQuery, ExchangeOrders, OpenOrdersSynced, QueryReply, RefusalCode, Refused, Reply
-from messages.reports import CancelConfirmed, FetchFailed, OpenOrdersFetched, OrderFound, OrderReported, PriceFetched
+from messages.reports import (
+    CancelConfirmed,
+    FetchFailed,
+    InstrumentsFetched,
+    OpenOrdersFetched,
+    OrderFound,
+    OrderReported,
+    PriceFetched,
+)
 from messages.types import Order, OrderState, PublicStatus, VenueOrder
-from tests.actors.account_kit import HEAD, Account, shown
+from tests.actors.account_kit import HEAD, INSTRUMENT, Account, shown
 from tests.factories import make
 
 D = Decimal
@@ -60,6 +69,13 @@ class Aware(Account):
 
     # ----- what a venue says
 
+    def know(self, symbol: str, exchange: str = "binance", **rules: Any) -> None:
+        """A symbol's rules and its recent history are known."""
+        base, quote = symbol.split("-")
+        instrument = replace(INSTRUMENT, exchange=exchange, symbol=symbol, base=base, quote=quote, **rules)
+        self.do(make(InstrumentsFetched, **HEAD | {"exchange": exchange}, instruments=(instrument,)))
+        self.merge_history(exchange=exchange, symbol=symbol)
+
     def list_orders(
         self, *claims: VenueOrder, exchange: str = "binance", asked_ms: int | None = None, unreadable: int = 0
     ) -> None:
@@ -77,7 +93,7 @@ class Aware(Account):
         """The list of open orders could not be read."""
         asked = self.now_ms if sent_ms is None else sent_ms
         failed = {"request": FetchOpenOrders.__name__, "sent_ms": asked, "reason": reason}
-        self.do(make(FetchFailed, **HEAD | {"exchange": exchange}, **failed))
+        self.do(make(FetchFailed, **HEAD | {"exchange": exchange, "order_id": SYNC}, **failed))
 
     def tell_price(self, price: str, *, received_ms: int | None = None, symbol: str = "BTC-USDT") -> None:
         """A symbol's latest price."""

@@ -37,7 +37,6 @@ from messages.reports import (
     OpenOrdersFetched,
     OrderFound,
     OrderNotFound,
-    OrderReported,
     OrdersSearched,
     PlaceAccepted,
     PlaceAmbiguous,

@@ -24,6 +24,8 @@ WAYS = {
     "cancel_then_place": (AmendScope.NONE, False, {"price": OTHER, "size": LESS}, CancelVenueOrder),
     "cancel_then_place_larger": (AmendScope.NONE, False, {"size": MORE}, CancelVenueOrder),
 }
+KEEPING = [way for way in WAYS if not way.startswith("cancel_then_place")]
+"""Ways that leave the order as it was where they fail."""
 MEANWHILE = ("nothing", "filled", "partly", "cancelled", "expired", "host_cancels")
 FATES = ("told", "told_twice", "lost", "lost_in_effect", "never_answered", "never_answered_in_effect", "not_processed",
          "place_rejected", "late")  # fmt: skip
@@ -160,6 +162,8 @@ def check_answer(case: Case) -> None:
         assert not new
         old = case.venue.orders[case.old_id].claim
         assert (old.size, old.price) == (SIZE, PRICE)
+        if case.meanwhile in ("nothing", "partly") and case.way in KEEPING and case.fate != "place_rejected":
+            assert old.status is PublicStatus.OPEN, "a change that failed cancelled the order"
 
 
 @pytest.mark.parametrize("way", WAYS)

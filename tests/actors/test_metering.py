@@ -6,7 +6,8 @@ from decimal import Decimal
 import pytest
 
 from actors.domain.positions import flat
-from actors.memory import AccountMemory, FillRepeated, Held, ParkedGone
+from actors.memory import AccountMemory
+from actors.notes import FillRepeated, Held, ParkedGone
 from actors.runtime.outcome import Outcome
 from messages import (
     CloseState,

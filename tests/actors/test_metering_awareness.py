@@ -6,7 +6,8 @@ from time import monotonic
 
 import pytest
 
-from actors.memory import AccountMemory, Agreed
+from actors.memory import AccountMemory
+from actors.notes import Agreed
 from messages import (
     InitiatedBy,
     KillSwitch,

@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from actors.memory import Agreed
+from actors.notes import Agreed
 from actors.policy import AccountPolicy, ExchangePolicy
 from actors.reading import answer
 from actors.views import PublishedViews

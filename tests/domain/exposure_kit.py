@@ -83,17 +83,17 @@ def _terms(draw: st.DrawFn, kind: OrderType) -> dict[str, object]:
 
 @st.composite
 def any_orders(draw: st.DrawFn) -> Order:
-    """Any order of six: the same one may be drawn again in another form, as it would be in the course of its life."""
-    number = draw(st.integers(0, 5))
+    """Any order of eight: the same one may be drawn again in another form, as it would be in the course of its life."""
+    number = draw(st.integers(0, 7))
     kind = draw(st.sampled_from(OrderType))
     exchange, symbol = PLACES[number % len(PLACES)]
     return order(
         f"o{number}",
         exchange=exchange,
         symbol=symbol,
-        side=[Side.BUY, Side.SELL][number % 2],
+        side=[Side.BUY, Side.SELL][number // 2 % 2],
         type=kind,
-        state=draw(st.sampled_from(OrderState)),
+        state=draw(st.sampled_from(LIVE) | st.sampled_from(OrderState)),
         filled_size=draw(st.just(D(0)) | amounts()),
         filled_value=draw(st.just(D(0)) | amounts()),
         reference_price=draw(st.none() | amounts()),

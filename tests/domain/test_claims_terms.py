@@ -52,7 +52,7 @@ def merge(subject: Order, said: VenueOrder | None, *fills: Fill, amended: bool =
 
 
 def test_changes_at_the_venue_told_in_any_order_end_with_the_latest_and_are_each_a_step() -> None:
-    told = [claim(NOW_MS + 1, 9), claim(NOW_MS + 2, 9, 99), claim(NOW_MS + 3, 7, 99), claim(NOW_MS + 4, 10, 100)]
+    told = [claim(NOW_MS + 1, 9), claim(NOW_MS + 2, 9, 99), claim(NOW_MS + 3, 7, 99), claim(NOW_MS + 4, 7, 98)]
     for sequence in permutations([*told, told[1]]):
         subject, latest = order(), 0
         for said in sequence:
@@ -65,7 +65,7 @@ def test_changes_at_the_venue_told_in_any_order_end_with_the_latest_and_are_each
             if merged.changed_elsewhere:
                 latest = said.updated_venue_ms or 0
                 assert subject.terms_venue_ms == latest
-        assert (subject.size, subject.price) == (Decimal(10), Decimal(100))
+        assert (subject.size, subject.price) == (Decimal(7), Decimal(98))
 
 
 def test_change_at_the_venue_is_recorded_as_a_step_by_the_venue() -> None:
@@ -79,8 +79,8 @@ def test_change_at_the_venue_is_recorded_as_a_step_by_the_venue() -> None:
 
 
 def test_claim_of_an_order_that_ended_changes_no_terms() -> None:
-    ended = order(OrderState.CANCELLED)
-    assert merge(ended, claim(NOW_MS, 9)).order is ended
+    merged = merge(order(OrderState.CANCELLED), claim(NOW_MS, 9, status=PublicStatus.CANCELLED))
+    assert (merged.order.size, merged.transitions) == (Decimal(10), [])
 
 
 def test_amend_shown_by_an_event_settles_the_overlay_and_is_no_change_of_others() -> None:

@@ -229,6 +229,26 @@ def test_book_when_an_unchanged_order_comes_with_another_base_values_the_sells_b
     assert sold.currency == "XBT"
 
 
+def test_book_when_an_instrument_becomes_known_values_orders_as_they_are_by_then() -> None:
+    book = book_of(order("a", symbol="NEW"), order("a", symbol="NEW", price=D(50)))
+    book.retell("binance", "NEW", ("NEW", "EUR"))
+
+    assert book.in_currency("EUR") == MoneyTotals(1, D(100), 0)
+
+
+def test_book_in_which_some_of_what_was_not_known_is_known_counts_the_rest() -> None:
+    book = book_of(market("a"), market("b"), by_quote("c"), by_quote("d", side=Side.SELL))
+    for each in (
+        market("a", reference_price=D(5)),
+        by_quote("c", reference_price=D(5)),
+        by_quote("d", side=Side.SELL, filled_value=D(1)),
+    ):
+        book.put(each, USDT)
+    totals = book.symbol("binance", "BTC-USDT")
+
+    assert (totals.unpriced, totals.unsized_buys, totals.unsized_sells, totals.unclear) == (1, 0, 1, 2)
+
+
 def test_book_when_told_of_a_symbol_without_orders_stays_empty() -> None:
     book = ExposureBook()
     book.retell("binance", "NEW", ("NEW", "EUR"))
@@ -333,7 +353,7 @@ def _currency_agrees(
 TOLD = st.tuples(st.sampled_from(PLACES), st.sampled_from([None, USDT, ("ETH", "BTC"), ("ETH", "EUR")]))
 
 
-@given(st.lists(any_orders() | TOLD, max_size=25))
+@given(st.lists(any_orders() | TOLD, max_size=40))
 def test_book_after_any_changes_equals_adding_up_afresh(
     steps: list[Order | tuple[tuple[str, str], Assets | None]],
 ) -> None:

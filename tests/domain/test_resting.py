@@ -105,6 +105,15 @@ def test_duplicates_while_an_amend_is_unsettled_are_found_at_both_prices() -> No
     assert [book.duplicates(buy("new", price), TICK) for price in ("100", "120", "110")] == [("a",), ("a",), ()]
 
 
+def test_duplicates_while_a_stop_price_is_amended_are_found_at_both() -> None:
+    market_stop = book_of(stop_market("a", modification=change(stop_price=D(120))))
+    limit_stop = book_of(stop_limit("a", modification=change(stop_price=D(98))))
+    for stop in (100, 120):
+        assert market_stop.duplicates(stop_market("new", stop_price=D(stop)), TICK) == ("a",)
+    for stop in (95, 98):
+        assert limit_stop.duplicates(stop_limit("new", stop_price=D(stop)), TICK) == ("a",)
+
+
 def test_duplicates_of_an_amend_of_size_alone_are_found_once() -> None:
     book = book_of(order("a", modification=change(size=D(9), price=D(100))), order("b", modification=change(size=D(9))))
     assert book.duplicates(order("new"), TICK) == ("a", "b")

@@ -48,7 +48,7 @@ def test_account_with_a_damaged_key_stops_alone_and_returns_once_it_is_repaired(
 def order(account_id: str, request_id: str) -> SubmitOrder:
     return SubmitOrder(
         account_id=account_id, exchange="binance", symbol="BTC-USDT", side=Side.BUY, type=OrderType.LIMIT,
-        size=Decimal("0.01"), price=Decimal("42500.00"), request_id=request_id,
+        size=Decimal("0.01"), price=Decimal("42500.00"), request_id=request_id, allow_duplicate=True,
     )  # fmt: skip
 
 

@@ -30,7 +30,7 @@ def wait_until(what: str, holds: Callable[[], bool]) -> None:
 def order(number: int, account: str = ACCOUNT) -> SubmitOrder:
     return SubmitOrder(
         account_id=account, exchange="binance", symbol="BTC-USDT", side=Side.BUY, type=OrderType.LIMIT,
-        size=Decimal("0.01"), price=Decimal("42500.00"), request_id=f"r{number}",
+        size=Decimal("0.01"), price=Decimal("42500.00"), request_id=f"r{number}", allow_duplicate=True,
     )  # fmt: skip
 
 

@@ -470,9 +470,7 @@ class Auditor:
             self._together = ""
 
     def _on_amend(self, request: AmendVenueOrder, order: Order) -> None:
-        change = order.modification
-        wanted = None if change is None else (change.size, change.price, change.stop_price)
-        if wanted != (request.size, request.price, request.stop_price):
+        if not self.chains.was_recorded(request.account_id, order, (request.size, request.price, request.stop_price)):
             self.violate("7 durable before visible", f"an amend of {order.order_id} is sent that is not recorded")
 
     def _on_place(self, request: PlaceOrder, order: Order) -> None:

@@ -116,6 +116,13 @@ class ChainAudit:
             if works:
                 self._violate("chains", f"{order.order_id} is at the venue while {leg.order_id} works as {works}")
 
+    def was_recorded(self, account: str, order: Order, terms: tuple[Decimal, Decimal | None, Decimal | None]) -> bool:
+        """Whether an amend to these terms was ever recorded."""
+        return any(
+            (owner, name, change.size, change.price, change.stop_price) == (account, order.order_id, *terms)
+            for (owner, _), (name, change) in self._changes.items()
+        )
+
     def check_sums(self, account: str) -> None:
         """Add up what the legs of every change have executed."""
         orders = self._orders.all_orders(account)
@@ -163,7 +170,7 @@ class ChainAudit:
         total = shown.size + (old.filled_size if old is not None else 0)
         if command.size not in (None, total, shown.size) and not later:
             self._violate("chains", f"ModifyDone for a size of {command.size} shows {shown.order_id} of {shown.size}")
-        if order.attempts and not self._orders.venue_orders(account, order):
+        if reply.view.state is not S.DRAFT and order.attempts and not self._orders.venue_orders(account, order):
             self._violate("1 told placed", f"ModifyDone shows {order.order_id}, the venue has no such order")
 
     def _check_not_done(self, account: str, command: ModifyOrder) -> None:

@@ -13,6 +13,7 @@ from .venue import SYMBOLS, Venue
 
 _SIZE = Decimal("0.5")
 _WITHIN_MS = 4000
+_OTHER = {Side.BUY: Side.SELL, Side.SELL: Side.BUY}
 
 
 class Owner:
@@ -24,6 +25,23 @@ class Owner:
         self._random = random
         self._accounts = accounts
 
+    def meddle(self) -> None:
+        """Cancel an order of ours through another program, make it smaller, or place one that meets it."""
+        draw = self._random
+        account = draw.choice(self._accounts)
+        orders = [order for order in self._venue.engine.open_orders(account) if order.working and order.price]
+        if not orders:
+            return
+        order, what = draw.choice(orders), draw.random()
+        step = self._venue.engine.instruments[order.symbol].step_size
+        if what < 0.4:
+            self._venue.withdraw(account, order.order_id)
+        elif what < 0.7:
+            smaller = order.filled_size + max(step, order.remaining * 2 / 3 // step * step)
+            self._venue.amend(account, order.order_id, smaller, order.price)
+        else:
+            self._place(account, order.symbol, _OTHER[order.side], {"type": OrderType.LIMIT, "price": order.price})
+
     def trade(self) -> None:
         """Place an order by hand: at the market, near it or far away from it; perhaps withdraw it again."""
         draw = self._random
@@ -34,6 +52,11 @@ class Owner:
         if percent is not None:
             away = (last / 100 * percent * (-1 if side is Side.BUY else 1)).quantize(Decimal("0.01"))
             terms = {"type": OrderType.LIMIT, "size": _SIZE, "price": last + away}
+        self._place(account, symbol, side, terms)
+
+    def _place(self, account: str, symbol: str, side: Side, terms: dict[str, Any]) -> None:
+        draw = self._random
+        terms = {"size": _SIZE / 50} | terms
         client_id = f"manual-{draw.getrandbits(32)}"
         self._venue.place(NewOrder(account=account, client_order_id=client_id, symbol=symbol, side=side, **terms))
         placed = self._venue.engine.find(account, symbol, client_id)

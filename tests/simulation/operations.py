@@ -19,12 +19,13 @@ from messages.commands import (
     SetKillSwitch,
     SyncOpenOrders,
 )
+from messages.queries import ParityReport, Reply
 from messages.types import InitiatedBy, Order, OrderState
 
 from .auditor import Auditor
 from .venue import SYMBOLS
 from .wire import EXCHANGE
-from .workload import STEP, UNIT, Intent, Workload
+from .workload import STEP, UNIT, Asked, Intent, Workload
 
 _OPEN = frozenset({OrderState.SUBMITTED, OrderState.ACKNOWLEDGED, OrderState.PARTIALLY_FILLED})
 _TICK = Decimal("0.01")
@@ -41,6 +42,8 @@ class Operations:
         self._hosts = workload
         self._random = random
         self._accounts = accounts
+        self.parity: dict[str, ParityReport] = {}
+        """The latest comparison with the venue, by account."""
 
     def times(self) -> list[tuple[int, Callable[[], None]]]:
         """What is done in a run, and how often."""
@@ -54,7 +57,7 @@ class Operations:
             (draw(0, 3), self.claim),
             (draw(0, 2), self.log_out),
             (draw(1, 6), self.race),
-            (draw(0, 2), self.check_parity),
+            (draw(0, 2), lambda: self.check_parity(self._account())),
         ]
 
     # ----- cancels
@@ -143,9 +146,14 @@ class Operations:
         for _ in range(self._random.choice((1, 1, 2, 3))):
             self._later(self._random.choice((0, 40)), partial(self._read, account))
 
-    def check_parity(self) -> None:
+    def check_parity(self, account: str) -> None:
         """Compare with the venue, whatever is going on."""
-        self._tell(CheckParity(**self._head(self._account())))
+        self._tell(CheckParity(**self._head(account)))
+
+    def on_reply(self, reply: Reply, asked: Asked | None) -> None:
+        """A host was answered."""
+        if isinstance(reply, ParityReport) and asked is not None:
+            self.parity[asked.command.account_id] = reply
 
     def _read(self, account: str) -> None:
         exchange = self._random.choice((None, EXCHANGE))

@@ -115,8 +115,9 @@ def fills_listed(venue: Venue, request: FetchFills, sent_venue_ms: int) -> CallR
 
 def balances_told(venue: Venue, request: FetchBalances, received_ms: int) -> CallReport:
     """Answer with all balances, as of now or of a moment ago."""
-    totals = venue.totals_as_of(request.account_id, venue.now_ms() - venue.lag_ms(Fault.STALE_BALANCES))
-    balances = tuple((asset, total, total) for asset, total in totals.items())
+    at_ms = venue.now_ms() - venue.lag_ms(Fault.STALE_BALANCES)
+    totals, locked = venue.totals_as_of(request.account_id, at_ms), venue.locked_as_of(request.account_id, at_ms)
+    balances = tuple((asset, total, total - locked[asset]) for asset, total in totals.items())
     return BalancesFetched(**_head(request), balances=balances, received_ms=received_ms)
 
 

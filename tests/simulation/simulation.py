@@ -42,6 +42,7 @@ SETTLE_LIMIT_MS: Final = 180_000
 _WARM_UP_MS = 3000
 _RESTARTS = 3
 _SLICE_MS = 1000
+_PARITY_MS = 60_000
 _LAST_WORDS_MS = 4000
 """What the venue had in mind when the faults ended happens within this time."""
 _RHYTHM = ExchangeRhythm(clock_ms=10_000)
@@ -140,6 +141,7 @@ class Simulation:
             # What was traded by hand and ended unseen may be found by the longer look back of a start.
             self.auditor.seen["traded unseen"] += 1
             return
+        self._ask_for_parity()
         before = self.digest()
         for _ in range(_RESTARTS):
             self._restart_unchanged(before)
@@ -155,6 +157,7 @@ class Simulation:
         at(self._random.randint(0, 3), duration_ms, self.owner.trade)
         for times, act in [] if self.regime.plain else self.operations.times():
             at(times, duration_ms, act)
+        at(0 if self.regime.plain else self._random.randint(0, 3), duration_ms, self.owner.meddle)
         at(self.faults.times(Fault.CRASH, 3), duration_ms, lambda: self._crash(Fault.CRASH))
         at(self.faults.times(Fault.TAKEN_OVER, 1), duration_ms, self._take_over)
         at(self.faults.times(Fault.CLOCK_STEP, 3), duration_ms, self._step_clock)
@@ -220,6 +223,19 @@ class Simulation:
         for intent, orders in venue_orders_per_intent(self.workload, self.venue.engine, apart):
             if orders > 1:
                 self._violate("S1 one venue order", f"an intent has {orders} orders at the venue: {intent.terms}")
+
+    def _ask_for_parity(self) -> None:
+        self.workload.stopped = False
+        for account in self.accounts:
+            self.operations.check_parity(account)
+        self.workload.stopped = True
+        self.system.run_until(lambda: not self.workload.waiting, _PARITY_MS)
+        if self.workload.waiting:
+            self._violate("5 replies", "a parity check is not answered")
+        for account in self.accounts:
+            report = self.operations.parity[account]
+            if report.differences or report.not_compared:
+                self._violate("parity", f"account {account}: {report.differences} {report.not_compared}")
 
     def _restart_unchanged(self, before: str) -> None:
         self.restart()
@@ -375,6 +391,7 @@ class Simulation:
         asked = self.workload.waiting.get(reply.correlation_id)
         self.auditor.on_reply(reply, None if asked is None else asked.command)
         self.workload.on_reply(reply)
+        self.operations.on_reply(reply, asked)
 
     # ----- parts
 

@@ -225,6 +225,14 @@ class Venue:
                     totals[each.fee_currency] += each.fee
         return totals
 
+    def locked_as_of(self, account: str, at_ms: int) -> dict[str, Decimal]:
+        """What an account's open orders held of every asset at a time."""
+        locked: dict[str, Decimal] = defaultdict(Decimal)
+        for order in self.orders_as_of(account, None, at_ms):
+            if order.is_open:
+                locked[self.engine._floor.asset_paid(order)] += order.reserved
+        return locked
+
     def lag_ms(self, fault: Fault) -> int:
         """How far a read looks into the past: 0, or less than the settle time."""
         return self._random.randint(1, SETTLE_MS - 1) if self._faults.strikes(fault) else 0
