@@ -7,7 +7,9 @@ an order as cancelled that may still work, or leave a host without an answer.
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import count
 
+from actors import overlays
 from actors.commanding import cancel
 from actors.desk import Desk
 from actors.domain.lifecycle import TERMINAL
@@ -26,6 +28,7 @@ class _Group:
 
     command: CancelAll | CancelOrders
     asked_ms: int
+    name: str = ""
     left: dict[str, None] = field(default_factory=dict)
     """Orders that may still work."""
     settled: dict[str, None] = field(default_factory=dict)
@@ -43,10 +46,11 @@ class CancelGroups:
         self._syncing = syncing
         self._room = room
         self._groups: dict[str, _Group] = {}
+        self._unheard = count()
 
     def cancel_orders(self, turn: Turn, command: CancelOrders) -> None:
         """Cancel the orders that are named."""
-        found = {name: turn.memory.find(name) for name in dict.fromkeys(command.order_ids)}
+        found = _find(turn, command.order_ids)
         group = _Group(command, turn.now_ms, unknown=tuple(name for name, order in found.items() if order is None))
         self._cancel(turn, group, [order for order in found.values() if order is not None])
         self._keep(turn, group)
@@ -117,7 +121,7 @@ class CancelGroups:
 
     def forget(self) -> Iterable[str]:
         """The records are not ours any more; the answer names the hosts that waited."""
-        waiting = list(self._groups)
+        waiting = [group.command.correlation_id for group in self._groups.values() if group.command.correlation_id]
         self._groups.clear()
         return waiting
 
@@ -137,23 +141,30 @@ class CancelGroups:
         by = group.command.initiated_by
         for order in orders:
             name = order.order_id
-            if order.exchange not in turn.memory.unserved and name not in group.left:
+            if order.state not in TERMINAL and order.exchange in turn.memory.unserved:
+                group.settled[name] = None
+                group.errors.append(f"{order.exchange}: it is not configured any more, so {name} cannot be cancelled")
+            elif name not in group.left:
+                meant = _meant_by(turn, order)
                 # A cancel of one order answers nobody here: its group does.
                 cancel(turn, self._desk, CancelOrder(account_id=order.account_id, order_id=name, initiated_by=by))
-            now = turn.order(name) or order
-            (group.settled if _settled(now) else group.left)[name] = None
+                for each in meant:
+                    now = turn.order(each.order_id) or each
+                    (group.settled if _settled(now) else group.left)[each.order_id] = None
 
     def _keep(self, turn: Turn, group: _Group) -> None:
-        if group.command.correlation_id:
-            self._groups[group.command.correlation_id] = group
-            self._answer_if_done(turn, group)
+        # Also where nobody waits for the answer: what a list shows is to be cancelled all the same.
+        group.name = group.command.correlation_id or f"unheard:{next(self._unheard)}"
+        self._groups[group.name] = group
+        self._answer_if_done(turn, group)
 
     def _waiting_for(self, exchange: str) -> list[_Group]:
         return [group for group in self._groups.values() if exchange in group.lists]
 
     def _answer_if_done(self, turn: Turn, group: _Group) -> None:
-        if not group.left and not group.lists:
-            self._groups.pop(group.command.correlation_id, None)
+        awaited = group.left if group.command.correlation_id else ()
+        if not awaited and not group.lists:
+            self._groups.pop(group.name, None)
             self._answer(turn, group)
 
     def _answer(self, turn: Turn, group: _Group) -> None:
@@ -182,3 +193,25 @@ def _meant(command: CancelAll, exchange: str, symbol: str) -> bool:
 
 def _settled(order: Order) -> bool:
     return order.state in TERMINAL or order.needs_review
+
+
+def _meant_by(turn: Turn, order: Order) -> list[Order]:
+    # Who names an order that was replaced means what works in its place; while it is being replaced, both may work.
+    latest = overlays.latest(turn, order)
+    old = overlays.predecessor(turn, latest)
+    return [latest] if old is None else [old, latest]
+
+
+def _find(turn: Turn, names: Iterable[str]) -> dict[str, Order | None]:
+    # As `AccountMemory.find`, with one walk through the orders for all names.
+    memory = turn.memory
+    found = {name: memory.orders.get(name) for name in names}
+    hits: dict[str, set[str]] = {name: set() for name, order in found.items() if order is None}
+    if hits:
+        for (_, client_id), order_id in memory.by_client_id.items():
+            if client_id in hits:
+                hits[client_id].add(order_id)
+        for (_, _, venue_id), order_id in memory.by_venue_id.items():
+            if venue_id in hits:
+                hits[venue_id].add(order_id)
+    return found | {name: memory.orders[each.pop()] for name, each in hits.items() if len(each) == 1}

@@ -19,7 +19,7 @@ from typing import Any, Final, TypeAlias
 from actors.app.audit import audit, is_quiet
 from actors.app.recording import Action, Outlook, Row, foresee, read_rows
 from actors.app.replayed import ReplayResult, compare
-from actors.app.trader import PASSING
+from actors.app.acts import is_passing
 from actors.app.world import PaperWorld
 from actors.oms import Oms
 from messages.commands import CancelOrder, SubmitOrder
@@ -211,7 +211,7 @@ class _Player:
         logical = self._logical[done.row.order_id]
         error = done.future.exception()
         reply = None if error is not None else done.future.result()
-        if isinstance(reply, Refused) and reply.code in PASSING:
+        if reply is not None and is_passing(reply):
             self._begin(logical, done.row, done.act)
             return
         if isinstance(reply, OrderPlaced):

@@ -9,66 +9,40 @@ import threading
 import time
 from collections.abc import Iterable
 from concurrent.futures import CancelledError, Future
-from dataclasses import dataclass
 from itertools import count
 from queue import Empty, SimpleQueue
-from typing import Final, TypeAlias
+from typing import Final
 
 from requests import RequestException
 
+from actors.app.acts import (
+    TWINS,
+    Act,
+    Cancel,
+    CancelEverything,
+    Close,
+    Modify,
+    Place,
+    Take,
+    is_passing,
+    is_second,
+    is_unknown,
+)
+from actors.app.audit_changes import as_placed
 from actors.app.ledger import Ledger
+from actors.app.verdict import Sweep
 from actors.app.workload import Fate, Intent
 from actors.domain.lifecycle import AT_VENUE
 from actors.oms import Oms
 from exchanges.paper.client import ControlClient, ControlError, Fills
-from messages.commands import CancelOrder, ClosePosition
-from messages.queries import OrderPlaced, OrderUnresolved, RefusalCode, Refused, Reply
+from messages.commands import CancelAll, CancelOrder, ClosePosition, ModifyOrder
+from messages.queries import ModifyDone, OrderPlaced, Refused, Reply
 from messages.types import OrderView
 
-PASSING: Final = frozenset(
-    {
-        RefusalCode.GATE_CLOSED,
-        RefusalCode.QUEUE_FULL,
-        RefusalCode.QUEUE_TIMEOUT,
-        RefusalCode.STORE_UNAVAILABLE,
-        RefusalCode.ACCOUNT_STOPPED,
-    }
-)
-"""Refusals that say 'not now': nothing was recorded, and the same request may be made again."""
 _POLL_S: Final = 0.1
 _LATER_S: Final = 0.4
 _LAST_ANSWERS_S: Final = 4.0
 """How long one who is stopped waits for answers to what is under way."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    intent: Intent
-
-
-@dataclass(frozen=True, slots=True)
-class _Cancel:
-    view: OrderView
-
-
-@dataclass(frozen=True, slots=True)
-class _Take:
-    """The market takes an order in pieces; without any, whole and at once."""
-
-    view: OrderView
-    pieces: Fills = ()
-
-
-@dataclass(frozen=True, slots=True)
-class _Close:
-    """The owner closes the position that an order is part of."""
-
-    view: OrderView
-    number: int
-    """Of those asked for at once: only the first is asked for again when it is refused for now."""
-
-
-_Act: TypeAlias = _Place | _Cancel | _Take | _Close
 
 
 class Trader:
@@ -93,8 +67,8 @@ class Trader:
         self._in_flight_max = in_flight_max
         self._pause_s = pause_s
         self._stop = stop
-        self._answers: SimpleQueue[tuple[_Act, Future[Reply]]] = SimpleQueue()
-        self._later: list[tuple[float, int, _Act]] = []
+        self._answers: SimpleQueue[tuple[Act, Future[Reply]]] = SimpleQueue()
+        self._later: list[tuple[float, int, Act]] = []
         self._numbers = count()
         self._under_way = 0
         self._next_s = 0.0
@@ -132,7 +106,7 @@ class Trader:
                 self._exhausted = True
                 return
             self._next_s = time.monotonic() + self._pause_s
-            self._do(_Place(intent))
+            self._do(Place(intent))
 
     def _has_room(self) -> bool:
         # What was refused for now waits too; without a bound it would all be asked again at once.
@@ -155,48 +129,86 @@ class Trader:
             return
         self._understand(act, reply)
 
-    def _do(self, act: _Act) -> None:
+    def _do(self, act: Act) -> None:
         match act:
-            case _Place(intent):
+            case Place(intent):
                 self._ledger.asked(intent)
                 self._send(act, self._oms.submit(intent.command))
-            case _Cancel(view):
+            case Cancel(view):
                 with self._ledger.lock:
                     self._ledger.awaited.add(view.local_id)
                 self._send(act, self._oms.submit(CancelOrder(account_id=view.account_id, order_id=view.local_id)))
-            case _Take(view, pieces):
+            case Take(view, pieces):
                 self._take(view, pieces)
-            case _Close(view, number):
+            case Close(view, number):
                 with self._ledger.lock:
                     self._ledger.awaited.add(_close_key(view, number))
                 order = view.order
                 command = ClosePosition(account_id=view.account_id, exchange=order.exchange, symbol=order.symbol)
                 self._send(act, self._oms.submit(command))
+            case Modify():
+                self._modify(act)
+            case CancelEverything(view, sweep):
+                sweep.began_ms = sweep.began_ms or self._oms.runtime.now_ms()
+                self._ledger.sweep_asked(sweep)
+                self._send(act, self._oms.submit(CancelAll(account_id=view.account_id, symbol=view.order.symbol)))
 
-    def _send(self, act: _Act, future: "Future[Reply]") -> None:
+    def _modify(self, act: Modify) -> None:
+        change, view = act.change, act.view
+        self._ledger.change_asked(change)
+        command = ModifyOrder(
+            account_id=view.account_id,
+            order_id=view.local_id,
+            message_id=change.message_id,
+            size=change.size,
+            price=change.price,
+            # Every other owner changes what he saw, the rest whatever the order has become.
+            expected_version=view.version if act.number == 0 and act.intent.number % 2 else None,
+        )
+        self._send(act, self._oms.submit(command))
+
+    def _send(self, act: Act, future: "Future[Reply]") -> None:
         self._under_way += 1
         future.add_done_callback(lambda done: self._answers.put((act, done)))
 
-    def _understand(self, act: _Act, reply: Reply) -> None:
-        if isinstance(reply, Refused) and reply.code in PASSING and not _is_second(act):
-            self._ledger.refused(reply.code.value, act.intent if isinstance(act, _Place) else None)
+    def _understand(self, act: Act, reply: Reply) -> None:
+        if isinstance(reply, Refused) and is_passing(reply) and not is_second(act):
+            why = reply.rule or reply.code.value
+            self._ledger.refused(why, act.intent if isinstance(act, Place) else None)
             self._at(_LATER_S, act)
             return
         match act, reply:
-            case _Place(intent), OrderPlaced():
+            case Place(intent), OrderPlaced():
                 self._ledger.answered(intent, reply)
                 self._begin_fate(intent, reply.view)
-            case _Place(intent), _:
+            case Place(intent), _:
                 self._ledger.answered(intent, reply)
-            case _Cancel(view), OrderUnresolved():
-                self._at(4 * _LATER_S, _Cancel(view))
-            case _Cancel(view), _:
+            case (Cancel() | Modify(), _) if is_unknown(reply):
+                self._at(4 * _LATER_S, act)
+            case Cancel(view), _:
                 with self._ledger.lock:
                     self._ledger.awaited.discard(view.local_id)
-            case _Close(view, number), _:
+            case Close(view, number), _:
                 self._ledger.close_answered(_close_key(view, number), reply)
-            case _Take(), _:
+            case Modify(), _:
+                self._changed(act, reply)
+            case CancelEverything(_, sweep), _:
+                sweep.reply, sweep.ended_ms = reply, self._oms.runtime.now_ms()
+            case Take(), _:
                 raise TypeError("the market's doings have no reply")
+
+    def _changed(self, act: Modify, reply: Reply) -> None:
+        change, intent = act.change, act.intent
+        last = len(change.replies) + 1 == TWINS
+        self._ledger.change_answered(change, reply, last=last)
+        if not last:
+            return
+        if act.number + 1 < len(intent.changes):
+            self._change(intent, act.view, act.number + 1)
+            return
+        done = next((each.view for each in change.replies if isinstance(each, ModifyDone)), None)
+        if done is not None and intent.number % 2:
+            self._at(_LATER_S, Take(done))
 
     def _begin_fate(self, intent: Intent, view: OrderView) -> None:
         if view.state not in AT_VENUE:
@@ -205,16 +217,32 @@ class Trader:
             case Fate.REST:
                 return
             case Fate.CANCEL:
-                self._at(_LATER_S, _Cancel(view))
+                self._at(_LATER_S, Cancel(view))
             case Fate.FILL | Fate.FILL_IN_MANY | Fate.TIME_OUT:
-                self._at(_LATER_S, _Take(view, intent.pieces))
+                self._at(_LATER_S, Take(view, intent.pieces))
             case Fate.FILL_AND_CANCEL:
-                self._at(_LATER_S, _Take(view, intent.pieces))
-                self._at(2 * _LATER_S, _Cancel(view))
+                self._at(_LATER_S, Take(view, intent.pieces))
+                self._at(2 * _LATER_S, Cancel(view))
             case Fate.CLOSE:
-                self._at(_LATER_S, _Take(view, intent.pieces))
-                for number in (1, 2):
-                    self._at(3 * _LATER_S, _Close(view, number))
+                self._at(_LATER_S, Take(view, intent.pieces))
+                for number in range(1, TWINS + 1):
+                    self._at(3 * _LATER_S, Close(view, number))
+            case Fate.SHRINK | Fate.REPRICE:
+                half = len(intent.pieces) // 2 if intent.fate is Fate.SHRINK else 0
+                if half:
+                    self._at(_LATER_S, Take(view, intent.pieces[:half]))
+                self._change(intent, view, 0)
+                if intent.pieces[half:]:
+                    # At the moment of the change, which it may overtake.
+                    self._at(_LATER_S, Take(view, intent.pieces[half:]))
+            case Fate.SWEEP:
+                self._at(2 * _LATER_S, CancelEverything(view, Sweep(account_id=view.account_id)))
+
+    def _change(self, intent: Intent, view: OrderView, number: int) -> None:
+        size, price = intent.changes[number]
+        change = as_placed(intent.command, number, size=size, price=price)
+        for _ in range(TWINS):
+            self._at(_LATER_S, Modify(intent, view, change, number))
 
     def _take(self, view: OrderView, pieces: Fills) -> None:
         order_id = int(view.order.order_id)
@@ -228,13 +256,9 @@ class Trader:
             # The order has ended meanwhile, by a fault or by its owner: there is nothing left to take.
             return
 
-    def _at(self, delay_s: float, act: _Act) -> None:
+    def _at(self, delay_s: float, act: Act) -> None:
         heapq.heappush(self._later, (time.monotonic() + delay_s, next(self._numbers), act))
 
 
 def _close_key(view: OrderView, number: int) -> str:
     return f"close {number} at {view.local_id}"
-
-
-def _is_second(act: _Act) -> bool:
-    return isinstance(act, _Close) and act.number > 1

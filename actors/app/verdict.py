@@ -48,7 +48,7 @@ class Sweep:
     """A time in which orders of an account were cancelled many at once."""
 
     account_id: str
-    began_ms: int
+    began_ms: int = 0
     ended_ms: int | None = None
     reply: Reply | None = None
 

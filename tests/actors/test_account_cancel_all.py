@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from actors.commanding import cancel
+from actors.store.port import Table
+from messages.codec import encode_record
 from messages.commands import (
     CancelOrders,
     CancelVenueOrder,
@@ -15,10 +16,9 @@ from messages.commands import (
     PlaceOrder,
 )
 from messages.control import ReportCommand, Verdict
-from messages.fills import FillSource
 from messages.queries import CancelDone, CancelsDone, DraftDone, RefusalCode
-from messages.reports import CancelNotProcessed, CancelRefused, PlaceAmbiguous, PlaceRejected, StreamLost
-from messages.types import InitiatedBy, OrderState, OrderType, PublicStatus, Side, Trigger
+from messages.reports import CancelNotProcessed, CancelRefused, PlaceRejected, StreamLost
+from messages.types import InitiatedBy, Order, OrderState, OrderType, PublicStatus, Side, Trigger
 from tests.actors.account_kit import HEAD, executed, shown, submit
 from tests.actors.awareness_kit import BOTH, Aware, D, aware, cancel_all, foreign, gone
 from tests.actors.modify_kit import ModifyAccount, Venue, working_order
@@ -148,16 +148,23 @@ def test_order_in_flight_is_answered_when_the_venue_says_what_became_of_it() -> 
     assert [view.state for view in done(account).ended] == [OrderState.REJECTED]
 
 
-def test_order_that_needs_a_person_is_unresolved_and_not_ended() -> None:
+def test_order_that_needs_a_person_is_unresolved_and_keeps_nobody_waiting() -> None:
+    doubtful = make(Order, needs_review=True, review_reason="two candidates")
+    account = aware(stored={Table.ORDERS: {doubtful.order_id: encode_record(doubtful)}})
+    account.do(cancel_all())
+    assert account.cancels() == [doubtful.order_id]
+    reply = done(account, "a1")
+    assert (ids(reply.unresolved), reply.ended) == ([doubtful.order_id], ())
+
+
+def test_order_whose_end_waits_for_its_executions_has_not_ended() -> None:
     account = aware()
     (place,) = working(account, 1)
     account.do(cancel_orders(place.order_id))
     account.hear(shown(place, venue_order_id="100", status=PublicStatus.FILLED, filled_size=D("0.01")))
-    order = account.order(place)
-    assert account.replies_to("g1") == [], order
-    account.do(ReportCommand(account_id="1", command_id="g1"))
-    reply = done(account)
-    assert (ids(reply.unresolved), reply.ended) == ([place.order_id], ())
+    assert account.replies_to("g1") == []
+    account.hear_fill(executed(place, "0.01", venue_order_id="100"))
+    assert [view.state for view in done(account).ended] == [OrderState.FILLED]
 
 
 def test_cancels_when_the_hosts_patience_is_over_say_what_is_left_and_answer_once() -> None:
@@ -461,6 +468,3 @@ def test_cancel_all_of_a_thousand_orders_is_answered_once_and_each_end_concerns_
     orders = [sum(write.table == "orders" for write in section.writes) for section in account.sections]
     assert orders == [1] * 1000
     assert len(done(account, "a1").ended) == 1000
-
-
-__all__ = ["FillSource", "PlaceAmbiguous", "cancel"]

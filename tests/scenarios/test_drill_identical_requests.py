@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from actors import Oms
-from actors.app.trader import PASSING
+from actors.app.acts import is_passing
 from actors.app.world import PaperWorld
-from messages import OrderPlaced, OrderType, Refused, Side, SubmitOrder
+from messages import OrderPlaced, OrderType, Side, SubmitOrder
 from messages.queries import Reply
 
 REQUESTS = 1_000
@@ -47,5 +47,5 @@ def ask(oms: Oms, command: SubmitOrder) -> Reply:
     deadline = time.monotonic() + DEADLINE_S
     while True:
         reply = oms.submit(command).result(DEADLINE_S)
-        if not (isinstance(reply, Refused) and reply.code in PASSING) or time.monotonic() > deadline:
+        if not is_passing(reply) or time.monotonic() > deadline:
             return reply

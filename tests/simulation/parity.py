@@ -3,12 +3,14 @@
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
 
+from actors.store.port import Table
 from actors.views import PublishedViews
 from exchanges.paper.accounts import PLENTY
 from exchanges.paper.model import Execution, PaperOrder
-from messages.types import Order, OrderState, Side, TimeInForce
+from messages.codec import decode_record
+from messages.types import IdempotencyEntry, Order, OrderState, Side, TimeInForce
 
-from .auditor import ENDS, SHOWN, Auditor
+from .auditor import ENDED, ENDS, SHOWN, Auditor
 from .wire import EXCHANGE
 
 _WORKING = frozenset({OrderState.ACKNOWLEDGED, OrderState.PARTIALLY_FILLED})
@@ -155,6 +157,30 @@ def _projection(auditor: Auditor, account: str, views: PublishedViews) -> Iterat
             yield f"{order.order_id}: readers see the steps {steps} of {order.version}"
         if len(views.fills.get(order.order_id, ())) != order.fill_count:
             yield f"{order.order_id}: readers see other executions than were booked"
+
+
+def residues(auditor: Auditor, account: str, records: Mapping[Table, Mapping[str, bytes]]) -> Iterator[str]:
+    """What is kept of orders that have ended although nothing shall be: not their executions, and not that their
+    requests were made.
+    """
+    living = {
+        leg.order_id
+        for order in auditor.orders[account].values()
+        if order.state not in ENDED
+        for leg in auditor.chain_of(account, order)
+    }
+    for order_id, order in auditor.orders[account].items():
+        if order.state in ENDED and order_id not in living:
+            yield f"{order_id} is {order.state}, and still recorded"
+    for table in (Table.ORDERS, Table.TRANSITIONS, Table.CLOSES):
+        for field, value in records.get(table, {}).items():
+            for order_id in auditor.forgotten[account]:
+                if order_id not in living and (order_id in field or order_id.encode() in value):
+                    yield f"{table} {field} names {order_id}, which was forgotten"
+    for raw in records.get(Table.IDEMPOTENCY, {}).values():
+        entry = decode_record(IdempotencyEntry, raw)
+        if entry.order_id in auditor.forgotten[account] and (entry.details or entry.error):
+            yield f"the request of {entry.order_id} is kept with its details"
 
 
 def duplicates(auditor: Auditor, accounts: tuple[str, ...]) -> Iterator[str]:

@@ -43,6 +43,8 @@ _WARM_UP_MS = 3000
 _RESTARTS = 3
 _SLICE_MS = 1000
 _PARITY_MS = 60_000
+_FORGOTTEN_MS = 75_000
+"""An order that has ended is remembered for a minute, and the sweep comes every few seconds."""
 _LAST_WORDS_MS = 4000
 """What the venue had in mind when the faults ended happens within this time."""
 _RHYTHM = ExchangeRhythm(clock_ms=10_000)
@@ -142,6 +144,8 @@ class Simulation:
             self.auditor.seen["traded unseen"] += 1
             return
         self._ask_for_parity()
+        if not self.regime.keeps_everything:
+            self._outlive_the_records()
         before = self.digest()
         for _ in range(_RESTARTS):
             self._restart_unchanged(before)
@@ -224,7 +228,25 @@ class Simulation:
             if orders > 1:
                 self._violate("S1 one venue order", f"an intent has {orders} orders at the venue: {intent.terms}")
 
+    def _outlive_the_records(self) -> None:
+        # Nothing may be left of what has ended, and the same requests, made again, are the same requests.
+        self._wait_until_forgotten()
+        self.workload.stopped = False
+        self.workload.come_back()
+        self.system.run_for(_SLICE_MS)
+        self.workload.stopped = True
+        self._settle()
+        self._check_intents()
+        self._wait_until_forgotten()
+
+    def _wait_until_forgotten(self) -> None:
+        self.system.run_for(_FORGOTTEN_MS)
+        for account in self.accounts:
+            for residue in parity.residues(self.auditor, account, self.store.load(account)):
+                self._violate("privacy", residue)
+
     def _ask_for_parity(self) -> None:
+        self.system.run_for(SETTLE_MS + _LAST_WORDS_MS)
         self.workload.stopped = False
         for account in self.accounts:
             self.operations.check_parity(account)

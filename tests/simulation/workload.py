@@ -135,6 +135,12 @@ class Workload:
         elif intent.terms.request_id is not None or self._monotonic_ms() - intent.first_ms < _REPEAT_WITHIN_MS:
             self.submit(intent, intent.terms)
 
+    def come_back(self) -> None:
+        """Make some requests again that were made long ago, by their request ids."""
+        named = [intent for intent in self.intents if intent.terms.request_id is not None and not intent.draft_id]
+        for intent in self._random.sample(named, min(len(named), 5)):
+            self.submit(intent, intent.terms)
+
     def cancel(self) -> None:
         """Cancel something: known by one of its ids, or not there at all."""
         account = self._random.choice(self._accounts)

@@ -1,0 +1,154 @@
+"""What an operator does during a drill, beside the traders: orders by hand at the venue, synchronisations, the kill
+switch of some accounts, and the comparison at the end.
+
+It is driven by the drill's own loop and never waits, but for the comparison. Must never: judge what it was told.
+"""
+
+import time
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import CancelledError, Future
+from decimal import Decimal
+from itertools import cycle
+from typing import Final
+
+from actors.app.acts import is_passing
+from actors.app.audit_controls import Stopped
+from actors.app.ledger import Ledger
+from actors.app.verdict import Sweep
+from actors.app.workload import SYMBOL
+from actors.errors import AskTimeout
+from actors.oms import Oms
+from exchanges.paper.client import ControlClient
+from messages.commands import AccountCommand, CheckParity, SetKillSwitch, SyncOpenOrders
+from messages.queries import KillSwitchSet, OpenOrdersSynced, ParityReport, Reply
+from messages.types import Side
+
+_BY_HAND: Final = ((Side.BUY, Decimal("31000.01")), (Side.SELL, Decimal("93000.01")))
+"""Far from everything that traders ask for."""
+_BY_HAND_SIZE: Final = Decimal("0.00123")
+_SYNC_S: Final = 1.0
+_STOPPED_S: Final = 1.5
+_AGAIN_S: Final = 0.5
+_PARITY_S: Final = 60.0
+
+
+class Operator:
+    """Of all accounts of a drill. One thread."""
+
+    def __init__(self, oms: Oms, control: ControlClient, accounts: Sequence[str], ledger: Ledger) -> None:
+        self._oms = oms
+        self._control = control
+        self._accounts = accounts
+        self._ledger = ledger
+        self._next_sync_s = 0.0
+        self._syncs = cycle([(account, force) for force in (True, False) for account in accounts])
+        self._asked: deque[tuple[str, Future[Reply]]] = deque()
+        # The first and the last account: one early, one late, and two whose traders nobody stops.
+        self._to_stop = deque(dict.fromkeys((accounts[0], accounts[-1])))
+        self._stops_in_all = len(self._to_stop)
+        self._switch: _Switch | None = None
+        self.foreign: frozenset[tuple[str, str]] = frozenset()
+        """Account and client order id of the orders placed by hand."""
+        self.stops: list[Stopped] = []
+        """Times in which a kill switch was on."""
+        self.answers: list[tuple[str, OpenOrdersSynced]] = []
+        """Synchronisations that were answered, by account."""
+        self.syncs_refused = 0
+
+    def place_by_hand(self) -> None:
+        """Place orders at the venue that the order manager knows nothing of."""
+        placed = set()
+        for account in self._accounts:
+            for side, price in _BY_HAND:
+                name = f"by-hand-{side.lower()}"
+                self._control.place(account, name, symbol=SYMBOL, side=side, size=_BY_HAND_SIZE, price=price)
+                placed.add((account, name))
+        self.foreign = frozenset(placed)
+
+    def attend(self, done: int, total: int) -> None:
+        """Do what is due when so many of all intents are done."""
+        now_s = time.monotonic()
+        if now_s >= self._next_sync_s:
+            self._next_sync_s = now_s + _SYNC_S
+            account, force = next(self._syncs)
+            self._asked.append((account, self._oms.submit(SyncOpenOrders(account_id=account, force=force))))
+        self.hear()
+        number = self._stops_in_all - len(self._to_stop) + 1
+        if self._switch is None and self._to_stop and done * (self._stops_in_all + 1) >= total * number:
+            self._switch = _Switch(self._oms, self._to_stop.popleft(), self._ledger)
+        if self._switch is not None:
+            stopped = self._switch.attend(now_s)
+            if stopped is not None:
+                self.stops.append(stopped)
+                self._switch = None
+
+    @property
+    def is_done(self) -> bool:
+        """Whether every kill switch was thrown and released, and every synchronisation answered."""
+        return self._switch is None and not self._to_stop and not self._asked
+
+    def hear(self) -> None:
+        """Take in the answers that have come."""
+        for _ in range(len(self._asked)):
+            account, future = self._asked.popleft()
+            if not future.done():
+                self._asked.append((account, future))
+                continue
+            reply = _answer(future)
+            if isinstance(reply, OpenOrdersSynced):
+                self.answers.append((account, reply))
+            else:
+                self.syncs_refused += 1
+
+    def compare(self) -> dict[str, ParityReport]:
+        """Have every account compare itself with its venue; those that gave no report in time are left out."""
+        asked = {name: self._oms.submit(CheckParity(account_id=name)) for name in self._accounts}
+        deadline = time.monotonic() + _PARITY_S
+        found = {name: _answer(future, deadline - time.monotonic()) for name, future in asked.items()}
+        return {name: report for name, report in found.items() if isinstance(report, ParityReport)}
+
+
+class _Switch:
+    """One kill switch, thrown and released."""
+
+    def __init__(self, oms: Oms, account_id: str, ledger: Ledger) -> None:
+        self._oms = oms
+        self._account_id = account_id
+        self._sweep = Sweep(account_id=account_id, began_ms=oms.runtime.now_ms())
+        ledger.sweep_asked(self._sweep)
+        self._asked = self._ask(on=True)
+        self._on_ms: int | None = None
+        self._released_ms: int | None = None
+        self._next_s = 0.0
+
+    def attend(self, now_s: float) -> Stopped | None:
+        """Go on; the answer is the time in which it was on, once it is released."""
+        if not self._asked.done() or now_s < self._next_s:
+            return None
+        reply = _answer(self._asked)
+        if not isinstance(reply, KillSwitchSet):
+            if reply is not None and not is_passing(reply):
+                raise TypeError(f"the kill switch was answered with {reply}")
+            self._next_s = now_s + _AGAIN_S
+            self._asked = self._ask(on=self._released_ms is None)
+        elif self._on_ms is None:
+            self._on_ms, self._next_s = self._oms.runtime.now_ms(), now_s + _STOPPED_S
+        elif self._released_ms is None:
+            self._released_ms = self._oms.runtime.now_ms()
+            self._asked = self._ask(on=False)
+        else:
+            self._sweep.ended_ms = self._oms.runtime.now_ms()
+            return Stopped(self._account_id, self._on_ms, self._released_ms)
+        return None
+
+    def _ask(self, *, on: bool) -> "Future[Reply]":
+        command: AccountCommand = SetKillSwitch(account_id=self._account_id, on=on, reason="a drill")
+        return self._oms.submit(command)
+
+
+def _answer(future: "Future[Reply]", timeout_s: float = 0.0) -> Reply | None:
+    try:
+        return future.result(max(0.0, timeout_s))
+    except (CancelledError, AskTimeout, TimeoutError):
+        return None
