@@ -261,7 +261,7 @@ def place_request(order: Order) -> PlaceOrder:
 def draft_of(turn: Turn, terms: OrderTerms, policy: AccountPolicy, *, keys: Keys, generation: int) -> Order:
     """The order that terms describe, in DRAFT."""
     # A request id used again long after its entry was swept must not get the id of the order it once placed.
-    generation = first_free_generation(policy.tag, keys.current, generation, turn.memory.orders.__contains__)
+    generation = first_free_generation(policy.tag, keys.current, generation, turn.memory.had_order)
     order_id = client_order_id(policy.tag, keys.current, generation, 0)
     now_ms = turn.now_ms
     return Order(

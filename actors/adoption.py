@@ -5,9 +5,11 @@ any other is external: visible, counted, untouched by automatic rules.
 """
 
 from collections.abc import Sequence
+from functools import reduce
 
 from actors.absorbing import absorb_claim
 from actors.desk import Desk
+from actors.domain.arithmetic import EXACT
 from actors.domain.claims import Absorbed
 from actors.domain.fills import book
 from actors.domain.idempotency import is_ours
@@ -15,7 +17,18 @@ from actors.domain.positions import booking_order
 from actors.turn import Turn
 from messages.events import Severity
 from messages.fills import FillSource, VenueFill
-from messages.types import Attempt, AttemptOutcome, Evidence, InitiatedBy, Order, OrderState, Trigger, VenueOrder
+from messages.types import (
+    ZERO,
+    Attempt,
+    AttemptOutcome,
+    Evidence,
+    InitiatedBy,
+    Order,
+    OrderState,
+    PublicStatus,
+    Trigger,
+    VenueOrder,
+)
 
 
 def take_in(
@@ -44,6 +57,22 @@ def take_in(
         # Recorded whatever the claim says of it: a status nobody knows must not make the order invisible.
         turn.save(order)
     return absorb_claim(turn, desk, order, claim, own, evidence, trigger, source)
+
+
+def is_forgotten(turn: Turn, claim: VenueOrder) -> bool:
+    """Whether a claim is about an order that has ended and of which, by the privacy settings, only the executions are
+    kept, and says nothing that is not known: it must not be taken in again.
+    """
+    memory = turn.memory
+    if memory.match(claim) is not None:
+        return False
+    place = claim.exchange, claim.symbol, claim.venue_order_id
+    order_id = memory.forgotten.get(place, claim.client_order_id or "")
+    if place not in memory.forgotten and order_id not in memory.forgotten_ids:
+        return False
+    ended = claim.status not in (None, PublicStatus.PENDING, PublicStatus.OPEN)
+    booked = reduce(EXACT.add, (fill.size for fill in memory.fills.get(order_id, {}).values()), ZERO)
+    return ended and booked >= claim.filled_size
 
 
 def _with_booked(turn: Turn, desk: Desk, order: Order) -> Order:

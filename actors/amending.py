@@ -56,7 +56,7 @@ def _confirmed(turn: Turn, desk: Desk, order: Order, report: AmendConfirmed) -> 
 
 
 def _refused(turn: Turn, desk: Desk, order: Order, report: AmendRefused) -> None:
-    modify_askers.said(turn, modify_askers.outcome_of(order.order_id), report.text or report.code)
+    modify_askers.said(turn, modify_askers.amend_of(order.order_id), report.text or report.code)
     order = overlays.refused(turn, order)
     reread(turn, desk, order, delay_ms=0)
     overlays.watch(turn, desk, order)
@@ -69,5 +69,5 @@ def _not_processed(turn: Turn, desk: Desk, order: Order, report: AmendNotProcess
     if change is not None and venue_then_ms < change.valid_until_venue_ms:
         turn.effect(resend_timer(order.order_id, delay_ms))
         return
-    modify_askers.said(turn, modify_askers.outcome_of(order.order_id), f"not acted on in time ({report.reason})")
+    modify_askers.said(turn, modify_askers.amend_of(order.order_id), f"not acted on in time ({report.reason})")
     overlays.give_up(turn, desk, order)

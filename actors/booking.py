@@ -11,6 +11,7 @@ from typing import Final
 from actors.absorbing import absorb_claim
 from actors.adoption import take_in
 from actors.desk import Desk
+from actors.domain.fills import fill_key
 from actors.housekeeping import taken_in_alone
 from actors.reminders import ParkedDue
 from actors.runtime.outcome import CancelTimer, SetTimer
@@ -88,6 +89,12 @@ def _order_of(turn: Turn, fill: VenueFill) -> Order | None:
 
 
 def _park(turn: Turn, desk: Desk, place: _Place, fills: list[VenueFill]) -> None:
+    forgotten = turn.memory.forgotten.get(place)
+    if forgotten is not None:
+        booked = turn.memory.fills.get(forgotten, {})
+        fills = [fill for fill in fills if fill_key(*place, fill.fill_id) not in booked]
+        if not fills:
+            return
     known = turn.memory.parked.get(place, {})
     there = {each.fill.fill_id for each in known.values()}
     for fill in fills:

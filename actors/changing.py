@@ -89,7 +89,7 @@ def _amend(turn: Turn, desk: Desk, wish: Wish, now: Circumstances, judge_order: 
     turn.save(asked)
     turn.send(desk.exchange_address[order.exchange], overlays.amend_request(asked))
     overlays.watch(turn, desk, asked)
-    wait(turn, wish.command, order.order_id, merged=wish.merged)
+    wait(turn, wish.command, order.order_id, amends=True, merged=wish.merged)
 
 
 def _passes(turn: Turn, wish: Wish, judged: Judged) -> bool:
@@ -243,9 +243,11 @@ def refuse(turn: Turn, command: ModifyOrder, reason: RefusalReason, order: Order
     )  # fmt: skip
 
 
-def wait(turn: Turn, command: ModifyOrder, order_id: str, *, merged: bool, duplicate: bool = False) -> None:
+def wait(
+    turn: Turn, command: ModifyOrder, order_id: str, *, merged: bool, amends: bool = False, duplicate: bool = False
+) -> None:
     """The host that gave a command waits for the outcome: of an amended order, or of one that takes its place."""
-    key = modify_askers.outcome_of(order_id)
+    key = modify_askers.amend_of(order_id) if amends else modify_askers.outcome_of(order_id)
     waiter = ModifyWaiter(
         key, command.correlation_id, cancel=False, duplicate=duplicate, about=order_id, merged=merged
     )

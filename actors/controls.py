@@ -44,7 +44,8 @@ def follow(turn: Turn, desk: Desk) -> None:
     if not kill_switch_on(turn, desk):
         return
     for before, order in list(turn.changed_orders()):
-        appeared = before is None or before.state in TERMINAL
+        # What was placed by hand is ours from the moment it is claimed.
+        appeared = before is None or before.state in TERMINAL or before.external
         if appeared and _to_be_cancelled(turn, desk, order):
             _cancel(turn, desk, order)
 

@@ -6,7 +6,7 @@ Each function of the parts does one thing; here stands which part a message is f
 from typing import TypeAlias, assert_never
 
 from actors import amending, booking, replacing, settlement, verifying
-from actors.adoption import take_in
+from actors.adoption import is_forgotten, take_in
 from actors.booking import PARKED
 from actors.commanding import expire
 from actors.connections import Connections
@@ -114,6 +114,8 @@ class Hearing:
                 amending.on_amend_report(turn, desk, report)
             case ReplaceAnswered():
                 replacing.on_replace_answered(turn, desk, report)
+            case OrderReported() if report.fill is None and is_forgotten(turn, report.order):
+                return
             case OrderReported():
                 fills = (report.fill,) if report.fill is not None else ()
                 acknowledged = Trigger.API_ACKNOWLEDGED

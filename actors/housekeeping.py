@@ -5,6 +5,7 @@ that stay too long in one state.
 from collections.abc import Callable
 from typing import Final
 
+from actors import overlays
 from actors.desk import Desk, reread
 from actors.domain.idempotency import expired
 from actors.domain.lifecycle import TERMINAL, evolve, is_stuck
@@ -29,12 +30,13 @@ def sweep(turn: Turn, desk: Desk) -> list[Order]:
         elif desk.policy.detect_stuck and _is_stuck(turn, desk, order):
             stuck.append(order)
             reread(turn, desk, order, delay_ms=0)
+    keeps_history = desk.policy.privacy.retain_history and desk.policy.privacy.cache_orders
     for key in expired(turn.memory.entries, turn.now_ms, turn.memory.is_live):
         entry = turn.memory.entries[key]
         # Where nothing is kept of an order, this is what keeps its request from being made again under its old id.
-        if entry.request_id is None or entry.order_id in turn.memory.orders:
+        if entry.request_id is None or (keeps_history and entry.order_id in turn.memory.orders):
             turn.forget_entry(key)
-    if not (desk.policy.privacy.retain_history and desk.policy.privacy.cache_orders):
+    if not keeps_history:
         for order in list(turn.memory.orders.values()):
             if _may_be_forgotten(turn, order):
                 turn.forget_order(order)
@@ -66,7 +68,7 @@ def _may_be_forgotten(turn: Turn, order: Order) -> bool:
     if order.exchange in memory.unserved or any(name in matters for matters in unfinished):
         return False
     # Commands that name an order which was replaced mean the one that works now.
-    return not memory.is_live(order.replaced_by or "")
+    return not memory.is_live(overlays.latest(turn, order).order_id)
 
 
 def taken_in_alone(

@@ -99,6 +99,10 @@ class AccountMemory:
     """The same by exchange and field. Venue order ids are unique per symbol only, so two orders may want one field."""
     public: dict[str, tuple[Order, bytes]] = field(default_factory=dict)
     """Live orders as other programs see them, by our order id: remembered for the very object they were made of."""
+    forgotten: dict[tuple[str, str, str], str] = field(default_factory=dict)
+    """By exchange, symbol and venue order id: orders that nothing but executions is kept of."""
+    forgotten_ids: set[str] = field(default_factory=set)
+    """Our ids of such orders, as far as they are known: since the start, and those whose requests are remembered."""
     unserved: frozenset[str] = frozenset()
     """Exchanges that stored records speak of and that are not configured: shown as last known, and left alone."""
     unclaimed: dict[str, None] = field(default_factory=dict)
@@ -251,6 +255,10 @@ class AccountMemory:
         """Whether an order has not ended, or has an outcome that nobody knows."""
         return order_id in self.live
 
+    def had_order(self, order_id: str) -> bool:
+        """Whether an id is, or was, an order's, also where nothing but executions or its request is kept of it."""
+        return order_id in self.orders or order_id in self.forgotten_ids or order_id in self.fills
+
     def placed_since(self, since_ms: int) -> int:
         """How many orders of ours were submitted after a moment; what lies before it is not asked for again."""
         times = self._placed_ms
@@ -261,6 +269,9 @@ class AccountMemory:
     def forget(self, order_id: str) -> None:
         """Keep nothing of an order that has ended but its executions."""
         order = self.orders.pop(order_id)
+        self.forgotten_ids.add(order_id)
+        if order.venue_order_id is not None:
+            self.forgotten[order.exchange, order.symbol, order.venue_order_id] = order_id
         client_key = order.exchange, order.client_order_id
         if self.by_client_id.get(client_key) == order_id:
             del self.by_client_id[client_key]

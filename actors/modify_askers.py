@@ -35,8 +35,13 @@ DRAFT_KIND: Final = "draft"
 
 
 def outcome_of(order_id: str) -> str:
-    """The key of an outcome: of an amended order, or of the order that takes another one's place."""
+    """The key of the outcome of an order that takes another one's place."""
     return f"modify:{order_id}"
+
+
+def amend_of(order_id: str) -> str:
+    """The key of the outcome of an amend. A replacement that is still asked about may be amended, so it is another."""
+    return f"amend:{order_id}"
 
 
 def turn_of(order_id: str) -> str:

@@ -98,7 +98,8 @@ def _was_asked_before(turn: Turn, desk: Desk, command: ModifyOrder, order: Order
             fields = differing(terms_asked(leg, command), terms_wanted(change))
             key = change.replacement_id or leg.order_id
             if not _refused_conflicting(turn, command, fields):
-                wait(turn, command, key, duplicate=True, merged=change.merged)
+                amends = change.replacement_id is None
+                wait(turn, command, key, amends=amends, duplicate=True, merged=change.merged)
             return True
         for step in turn.memory.transitions.get(leg.order_id, ()):
             if modify_id_of(step) == command.message_id:
@@ -277,7 +278,7 @@ def follow(turn: Turn, desk: Desk, now: Callable[[], Circumstances], judge_order
 
 
 def _answer_amend(turn: Turn, desk: Desk, before: Order, after: Order, *, settled: bool) -> None:
-    key = modify_askers.outcome_of(after.order_id)
+    key = modify_askers.amend_of(after.order_id)
     waiters = modify_askers.waiting(turn, key)
     if not waiters:
         return

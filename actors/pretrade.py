@@ -117,8 +117,8 @@ class PreTrade:
         )
 
     def satisfied(self, turn: Turn, held: Held) -> bool:
-        """Whether a placement that waits has what it waits for; or nobody is getting that any more, so that it has to be
-        looked at again and asks for it anew.
+        """Whether a placement that waits has what it waits for, or nobody is getting that any more: then it is looked
+        at again, and asks for it anew.
         """
         awaits = held.awaits
         match awaits.need:

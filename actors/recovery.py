@@ -9,7 +9,7 @@ from collections.abc import Collection
 from functools import partial
 
 from actors import replacing
-from actors.adoption import take_in
+from actors.adoption import is_forgotten, take_in
 from actors.booking import on_unlisted, parked_timer
 from actors.desk import Desk, request_round, reread
 from actors.domain import positions
@@ -32,14 +32,11 @@ from messages.fills import Fill, FillSource, ParkedFill, Position, PositionClose
 from messages.reports import OpenOrdersFetched, OrdersSearched
 from messages.risk import KillSwitch, LoggedOut
 from messages.types import (
-    ZERO,
     AttemptOutcome,
     IdempotencyEntry,
     Order,
     OrderState,
-    PublicStatus,
     StateTransition,
-    VenueOrder,
 )
 
 _CONTROLS: dict[str, type] = {kind.__name__: kind for kind in (KillSwitch, LoggedOut)}
@@ -58,6 +55,8 @@ def rebuild(records: dict[Table, dict[str, bytes]], exchanges: Collection[str]) 
     fills = [decode_record(Fill, raw) for raw in records.get(Table.FILLS, {}).values()]
     for fill in sorted(fills, key=booking_order):
         memory.remember(fill)
+        if fill.order_id not in memory.orders:
+            memory.forgotten[fill.exchange, fill.symbol, fill.venue_order_id] = fill.order_id
     for raw in records.get(Table.POSITIONS, {}).values():
         recorded = decode_record(Position, raw)
         # Not remembered like any other: whether it is what the fills add up to is for `recount` to say.
@@ -69,7 +68,10 @@ def rebuild(records: dict[Table, dict[str, bytes]], exchanges: Collection[str]) 
     for name, raw in records.get(Table.CONTROLS, {}).items():
         memory.remember(decode_record(_CONTROLS[name], raw))
     for raw in records.get(Table.IDEMPOTENCY, {}).values():
-        memory.remember(decode_record(IdempotencyEntry, raw))
+        entry = decode_record(IdempotencyEntry, raw)
+        memory.remember(entry)
+        if entry.order_id not in memory.orders:
+            memory.forgotten_ids.add(entry.order_id)
     spoken_of = {order.exchange for order in orders} | {place[0] for place in (*memory.positions, *memory.parked)}
     memory.unserved = frozenset(spoken_of.difference(exchanges))
     return memory
@@ -202,12 +204,10 @@ def merge_search(turn: Turn, desk: Desk, report: OrdersSearched, since_venue_ms:
     """
     late = {fill.venue_order_id for fill in report.fills if fill.venue_time_ms >= since_venue_ms}
     shown = set()
-    forgotten = _forgotten(turn, desk)
     for claim in report.orders:
         known = turn.memory.match(claim)
         ours = claim.client_order_id is not None and is_ours(claim.client_order_id, desk.policy.tag)
-        if known is None and claim.client_order_id in forgotten and _all_booked(turn, claim):
-            # It has ended, and by the privacy settings nothing is kept of it but what it executed.
+        if known is None and is_forgotten(turn, claim):
             shown.add(claim.venue_order_id)
             continue
         if known is not None or ours or claim.venue_order_id in late:
@@ -218,17 +218,3 @@ def merge_search(turn: Turn, desk: Desk, report: OrdersSearched, since_venue_ms:
             )  # fmt: skip
             taken_in_alone(turn, report, claim, merge)
     on_unlisted(turn, desk, report, [fill for fill in report.fills if fill.venue_order_id not in shown], since_venue_ms)
-
-
-def _forgotten(turn: Turn, desk: Desk) -> frozenset[str]:
-    if desk.policy.privacy.retain_history and desk.policy.privacy.cache_orders:
-        return frozenset()
-    memory = turn.memory
-    return frozenset(entry.order_id for entry in memory.entries.values() if entry.order_id not in memory.orders)
-
-
-def _all_booked(turn: Turn, claim: VenueOrder) -> bool:
-    ended = claim.status not in (None, PublicStatus.PENDING, PublicStatus.OPEN)
-    fills = turn.memory.fills.get(claim.client_order_id or "", {}).values()
-    booked = sum((fill.size for fill in fills if fill.venue_order_id == claim.venue_order_id), ZERO)
-    return ended and booked >= claim.filled_size

@@ -34,7 +34,8 @@ def audit(
 
     `closes` are those that placed an order; each is wanted once, like an intent. `doings` says what else hosts did.
     """
-    verdict = Verdict(intents=len(asked), venue_orders=len(venue.orders), fills=len(venue.executions))
+    venue_orders = len(venue.orders) - len(doings.foreign)
+    verdict = Verdict(intents=len(asked), venue_orders=venue_orders, fills=len(venue.executions))
     ours = {(account, order.order_id): order for account, book in books.items() for order in list(book.orders.values())}
     at_venue = grouped(venue.orders, "account", "firstClientOrderId")
     executed = grouped(venue.executions, "account", "orderId")
@@ -184,7 +185,8 @@ def _same(fill: Fill, row: Row) -> bool:
 
 
 def _check_steps(verdict: Verdict, order: Order, steps: tuple[StateTransition, ...]) -> None:
-    state = OrderState.DRAFT
+    # What others placed is met in the middle of its life.
+    state = steps[0].from_state if steps and order.external else OrderState.DRAFT
     for number, step in enumerate(steps, 1):
         if step.version != number or step.from_state is not state:
             verdict.note(f"{_name(order)}: step {step.version} does not follow on the one before")

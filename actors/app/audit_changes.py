@@ -77,7 +77,8 @@ def _check_told(verdict: Verdict, name: str, rows: list[Row], changes: list[Chan
     for change in changes:
         told = {reply.view.order.order_id for reply in change.replies if isinstance(reply, ModifyDone)}
         if len(told) > 1:
-            verdict.note(f"{name}: modification {change.message_id} was called done as orders {', '.join(sorted(told))}")
+            named = ", ".join(sorted(told))
+            verdict.note(f"{name}: modification {change.message_id} was called done as orders {named}")
         if told - at_venue:
             verdict.note(f"{name}: modification {change.message_id} was called done, and there is no such venue order")
         if told:

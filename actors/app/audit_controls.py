@@ -8,6 +8,7 @@ was on as placed after it, or demand of an answer what it did not claim.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import pairwise
 from typing import Final
 
 from actors.app.verdict import Doings, Row, VenueRecord, grouped
@@ -110,7 +111,7 @@ def pre_trade_errors(limits: Limits, venue: VenueRecord, foreign: Iterable[tuple
             wrong.append(f"order {row['orderId']} is worth {plain(notional)}: over the limit")
     for rows in grouped((row for row in ours if row["status"] == "OPEN"), "account", "symbol", "side").values():
         by_price = sorted(rows, key=lambda row: Decimal(row["price"]))
-        for one, other in zip(by_price, by_price[1:], strict=False):
+        for one, other in pairwise(by_price):
             if Decimal(other["price"]) - Decimal(one["price"]) <= limits.duplicate_within:
                 text = f"orders {one['orderId']} and {other['orderId']} work at one price level, {one['price']}"
                 wrong.append(f"{text}, of account {one['account']}")
@@ -122,7 +123,7 @@ def parity_errors(reports: Mapping[str, ParityReport]) -> list[str]:
     wrong = []
     for account, report in reports.items():
         wrong += [
-            f"parity of account {account}: {each.kind} {each.subject} {each.name}: {each.ours}, at the venue {each.venues}"
+            f"parity of account {account}: {each.kind} {each.subject} {each.name}: {each.ours}, venue {each.venues}"
             for each in report.differences
         ]
         wrong += [f"parity of account {account}: {what} not compared: {why}" for _, what, why in report.not_compared]

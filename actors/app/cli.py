@@ -12,7 +12,8 @@ import typer
 
 from actors.app.checking import run_check
 from actors.app.demo import DemoOptions, run_demo
-from actors.app.drill import DrillOptions, DrillResult, run_drill
+from actors.app.drill import run_drill
+from actors.app.drill_result import DrillOptions, DrillResult
 from actors.app.host import Host
 from actors.app.parity import run_parity
 from actors.app.parity_table import parity_table

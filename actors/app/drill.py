@@ -8,27 +8,37 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from decimal import Decimal
 from itertools import islice
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
-from typing import Any, Final
+from typing import Final
 
 from actors.app.audit import audit, is_quiet
-from actors.app.bookings import Bookings, Spread
+from actors.app.audit_controls import (
+    Limits,
+    parity_errors,
+    pre_trade_errors,
+    stopped_errors,
+    swept_errors,
+    synced_errors,
+)
+from actors.app.bookings import Bookings
+from actors.app.drill_result import DrillOptions, DrillResult, Operated, Progress
 from actors.app.ledger import Ledger
 from actors.app.openhash import check_open_hashes
+from actors.app.operating import Operator
 from actors.app.schedule import STAGES, Saboteur, draw_stages
 from actors.app.stored import check_stored
 from actors.app.trader import Trader
 from actors.app.verdict import Verdict
-from actors.app.workload import FILLS_MAX, Intent, intents
+from actors.app.workload import Intent, intents
 from actors.app.world import PaperWorld
 from actors.oms import Oms
 from actors.views import PublishedViews
 from messages.events import Alert, Event, FillRecorded, ManualReviewRequired
-from messages.fills import FillSource
+from messages.queries import ParityReport
 
 ACCOUNTS: Final = 4
 SETTLE_S: Final = 120.0
@@ -45,89 +55,10 @@ _MANAGEMENT: Final = {
     "sync": {"reconcileIntervalSeconds": 5, "lookbackMinutes": 30},
     "partialFillTracking": {"audit": {"intervalMs": 2_000}},
     "verification": {"slowRetryInterval": 10_000},
+    "risk": {"maxOrderNotional": "1150"},
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DrillOptions:
-    """What is asked of a drill."""
-
-    venue: str
-    intents: int
-    seed: int
-    faults: tuple[str, ...]
-    fills_max: int = FILLS_MAX
-    """Executions that the market makes of one order at most."""
-
-
-@dataclass(slots=True, kw_only=True)
-class DrillResult:
-    """What a drill found."""
-
-    options: DrillOptions
-    verdict: Verdict
-    faults: Counter[str] = field(default_factory=Counter)
-    """How often each fault really happened."""
-    refusals: Counter[str] = field(default_factory=Counter)
-    alerts: Counter[str] = field(default_factory=Counter)
-    close_refusals: Counter[str] = field(default_factory=Counter)
-    """Closes of positions that were not begun, by the code of the refusal."""
-    booking: dict[FillSource, Spread] = field(default_factory=dict)
-    """How long executions took to be booked, by where they were learned from."""
-    reviews_raised: int = 0
-    """Orders that were in manual review at some time."""
-    settle_seconds: float = 0.0
-    """From the last fault until everything was known and right."""
-    wall_seconds: float = 0.0
-    interrupted: bool = False
-    """Stopped before it could be judged: the verdict says only how many intents were asked."""
-
-    def as_json(self) -> dict[str, Any]:
-        """The result as other programs read it."""
-        verdict = self.verdict
-        begun = {
-            "seed": self.options.seed,
-            "venue": self.options.venue,
-            "interrupted": self.interrupted,
-            "intents": verdict.intents,
-        }
-        if self.interrupted:
-            # Figures that nobody compared would read like a clean result.
-            return begun | {"intentsWanted": self.options.intents, "violations": []}
-        return begun | {
-            "venueOrders": verdict.venue_orders,
-            "notPlaced": verdict.not_placed,
-            "fills": verdict.fills,
-            "duplicates": verdict.duplicates,
-            "lost": verdict.lost,
-            "phantomFills": verdict.phantom_fills,
-            "missingFills": verdict.missing_fills,
-            "falseMatches": verdict.false_matches,
-            "positions": verdict.positions,
-            "falsePositions": verdict.false_positions,
-            "closes": verdict.closes,
-            "closeRefusals": dict(self.close_refusals),
-            "timedOut": verdict.timed_out,
-            "bookingMs": {source.value: spread.as_json() for source, spread in self.booking.items()},
-            "manualReviews": verdict.manual_reviews,
-            "manualReviewsRaised": self.reviews_raised,
-            "refusals": dict(self.refusals),
-            "alerts": dict(self.alerts),
-            "faults": {name: self.faults.get(name, 0) for name in self.options.faults},
-            "violations": list(verdict.violations),
-            "settleSeconds": round(self.settle_seconds, 2),
-            "wallSeconds": round(self.wall_seconds, 2),
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """Where a drill stands."""
-
-    phase: str
-    done: int
-    total: int
-    faults: int
+_LIMITS: Final = Limits(order_notional_max=Decimal(1150), duplicate_within=Decimal("0.01"))
+"""What the settings above, and the default of one tick, refuse."""
 
 
 def run_drill(
@@ -166,12 +97,15 @@ class _Drill:
         self._alerts: Counter[str] = Counter()
         self._reviewed: set[str] = set()
         self._bookings = Bookings()
+        self._operator = Operator(oms, world.control, world.accounts, self._ledger)
+        self._parity: dict[str, ParityReport] = {}
         server = oms.runtime.server
         self._saboteur = Saboteur(world.control, options.seed, None if server is None else server.kill)
 
     def run(self) -> DrillResult:
         self._oms.subscribe(self._on_event, Alert, ManualReviewRequired)
         self._oms.subscribe(self._bookings.listen, FillRecorded)
+        self._operator.place_by_hand()
         self._work()
         if not self._stop.is_set():
             self._saboteur.end()
@@ -185,6 +119,9 @@ class _Drill:
             faults=self._saboteur.counts(),
             refusals=Counter(self._ledger.refusals),
             close_refusals=Counter(self._ledger.close_refusals),
+            rules=self._ledger.refused_by_rule(),
+            modifications=self._ledger.changes_by_outcome(),
+            operated=self._operated(),
             booking=self._bookings.spreads(self._world.record().executions),
             alerts=Counter(self._alerts),
             reviews_raised=len(self._reviewed),
@@ -205,7 +142,7 @@ class _Drill:
         progressed, done_before = time.monotonic(), 0
         begun = 0
         stage_until = 0.0
-        while not all(trader.join(0) for trader in traders) and not self._stop.is_set():
+        while not (all(trader.join(0) for trader in traders) and self._operator.is_done) and not self._stop.is_set():
             now = time.monotonic()
             done = self._ledger.done()
             due = done * STAGES >= begun * self._options.intents or now - progressed > _STAGE_S_MIN * 4
@@ -219,6 +156,7 @@ class _Drill:
             if now - progressed > _STALL_S:
                 break
             self._saboteur.refresh()
+            self._operator.attend(done, self._options.intents)
             self._tell("faults on", done)
             traders[0].join(_POLL_S)
 
@@ -247,6 +185,8 @@ class _Drill:
             late = time.monotonic() > deadline
             quiet = is_quiet(books.values()) and self._ledger.done() >= self._ledger.asked_count()
             verdict = self._audit(books) if quiet or late else None
+            if verdict is not None and not verdict.violations:
+                verdict.violations += self._compare()
             if verdict is not None and (late or not verdict.violations):
                 return verdict
             self._tell("settling", self._ledger.done())
@@ -257,18 +197,42 @@ class _Drill:
     def _audit(self, books: dict[str, PublishedViews]) -> Verdict:
         asked = self._ledger.snapshot()
         wrong, closes = check_stored(self._oms, books)
-        verdict = audit(asked, books, self._world.record(), closes)
+        record = self._world.record()
+        doings = self._ledger.doings(self._operator.foreign)
+        verdict = audit(asked, books, record, closes, doings)
         verdict.violations += wrong
+        verdict.violations += stopped_errors(self._operator.stops, books, record)
+        verdict.violations += swept_errors(doings, record)
+        verdict.violations += synced_errors(self._operator.answers, record)
+        verdict.violations += pre_trade_errors(_LIMITS, record, doings.foreign)
         untrue = [close for close in self._ledger.closes_told() if close not in closes]
         verdict.violations += [f"close {close.close_id} is recorded otherwise than it was told" for close in untrue]
         if len(asked) < self._options.intents:
             verdict.note(f"only {len(asked)} of {self._options.intents} intents were asked: the workload stalled")
         if self._ledger.awaited:
-            verdict.note(f"{len(self._ledger.awaited)} cancels and closes never got their reply")
+            verdict.note(f"{len(self._ledger.awaited)} cancels, closes and modifications never got their reply")
         repeated = self._world.control.summary()["duplicates"]
         verdict.violations += [f"the venue accepted {each['clientOrderId']} more than once" for each in repeated]
         verdict.violations += check_open_hashes(self._oms, books)
         return verdict
+
+    def _compare(self) -> list[str]:
+        self._parity = self._operator.compare()
+        silent = [name for name in self._world.accounts if name not in self._parity]
+        return parity_errors(self._parity) + [f"account {name} gave no parity report in time" for name in silent]
+
+    def _operated(self) -> Operated:
+        compared: Counter[str] = Counter()
+        for report in self._parity.values():
+            for _, what, count in report.compared:
+                compared[what] += count
+        return Operated(
+            cancels_of_all=len(self._ledger.sweeps) - len(self._operator.stops),
+            kill_switches=len(self._operator.stops),
+            synchronised=len(self._operator.answers),
+            compared=compared,
+            differences=sum(len(report.differences) for report in self._parity.values()),
+        )
 
     def _books(self) -> dict[str, PublishedViews]:
         return {account: self._oms.views(account) for account in self._world.accounts}

@@ -84,7 +84,8 @@ class Ledger:
     def sweep_asked(self, sweep: Sweep) -> None:
         """Orders of an account are being cancelled many at once."""
         with self.lock:
-            self.sweeps.append(sweep)
+            if not any(each is sweep for each in self.sweeps):
+                self.sweeps.append(sweep)
 
     def doings(self, foreign: frozenset[tuple[str, str]] = frozenset()) -> Doings:
         """What traders did to orders beside placing and cancelling them one by one."""

@@ -7,7 +7,7 @@ from typing import Final
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from actors.app.drill import Progress as DrillProgress
+from actors.app.drill_result import Progress as DrillProgress
 from actors.app.host import Host
 
 _LINE_S: Final = 5.0

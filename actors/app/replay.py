@@ -16,14 +16,14 @@ from queue import Empty, SimpleQueue
 from tempfile import TemporaryDirectory
 from typing import Any, Final, TypeAlias
 
+from actors.app.acts import is_passing
 from actors.app.audit import audit, is_quiet
 from actors.app.recording import Action, Outlook, Row, foresee, read_rows
 from actors.app.replayed import ReplayResult, compare
-from actors.app.acts import is_passing
 from actors.app.world import PaperWorld
 from actors.oms import Oms
 from messages.commands import CancelOrder, SubmitOrder
-from messages.queries import CancelDone, OrderPlaced, Refused, Reply
+from messages.queries import CancelDone, OrderPlaced, Reply
 from messages.types import OrderType
 
 SYMBOL: Final = "BTC-USD"

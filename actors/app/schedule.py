@@ -5,13 +5,13 @@
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Final
 
 from exchanges.paper.client import ControlClient, ControlError
-from exchanges.paper.faults import Fault, FaultRule
+from exchanges.paper.faults import Fault, FaultRule, RequestKind
 
 STORE_KILLED: Final = "store_killed"
 """The embedded server is killed with SIGKILL and comes back; beside the venue's own faults."""
@@ -34,8 +34,25 @@ _RARE: Final = {
 """Faults that concern everybody at once or hold a worker up: at most so often per stage, for so long (ms)."""
 _SHARE_ON: Final = 0.45
 """Of the faults asked for, how many are on in a stage."""
-_OFTEN: Final = {Fault.FRAME_SHUFFLE: (0.2, 0.6)}
-"""What holds single frames back shuffles nothing unless it holds many: drawn between these."""
+_OFTEN: Final = {Fault.FRAME_SHUFFLE: (0.2, 0.6), Fault.NEW_HALF_FAILS: (0.1, 0.4)}
+"""What holds single frames back shuffles nothing unless it holds many, and what only hits modifications meets few:
+drawn between these.
+"""
+_CHANGES: Final = (RequestKind.AMEND, RequestKind.REPLACE)
+_OF_CHANGES: Final = frozenset(
+    {
+        Fault.BREAK_BEFORE,
+        Fault.BREAK_AFTER,
+        Fault.ERROR_AFTER,
+        Fault.UNKNOWN_OUTCOME,
+        Fault.ANSWER_LATE,
+        Fault.PROCESS_LATE,
+        Fault.FILL_DURING_CANCEL,
+        Fault.PARTIAL_FILL_DURING_CANCEL,
+    }
+)
+"""Faults that hit modifications more often than the rest, since those are few beside all other requests."""
+_OF_CHANGES_PROBABILITY: Final = (0.05, 0.2)
 _PROBABILITY: Final = (0.01, 0.06)
 """Of a fault that is on, for each request or frame that it can hit; drawn between these."""
 STAGES: Final = 12
@@ -74,14 +91,18 @@ def draw_stages(faults: Sequence[str], random: Random, count: int = STAGES) -> t
 
 
 def _stage(names: Sequence[str], random: Random) -> Stage:
-    rules = tuple(_rule(Fault(name), random) for name in names if name not in (STORE_KILLED, STREAMS_BROKEN))
+    faults = [Fault(name) for name in names if name not in (STORE_KILLED, STREAMS_BROKEN)]
+    rules = tuple(rule for fault in faults for rule in _rules(fault, random))
     return Stage(rules, store_killed=STORE_KILLED in names, streams_broken=STREAMS_BROKEN in names)
 
 
-def _rule(fault: Fault, random: Random) -> FaultRule:
+def _rules(fault: Fault, random: Random) -> Iterator[FaultRule]:
     probability = round(random.uniform(*_OFTEN.get(fault, _PROBABILITY)), 3)
     count_max, amount_ms = _RARE.get(fault, (None, None))
-    return FaultRule(fault=fault, probability=probability, count_max=count_max, amount_ms=amount_ms)
+    yield FaultRule(fault=fault, probability=probability, count_max=count_max, amount_ms=amount_ms)
+    for kind in _CHANGES if fault in _OF_CHANGES else ():
+        probability = round(random.uniform(*_OF_CHANGES_PROBABILITY), 3)
+        yield FaultRule(fault=fault, kind=kind, probability=probability, amount_ms=amount_ms)
 
 
 class Saboteur:

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from actors.app.checking import CheckResult
-from actors.app.drill import DrillResult
+from actors.app.drill_result import DrillResult
 from actors.app.figures import counted, money, price
 from actors.app.recording import Ending
 from actors.app.records import PositionFinding
@@ -33,6 +33,10 @@ def drill_table(result: DrillResult) -> tuple[RenderableType, ...]:
     _must_be_zero(table, "missing fills: made by the venue, but not booked", verdict.missing_fills)
     _must_be_zero(table, "false matches: an order that follows another's venue order", verdict.false_matches)
     _must_be_zero(table, "false positions: not what the venue's executions add up to", verdict.false_positions)
+    _must_be_zero(table, "modifications that left two orders working", verdict.live_twice)
+    _must_be_zero(table, "orders that executed more than was ever asked for", verdict.overexecuted)
+    _must_be_zero(table, "orders placed by hand that do not work any more", verdict.foreign_touched)
+    _must_be_zero(table, "differences that accounts found comparing themselves", result.operated.differences)
     _must_be_zero(table, "manual reviews left when everything was quiet", verdict.manual_reviews)
     in_all = "violations in all: states, averages, closes, evidence, replies, records, public hash"
     _must_be_zero(table, in_all, len(verdict.violations))
@@ -46,6 +50,14 @@ def drill_table(result: DrillResult) -> tuple[RenderableType, ...]:
         table.add_row(told, f"{spread.p50} / {spread.p95} / {spread.max}")
     table.add_row("positions compared", str(verdict.positions))
     table.add_row("closes of positions; refused", f"{verdict.closes}; {result.close_refusals.total()}")
+    for what, found in (("modifications", result.modifications), ("refused by rule", result.rules)):
+        shown = ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in found.most_common())
+        table.add_row(f"{what}: {shown or 'none'}", str(found.total()))
+    operated = result.operated
+    told = f"{operated.cancels_of_all}; {operated.kill_switches}; {operated.synchronised}"
+    table.add_row("cancels of everything; kill switches; synchronisations", told)
+    compared = ", ".join(f"{count} {what}" for what, count in sorted(operated.compared.items()))
+    table.add_row("compared by the accounts themselves", compared or "nothing")
     table.add_row("orders timed out after their last fill", str(verdict.timed_out))
     table.add_row("manual reviews on the way", str(result.reviews_raised))
     table.add_row("refused for now, and asked again", str(result.refusals.total()))

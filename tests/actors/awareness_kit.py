@@ -1,7 +1,6 @@
 """An account with more than one exchange, what other programs see of it, and a venue's lists and prices, given by hand.
 """
 
-from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any, TypeVar
@@ -21,7 +20,7 @@ from messages.commands import (
     SetKillSwitch,
     SyncOpenOrders,
 )
-from messages.queries import AccountQuery, ExchangeOrders, OpenOrdersSynced, QueryReply, RefusalCode, Refused, Reply
+from messages.queries import AccountQuery, ExchangeOrders, OpenOrdersSynced, QueryReply, Refused, Reply
 from messages.reports import (
     CancelConfirmed,
     FetchFailed,
@@ -31,7 +30,7 @@ from messages.reports import (
     OrderReported,
     PriceFetched,
 )
-from messages.types import Order, OrderState, PublicStatus, VenueOrder
+from messages.types import Order, PublicStatus, VenueOrder
 from tests.actors.account_kit import HEAD, INSTRUMENT, Account, shown
 from tests.factories import make
 
@@ -230,11 +229,3 @@ def foreign(**changes: Any) -> VenueOrder:
     """The venue's record of an order that somebody has placed by hand."""
     record = {"client_order_id": "by-hand", "venue_order_id": "900", "filled_size": D(0), "price": D(40000)}
     return make(VenueOrder, **record | changes)
-
-
-def ended(state: OrderState) -> Callable[[Order], bool]:
-    """Tell whether an order is in a state."""
-    return lambda order: order.state is state
-
-
-__all__ = ["BOTH", "Aware", "D", "RefusalCode", "aware", "cancel_all", "ended", "foreign", "gone", "kill_switch", "sync"]

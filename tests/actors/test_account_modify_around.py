@@ -18,9 +18,11 @@ from messages.commands import (
 )
 from messages.control import ChildFailed, Verdict
 from messages.queries import OrderPlaced, OrderUnresolved, RefusalCode
+from messages.reports import StreamLost
 from messages.types import InitiatedBy, OrderState, TimeInForce
-from tests.actors.account_kit import EXCHANGE_ADDRESS, submit
+from tests.actors.account_kit import EXCHANGE_ADDRESS, HEAD, submit
 from tests.actors.modify_kit import LESS, OTHER, PRICE, SIZE, ModifyAccount, Venue, done, refused, working_order
+from tests.factories import make
 
 
 def begun(terms: dict[str, Any] | None = None, **can: Any) -> tuple[ModifyAccount, Venue, PlaceOrder]:
@@ -111,15 +113,19 @@ def test_change_whose_turn_the_store_refused_never_leaves() -> None:
     assert isinstance(account.answer(), OrderUnresolved)
 
 
-def test_risk_rules_change_that_waited_is_made_to_an_order_that_was_never_sent() -> None:
-    account, venue, place = begun(**BY_CANCEL)
+def test_risk_rules_change_that_waited_is_made_at_once_to_a_replacement_that_was_not_placed() -> None:
+    account, venue, place = begun(amend=AmendScope.NONE)
     account.modify(place.order_id, price=OTHER)
     rule = {"correlation_id": "m2", "message_id": "mod-2", "initiated_by": InitiatedBy.RISK_RULE}
     account.modify(place.order_id, size=LESS, **rule)
-    account.do(venue.cancel(venue.take(CancelVenueOrder)))
+    request = venue.take(ReplaceVenueOrder)
+    account.do(replace(venue.replace(request, place=False), place=venue.not_processed(request.place)))
+    sent = account.to_venue(PlaceOrder)[-1]
+    assert (sent.price, sent.size) == (OTHER, LESS)
     venue.settle(60)
     assert done(account.answer("m2")).view.order.size == LESS
     assert [(each.claim.price, each.claim.size) for each in venue.working()] == [(OTHER, LESS)]
+    assert refused(account.answer("m1")).code is RefusalCode.NOT_MODIFIED
 
 
 def test_request_that_placed_the_first_order_is_a_duplicate_while_its_replacement_works() -> None:
@@ -160,3 +166,51 @@ def test_replacement_executes_beyond_nothing_that_was_asked_for() -> None:
     venue.fill(new.client_order_id, Decimal(1))
     assert venue.executed() == Decimal("0.02")
     assert account.follower(place.order_id).state is OrderState.FILLED
+
+
+def test_replace_that_placed_and_left_the_cancel_undone_has_the_old_order_cancelled() -> None:
+    account, venue, place = begun(amend=AmendScope.NONE)
+    account.modify(place.order_id, price=OTHER)
+    request = venue.take(ReplaceVenueOrder)
+    account.do(replace(venue.not_processed(request), place=venue.place(request.place)))
+    account.pass_ms(1)
+    (cancel,) = account.to_venue(CancelVenueOrder)
+    assert cancel.order_id == place.order_id
+
+
+def test_replacement_that_the_gate_kept_waiting_too_long_is_not_placed() -> None:
+    account, venue, place = begun(**BY_CANCEL)
+    account.modify(place.order_id, price=OTHER)
+    request = venue.take(CancelVenueOrder)
+    account.do(make(StreamLost, **HEAD, received_ms=account.now_ms))
+    account.do(venue.cancel(request))
+    account.pass_ms(31_000)
+    assert account.follower(place.order_id).state is OrderState.FAILED
+    account.connect(keep=True)
+    venue.settle(5)
+    assert len(account.to_venue(PlaceOrder)) == 1
+    assert refused(account.answer()).code is RefusalCode.NOT_MODIFIED
+
+
+def test_amend_under_way_at_a_restart_is_read_before_anything_else_is_known() -> None:
+    account, venue, place = begun()
+    account.modify(place.order_id, size=LESS)
+    venue.amend(venue.take(AmendVenueOrder))
+    again = account.restarted(open_gate=False)
+    venue.attach(again)
+    venue.serve()
+    order = again.views.orders[place.order_id]
+    assert (order.size, order.replace_pending) == (LESS, False)
+
+
+def test_replacement_that_waited_for_the_gate_at_a_restart_is_placed_when_it_opens() -> None:
+    account, venue, place = begun(**BY_CANCEL)
+    account.modify(place.order_id, price=OTHER)
+    request = venue.take(CancelVenueOrder)
+    account.do(make(StreamLost, **HEAD, received_ms=account.now_ms))
+    account.do(venue.cancel(request))
+    again = account.restarted()
+    venue.attach(again)
+    venue.settle(5)
+    assert [each.claim.price for each in venue.working()] == [OTHER]
+    assert again.follower(place.order_id).state is OrderState.ACKNOWLEDGED

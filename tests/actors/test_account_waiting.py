@@ -1,4 +1,4 @@
-"""Placements that wait for something to be read: in order, decided with it, never for long, and gone without a trace."""
+"""Placements that wait until something was read: decided in their order, never for long, and gone without a trace."""
 
 from typing import Any
 
@@ -22,8 +22,6 @@ from messages.types import OrderType, Side
 from tests.actors.account_kit import HEAD, shown, submit
 from tests.actors.awareness_kit import BOTH, Aware, D, aware, cancel_all, foreign, kill_switch, sync
 from tests.factories import make
-
-FETCHING = {"freshness": Freshness.ALWAYS_FETCH}
 
 
 def fetching(**settings: Any) -> Aware:

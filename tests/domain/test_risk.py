@@ -249,7 +249,8 @@ def test_reference_price_is_needed_only_by_limits_that_cannot_judge_without(new:
 
 @given(any_orders(), st.sampled_from([*EVERY_NOTIONAL, "price_collar_percent", "max_position"]))
 def test_reference_price_that_is_not_needed_is_never_missed(drawn: Order, name: str) -> None:
-    new = replace(drawn, order_id=NEW, reference_price=None, modification=None)
+    unplaced: dict[str, object] = {"filled_size": D(0), "filled_value": D(0), "modification": None}
+    new = replace(drawn, order_id=NEW, reference_price=None, **unplaced)
     value: object = {new.symbol: D(10**60)} if name == "max_position" else D(10**60)
     by = limits(**{name: value})
     refused = refusal_of(new, by)

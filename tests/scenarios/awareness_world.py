@@ -7,18 +7,20 @@ each test has accounts, and where accounts may meet prices, of its own.
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Self
 
+import pytest
 import redis
 from fill_world import DEADLINE_S, EXCHANGE, PRICE, SIZE, SYMBOL, Desk, FillVenue, until
 
 from actors import Oms
 from actors.settings import Settings
 from actors.store.embedded import EmbeddedServer
+from exchanges import registry
 from exchanges.paper.client import ControlClient
 from messages import OrderType, Side, SubmitOrder
 from messages.commands import AccountCommand
@@ -38,6 +40,7 @@ VENUE_NUMBER = 7
 """The `{exchangeId}` that these scenarios give the venue."""
 TICK = Decimal("0.01")
 LONG_MS = 60_000
+SETTLE_MS = 500
 QUICK = {"ownership": {"leaseTtl": 1000, "leaseRenewInterval": 300}}
 """Another owner takes an account over a second after its process has died."""
 
@@ -211,3 +214,10 @@ def eventually(condition: Callable[[], Any], what: str) -> Any:
     return until(condition, what)
 
 
+def settles_at_once(patch: pytest.MonkeyPatch, **abilities: Any) -> None:
+    """Have the next order managers take the venue for one that shows at once what it did; or that can do other things.
+
+    The paper venue shows at once what it did, unless a fault says otherwise. What the real one may take is twelve
+    seconds for each proof that something did not happen.
+    """
+    patch.setattr(registry, "BINANCE", replace(registry.BINANCE, settle_ms=SETTLE_MS, **abilities))

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from actors import settlement
-from actors.app.drill import DrillOptions, run_drill
+from actors.app.drill import run_drill
+from actors.app.drill_result import DrillOptions
 from actors.app.schedule import STAGES, Stage
 from actors.desk import Desk
 from actors.domain import positions

@@ -10,7 +10,8 @@ from random import Random
 import pytest
 from tidy_rules import ROOT
 
-from actors.app.drill import DrillOptions, run_drill
+from actors.app.drill import run_drill
+from actors.app.drill_result import DrillOptions
 from actors.app.schedule import NAMES, STORE_KILLED, UnknownFault, chosen_faults, draw_stages
 from actors.app.workload import Fate, intents
 from messages.types import Side

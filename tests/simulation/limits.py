@@ -51,6 +51,8 @@ class LimitAudit:
         for before, order in changed:
             sendings = len(order.attempts) - (len(before.attempts) if before is not None else 0)
             close = closing(order)
+            if before is None and order.replaces is not None and order.state is S.PENDING:
+                self._check(account, order, orders, position)
             if order.submitted_at_ms is None or sendings <= 0:
                 if before is not None and order.modification is not None and before.modification is None:
                     self._check_amend(account, order, orders, position)

@@ -21,7 +21,9 @@ from messages.control import Verdict
 from messages.reports import CancelAmbiguous, CancelReport, PlaceAmbiguous, PlaceNotProcessed, PlaceRejected
 from messages.types import Attempt, Order, PublicStatus, Trigger, VenueOrder
 
+from .awareness_mutants import AWARENESS_MUTANTS
 from .fill_mutants import FILL_MUTANTS, Replacements
+from .modify_mutants import MODIFY_MUTANTS
 
 
 def _effects_before_commit() -> Replacements:
@@ -136,6 +138,8 @@ MUTANTS: dict[str, Callable[[], Replacements]] = {
     "no_second_look": _no_second_look,
     "cancel_before_proof": _cancel_before_proof,
     **FILL_MUTANTS,
+    **AWARENESS_MUTANTS,
+    **MODIFY_MUTANTS,
 }
 
 
