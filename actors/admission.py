@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from actors import overlays
 from actors.domain.idempotency import (
     Collision,
     Conflict,
@@ -394,6 +395,7 @@ def answer_duplicate(turn: Turn, correlation_id: str, reply_when: str, entry: Id
     if order is None:
         refuse_forgotten(turn, correlation_id)
         return
+    order = overlays.latest(turn, order)
     shown = turn.view_of(order)
     unsettled = order.state in (OrderState.PENDING, OrderState.SUBMITTED)
     if order.state is OrderState.DRAFT:

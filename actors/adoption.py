@@ -13,6 +13,7 @@ from actors.domain.arithmetic import EXACT
 from actors.domain.claims import Absorbed
 from actors.domain.fills import book
 from actors.domain.idempotency import is_ours
+from actors.domain.lifecycle import evolve
 from actors.domain.positions import booking_order
 from actors.turn import Turn
 from messages.events import Severity
@@ -79,7 +80,7 @@ def _with_booked(turn: Turn, desk: Desk, order: Order) -> Order:
     # Its record may be gone while its executions are kept: what is booked of it stays booked.
     for fill in sorted(turn.memory.fills.get(order.order_id, {}).values(), key=booking_order):
         order = book(order, fill, tolerance=desk.policy.fill_tolerance).order
-    return order
+    return evolve(order, state=OrderState.PARTIALLY_FILLED) if order.fill_count else order
 
 
 def _adopt(turn: Turn, desk: Desk, account_id: str, claim: VenueOrder, *, twin: bool) -> Order:

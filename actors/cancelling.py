@@ -50,7 +50,8 @@ class CancelGroups:
 
     def cancel_orders(self, turn: Turn, command: CancelOrders) -> None:
         """Cancel the orders that are named."""
-        found = _find(turn, command.order_ids)
+        named = _find(turn, command.order_ids)
+        found = {name: None if order is None else overlays.latest(turn, order) for name, order in named.items()}
         group = _Group(command, turn.now_ms, unknown=tuple(name for name, order in found.items() if order is None))
         self._cancel(turn, group, [order for order in found.values() if order is not None])
         self._keep(turn, group)

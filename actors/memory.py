@@ -20,6 +20,7 @@ from actors.notes import (
     FillRepeated,
     Held,
     HeldGone,
+    ModificationConflict,
     OrderForgotten,
     ParkedGone,
     Repeated,
@@ -184,7 +185,7 @@ class AccountMemory:
                 entry = self.entries[record.key]
                 count = entry.access_count + 1
                 self.entries[record.key] = replace(entry, last_accessed_ms=record.at_ms, access_count=count)
-            case FillRepeated() | Vanished():
+            case FillRepeated() | Vanished() | ModificationConflict():
                 return
             case Instrument():
                 place = record.exchange, record.symbol
@@ -252,8 +253,11 @@ class AccountMemory:
             yield self.kill_switch
 
     def is_live(self, order_id: str) -> bool:
-        """Whether an order has not ended, or has an outcome that nobody knows."""
-        return order_id in self.live
+        """Whether an order, or what it was replaced by, has not ended or has an outcome that nobody knows."""
+        order = self.orders.get(order_id)
+        return order_id in self.live or (
+            order is not None and order.replaced_by is not None and self.is_live(order.replaced_by)
+        )
 
     def had_order(self, order_id: str) -> bool:
         """Whether an id is, or was, an order's, also where nothing but executions or its request is kept of it."""

@@ -10,7 +10,17 @@ from decimal import Decimal
 from actors.domain.lifecycle import TERMINAL
 from actors.domain.positions import booking_order
 from actors.memory import AccountMemory
-from actors.notes import Agreed, EntryForgotten, FillRepeated, Held, HeldGone, ParkedGone, Repeated, Vanished
+from actors.notes import (
+    Agreed,
+    EntryForgotten,
+    FillRepeated,
+    Held,
+    HeldGone,
+    ModificationConflict,
+    ParkedGone,
+    Repeated,
+    Vanished,
+)
 from actors.runtime.metrics import Metrics
 from actors.runtime.outcome import Outcome
 from actors.views import PublishedViews
@@ -67,6 +77,8 @@ class Meter:
                     self._position(record)
                 case FillRepeated():
                     self._metrics.fill_duplicate(record.first_source, record.source)
+                case ModificationConflict():
+                    self._metrics.modification_conflict(record.strategy)
                 case Vanished():
                     self._metrics.order_vanished(record.exchange)
                 case IdempotencyEntry():

@@ -29,6 +29,7 @@ from actors.domain.modification import (
 )
 from actors.domain.rules import RefusalReason, check_terms
 from actors.modify_askers import DRAFT_KIND, ModifyWaiter
+from actors.notes import ModificationConflict
 from actors.replacing import Judge
 from actors.turn import Turn
 from messages.base import copied
@@ -218,6 +219,7 @@ def _judged(turn: Turn, command: ModifyOrder, named: Order, order: Order) -> boo
 
 
 def _refuse_conflict(turn: Turn, command: ModifyOrder, order: Order, conflict: Conflict) -> None:
+    turn.note(ModificationConflict(conflict.strategy))
     asked = "; ".join(f"{name} {plain(value)}" for name in FIELDS if (value := getattr(command, name)) is not None)
     turn.refuse(
         command.correlation_id, RefusalCode.CONCURRENT_MODIFICATION, f"{conflict.text}; asked for: {asked}",

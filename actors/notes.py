@@ -148,6 +148,13 @@ class Vanished:
 
 
 @dataclass(frozen=True, slots=True)
+class ModificationConflict:
+    """Two wanted to change an order; `strategy` says who prevailed."""
+
+    strategy: str
+
+
+@dataclass(frozen=True, slots=True)
 class BackInUse:
     """Somebody uses the account again after its last user had left."""
 

@@ -9,13 +9,12 @@ from decimal import Decimal
 from typing import TypeAlias, TypedDict, assert_never
 
 from actors.domain.arithmetic import EXACT, RATIO
-from actors.domain.exposure import AssetsOf
 from actors.domain.fills import price_deviation_percent, rounded, weighted_average
 from actors.domain.lifecycle import TERMINAL, is_stuck, time_in_state
 from actors.domain.positions import average_entry, booking_order, realised_pnl
 from actors.domain.projection import view
 from actors.policy import AccountPolicy
-from actors.reading_exposure import at_stake, nothing_known
+from actors.reading_exposure import at_stake
 from actors.views import PublishedViews
 from messages.fills import Fill, Position
 from messages.queries import (
@@ -62,7 +61,6 @@ def answer(
     now_ms: int,
     policy: AccountPolicy,
     average: Average = weighted_average,
-    assets_of: AssetsOf = nothing_known,
 ) -> QueryReply:
     """Answer one query about one account."""
     match query:
@@ -104,7 +102,7 @@ def answer(
             ]
             return _list(views, chosen, now_ms, known(views, policy, now_ms, None))
         case GetExposure(exchange=wanted):
-            symbols, funds = at_stake(views, wanted, assets_of)
+            symbols, funds = at_stake(views, wanted)
             how = known(views, policy, now_ms, _only(wanted))
             return ExposureSnapshot(symbols=symbols, reserved=funds, kill_switch=views.kill_switch, **how)
         case _:

@@ -33,6 +33,7 @@ from messages.reports import (
     ReplaceAnswered,
 )
 from messages.types import (
+    AttemptOutcome,
     CompletionReason,
     Evidence,
     EvidenceSource,
@@ -42,6 +43,8 @@ from messages.types import (
     Trigger,
 )
 
+NOT_ATTEMPTED: Final = "not_attempted"
+"""The reason of a place half that the venue did not try, because there was nothing to cancel."""
 _AGAIN_MS: Final = 500
 _UNSETTLED: Final = frozenset({OrderState.PENDING, OrderState.SUBMITTED})
 
@@ -84,8 +87,20 @@ def _on_place(turn: Turn, desk: Desk, report: PlaceReport) -> None:
             settlement.on_place_rejected(turn, desk, report)
         case PlaceNotProcessed():
             settlement.on_place_not_processed(turn, desk, report)
+            new = turn.order(report.order_id)
+            if new is not None and _may_have_been_placed(turn, new):
+                settlement.begin_verification(turn, desk, new, NOT_ATTEMPTED)
         case PlaceAmbiguous():
             settlement.on_place_ambiguous(turn, desk, report)
+
+
+def _may_have_been_placed(turn: Turn, new: Order) -> bool:
+    # The venue found nothing to cancel, and the old order is cancelled: by somebody else, or by an earlier delivery of
+    # the same request, which has placed the new one, too.
+    old = turn.order(new.replaces or "")
+    last = new.attempts[-1] if new.attempts else None
+    told = last is not None and last.outcome is AttemptOutcome.NOT_PROCESSED and last.detail == NOT_ATTEMPTED
+    return told and new.state is OrderState.SUBMITTED and old is not None and old.state is OrderState.CANCELLED
 
 
 # ----- what follows from a turn
@@ -130,7 +145,9 @@ def _go_on(turn: Turn, desk: Desk, old: Order, new: Order) -> None:
     new_changed = before_new is None or before_new.state is not new.state or before_new.attempts != new.attempts
     if old.state in TERMINAL:
         ended_now = before_old is not None and before_old.state not in TERMINAL
-        if ended_now and not new_changed and new.state is OrderState.SUBMITTED and overlays.is_unplaced(new):
+        if ended_now and _may_have_been_placed(turn, new):
+            settlement.begin_verification(turn, desk, new, NOT_ATTEMPTED)
+        elif ended_now and not new_changed and new.state is OrderState.SUBMITTED and overlays.is_unplaced(new):
             turn.effect(resend_timer(new.order_id, 0))
     elif new_changed and overlays.was_placed(new):
         # Both are at the venue: the old one must not stay there.

@@ -10,7 +10,7 @@ from actors.memory import Record
 from actors.notes import Agreed, OrderForgotten
 from messages.fills import Fill, Position
 from messages.risk import KillSwitch
-from messages.types import Evidence, Order, StateTransition
+from messages.types import Evidence, Instrument, Order, StateTransition
 
 
 @dataclass(slots=True)
@@ -29,6 +29,8 @@ class PublishedViews:
     agreed_ms: dict[str, int] = field(default_factory=dict)
     """Per exchange: when the last complete list of open orders that was merged had been asked for, our clock."""
     kill_switch: KillSwitch | None = None
+    instruments: dict[tuple[str, str], Instrument] = field(default_factory=dict)
+    """By exchange and symbol: trading rules as they were read last."""
     as_of_ms: int = 0
     """When the account last showed that this is how things are: at a commit, or at anything a venue told it."""
     in_service: bool = False
@@ -42,6 +44,11 @@ class PublishedViews:
         self.orders, self.evidence = fresh.orders, fresh.evidence
         self.transitions, self.fills, self.positions = fresh.transitions, fresh.fills, fresh.positions
         self.kill_switch = fresh.kill_switch
+
+    def assets_of(self, exchange: str, symbol: str) -> tuple[str, str] | None:
+        """Base and quote of a symbol; None while its instrument is not known."""
+        instrument = self.instruments.get((exchange, symbol))
+        return None if instrument is None else (instrument.base, instrument.quote)
 
     def publish(self, record: object) -> None:
         """Show one durable record; anything that is not for readers is ignored."""
@@ -60,6 +67,8 @@ class PublishedViews:
                 self.agreed_ms[record.exchange] = record.asked_ms
             case KillSwitch():
                 self.kill_switch = record
+            case Instrument():
+                self.instruments[record.exchange, record.symbol] = record
             case OrderForgotten():
                 self.orders.pop(record.order_id, None)
                 self.transitions.pop(record.order_id, None)

@@ -67,7 +67,8 @@ class WaitingRoom:
         held = Held(command, turn.now_ms, awaits)
         queue = self._queues.get(place, [])
         if len(queue) >= HELD_MAX:
-            self._refuse(turn, held)
+            text = f"{HELD_MAX} placements wait on {awaits.exchange} for {awaits.symbol} already: {awaits.need.value}"
+            turn.refuse(command.correlation_id, RefusalCode.QUEUE_FULL, text)
             return
         if not queue:
             self._queues[place] = queue

@@ -1,8 +1,12 @@
 """Replays recorded order flow through accounts on a paper venue and checks that it ends as the recording ends.
 
 Orders rest beside the book and fill only when the recording says so, by the control port. Events of one order keep
-their order, each waits for the outcome of the one before; different orders overlap. A modification is played as a
-cancel and a new order of the same logical order, because this version has no amend.
+their order, each waits for the outcome of the one before; different orders overlap. A modification is played as one,
+unless a part of the order has executed and its price is to change: then as a cancel and a new order, since no venue
+would do it otherwise.
+
+Each account stands for many traders, and their orders meet: of one owner they would be self-trades and duplicates. So
+half of the accounts buy and the others sell, and equal prices are allowed.
 """
 
 import threading
@@ -11,6 +15,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from tempfile import TemporaryDirectory
@@ -18,13 +23,15 @@ from typing import Any, Final, TypeAlias
 
 from actors.app.acts import is_passing
 from actors.app.audit import audit, is_quiet
+from actors.app.audit_changes import as_placed
 from actors.app.recording import Action, Outlook, Row, foresee, read_rows
-from actors.app.replayed import ReplayResult, compare
+from actors.app.replayed import Played, ReplayResult, compare
+from actors.app.verdict import Change, Doings
 from actors.app.world import PaperWorld
 from actors.oms import Oms
-from messages.commands import CancelOrder, SubmitOrder
-from messages.queries import CancelDone, OrderPlaced, Reply
-from messages.types import OrderType
+from messages.commands import CancelOrder, ModifyOrder, OrderTerms, SubmitOrder
+from messages.queries import CancelDone, ModifyDone, OrderPlaced, Refused, Reply
+from messages.types import ZERO, OrderType, OrderView, Side
 
 SYMBOL: Final = "BTC-USD"
 ACCOUNTS: Final = 8
@@ -37,7 +44,10 @@ _EXECUTORS: Final = 2
 _POLL_S: Final = 0.05
 _STALL_S: Final = 60.0
 _REPORT_EVERY: Final = 200
-_MANAGEMENT: Final = {"concurrencyControl": {"orderPlacement": {"maxQueueSize": 1_000, "queueTimeout": 60_000}}}
+_MANAGEMENT: Final = {
+    "concurrencyControl": {"orderPlacement": {"maxQueueSize": 1_000, "queueTimeout": 60_000}},
+    "preTrade": {"duplicateToleranceTicks": None},
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,17 +94,24 @@ class _Logical:
     account: str
     waiting: deque[Row] = field(default_factory=deque)
     busy: bool = False
-    legs: int = 0
+    played: Played = field(default_factory=Played)
+    placed: OrderTerms | None = None
+    """What was asked for under the present request id, before any modification."""
+    changes: int = 0
+    """Modifications of that."""
     local_id: str = ""
-    """Of the present leg."""
+    """Of the first order under the present request id."""
     venue_id: str = ""
+    """Of the present order, as what follows."""
+    price: Decimal = ZERO
+    executed: Decimal = ZERO
 
 
 @dataclass(frozen=True, slots=True)
 class _Done:
     row: Row
     act: Action
-    """What was done: a modification consists of a cancel and an add."""
+    """What was done: a modification may consist of a cancel and an add."""
     future: Future[Any]
 
 
@@ -115,6 +132,7 @@ class _Player:
         self._played = 0
         self._local = threading.local()
         self.asked: dict[tuple[str, str], Reply | None] = {}
+        self.changes: list[Change] = []
         self.problems: list[str] = []
 
     def play(self, rows: Iterable[Row]) -> None:
@@ -134,12 +152,10 @@ class _Player:
         if self._played < self._total:
             self.problems.append(f"only {self._played} of {self._total} events were played")
 
-    def legs(self, order_id: str) -> tuple[str, list[str]]:
-        """The account and the request ids of an order of the recording."""
+    def history(self, order_id: str) -> Played | None:
+        """What an order of the recording became; None: it was never played."""
         logical = self._logical.get(order_id)
-        if logical is None:
-            return "", []
-        return logical.account, [_request_id(order_id, leg) for leg in range(1, logical.legs + 1)]
+        return None if logical is None else logical.played
 
     def _wait_for(self, began: float, offset_us: int) -> None:
         if self._options.speed is None:
@@ -152,12 +168,17 @@ class _Player:
     def _enqueue(self, row: Row) -> None:
         logical = self._logical.get(row.order_id)
         if logical is None:
-            account = self._world.accounts[int(row.order_id) % len(self._world.accounts)]
-            logical = self._logical[row.order_id] = _Logical(account)
+            account = self._account_of(row)
+            logical = self._logical[row.order_id] = _Logical(account, played=Played(account=account))
         logical.waiting.append(row)
         self._backlog += 1
         if not logical.busy:
             self._begin_next(logical)
+
+    def _account_of(self, row: Row) -> str:
+        sides = len(Side)
+        half = len(self._world.accounts) // sides
+        return self._world.accounts[sides * (int(row.order_id) % half) + (row.side is Side.SELL)]
 
     def _begin_next(self, logical: _Logical) -> None:
         if not logical.waiting:
@@ -166,12 +187,15 @@ class _Player:
         self._backlog -= 1
         self._busy += 1
         logical.busy = True
-        self._begin(logical, row, Action.CANCEL if row.action is Action.MODIFY else row.action)
+        anew = row.action is Action.MODIFY and logical.executed and row.price != logical.price
+        self._begin(logical, row, Action.CANCEL if anew else row.action)
 
     def _begin(self, logical: _Logical, row: Row, act: Action) -> None:
         match act:
-            case Action.ADD | Action.MODIFY:
+            case Action.ADD:
                 future: Future[Any] = self._oms.submit(self._order(logical, row))
+            case Action.MODIFY:
+                future = self._oms.submit(self._modification(logical, row))
             case Action.CANCEL:
                 future = self._oms.submit(CancelOrder(account_id=logical.account, order_id=logical.local_id))
             case Action.TRADE:
@@ -179,9 +203,9 @@ class _Player:
         future.add_done_callback(lambda done: self._done.put(_Done(row, act, done)))
 
     def _order(self, logical: _Logical, row: Row) -> SubmitOrder:
-        request_id = _request_id(row.order_id, logical.legs + 1)
+        request_id = _request_id(row.order_id, len(logical.played.requests) + 1)
         self.asked.setdefault((logical.account, request_id), None)
-        return SubmitOrder(
+        command = SubmitOrder(
             account_id=logical.account,
             exchange=self._options.venue,
             symbol=SYMBOL,
@@ -190,6 +214,18 @@ class _Player:
             size=row.size,
             price=row.price,
             request_id=request_id,
+        )
+        logical.placed = command
+        return command
+
+    def _modification(self, logical: _Logical, row: Row) -> ModifyOrder:
+        return ModifyOrder(
+            account_id=logical.account,
+            order_id=logical.local_id,
+            # A recording says what is to be open from now on, a modification what is to be executed in all.
+            size=logical.executed + row.size,
+            price=row.price,
+            message_id=f"{_request_id(row.order_id, len(logical.played.requests))}/change-{logical.changes}",
         )
 
     def _execute(self, venue_id: str, row: Row) -> None:
@@ -214,17 +250,41 @@ class _Player:
         if reply is not None and is_passing(reply):
             self._begin(logical, done.row, done.act)
             return
-        if isinstance(reply, OrderPlaced):
-            logical.legs += 1
-            self.asked[logical.account, _request_id(done.row.order_id, logical.legs)] = reply
-            logical.local_id, logical.venue_id = reply.view.local_id, reply.view.order.order_id
-        elif error is not None or not (isinstance(reply, CancelDone) or done.act is Action.TRADE):
-            what = type(error or reply).__name__
-            self.problems.append(f"{done.act.name} of order {done.row.order_id} came to {what} {error or ''}")
-        if done.row.action is Action.MODIFY and done.act is Action.CANCEL:
-            self._begin(logical, done.row, Action.MODIFY)
-            return
+        match reply:
+            case OrderPlaced(view=view):
+                self._placed(logical, done.row, view)
+                self.asked[logical.account, logical.played.requests[-1]] = reply
+            case ModifyDone():
+                self._modified(logical, done.row, reply)
+            case CancelDone():
+                if done.row.action is Action.MODIFY:
+                    self._begin(logical, done.row, Action.ADD)
+                    return
+            case None if error is None and done.act is Action.TRADE:
+                logical.executed += done.row.size
+            case _:
+                what = reply.text if isinstance(reply, Refused) else error or ""
+                came = f"{type(error or reply).__name__} {what}"
+                self.problems.append(f"{done.act.name} of order {done.row.order_id} came to {came}")
         self._finish(logical)
+
+    def _placed(self, logical: _Logical, row: Row, view: OrderView) -> None:
+        logical.played.requests.append(_request_id(row.order_id, len(logical.played.requests) + 1))
+        logical.local_id, logical.venue_id = view.local_id, view.order.order_id
+        logical.price, logical.executed, logical.changes = row.price, ZERO, 0
+
+    def _modified(self, logical: _Logical, row: Row, done: ModifyDone) -> None:
+        if logical.placed is not None:
+            change = as_placed(logical.placed, logical.changes, size=logical.executed + row.size, price=row.price)
+            change.replies.append(done)
+            self.changes.append(change)
+        logical.changes += 1
+        if done.native:
+            logical.played.amended += 1
+        else:
+            logical.played.replaced += 1
+            logical.executed = ZERO
+        logical.venue_id, logical.price = done.view.order.order_id, row.price
 
     def _finish(self, logical: _Logical) -> None:
         self._busy -= 1
@@ -250,8 +310,8 @@ def _judge(
     while True:
         late = time.monotonic() > deadline or stop.is_set()
         if is_quiet(books.values()) or late:
-            verdict = audit(player.asked, books, world.record())
-            result = compare(verdict, outlook, player.legs, books)
+            verdict = audit(player.asked, books, world.record(), doings=Doings(changes=tuple(player.changes)))
+            result = compare(verdict, outlook, player.history, books)
             verdict.violations += player.problems
             if not verdict.violations or late or player.problems:
                 return result

@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Final, TypeAlias
 
@@ -13,14 +13,34 @@ from actors.views import PublishedViews
 from messages.fills import Position
 from messages.types import ZERO, Order, OrderState, Side
 
-Legs: TypeAlias = Callable[[str], tuple[str, list[str]]]
-"""The account and the request ids that an order of the recording became."""
 _ENDED_AS: Final = {
     Ending.FILLED: frozenset({OrderState.FILLED}),
     Ending.CANCELLED: frozenset({OrderState.CANCELLED}),
     Ending.CANCELLED_AFTER_FILL: frozenset({OrderState.CANCELLED}),
     Ending.OPEN: frozenset({OrderState.ACKNOWLEDGED, OrderState.PARTIALLY_FILLED}),
 }
+
+
+@dataclass(slots=True, kw_only=True)
+class Played:
+    """What an order of the recording became here."""
+
+    account: str = ""
+    requests: list[str] = field(default_factory=list)
+    """Request ids, one after the other: those after the first are modifications played as a cancel and a new order."""
+    amended: int = 0
+    """Modifications that the venue carried out in place."""
+    replaced: int = 0
+    """Modifications that were carried out by another order."""
+
+    @property
+    def modifications(self) -> int:
+        """How often it was modified, in whatever way."""
+        return self.amended + self.replaced + max(0, len(self.requests) - 1)
+
+
+History: TypeAlias = Callable[[str], Played | None]
+"""What an order of the recording became, by its number there; None: it was never played."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -33,6 +53,8 @@ class ReplayResult:
     executed: Decimal
     value: Decimal
     """Quote units executed, both sides."""
+    modifications: Counter[str] = field(default_factory=Counter)
+    """By the way they were carried out."""
     wall_seconds: float = 0.0
 
     def as_json(self) -> dict[str, Any]:
@@ -60,7 +82,7 @@ class ReplayResult:
                 "executedSize": str(sum(self.outlook.executed.values(), ZERO)),
                 "executedValue": plain(self.outlook.value()),
             },
-            "modificationsPlayedAs": "cancel and new order",
+            "modifications": dict(self.modifications),
             "duplicates": verdict.duplicates,
             "lost": verdict.lost,
             "violations": list(verdict.violations),
@@ -69,18 +91,20 @@ class ReplayResult:
 
 
 def compare(
-    verdict: Verdict, outlook: Outlook, legs_of: Legs, books: Mapping[str, PublishedViews]
+    verdict: Verdict, outlook: Outlook, history: History, books: Mapping[str, PublishedViews]
 ) -> ReplayResult:
     """Compare every order and every position with the recording; what differs is a violation of the verdict."""
-    orders = {
-        (order.account_id, order.request_id or ""): order
-        for book in books.values()
-        for order in list(book.orders.values())
-    }
+    orders = defaultdict[tuple[str, str], list[Order]](list)
+    for book in books.values():
+        for order in list(book.orders.values()):
+            orders[order.account_id, order.request_id or ""].append(order)
     result = ReplayResult(outlook=outlook, verdict=verdict, endings=Counter(), executed=ZERO, value=ZERO)
     for order_id, expected in outlook.orders.items():
-        account, requests = legs_of(order_id)
-        legs = [orders[account, request] for request in requests if (account, request) in orders]
+        played = history(order_id) or Played()
+        legs = [leg for request in played.requests for leg in _in_sequence(orders[played.account, request])]
+        result.modifications.update(
+            {"in place": played.amended, "replaced": played.replaced, "cancelled and placed": len(played.requests[1:])}
+        )
         executed = sum((leg.filled_size for leg in legs), ZERO)
         value = sum((leg.filled_value for leg in legs), ZERO)
         result.executed += executed
@@ -93,17 +117,38 @@ def compare(
             continue
         ending = _ending(legs[-1], executed)
         result.endings[ending] += 1
-        _compare_ending(verdict, order_id, expected, legs, ending)
-    _compare_positions(verdict, outlook, legs_of, books)
+        _compare_modifications(verdict, order_id, expected, played, len(legs))
+        _compare_ending(verdict, order_id, expected, legs[-1], ending)
+    _compare_positions(verdict, outlook, history, books)
     return result
 
 
+def _in_sequence(orders: list[Order]) -> list[Order]:
+    """Orders of one request id, each before the one that took its place."""
+    by_former = {order.replaces: order for order in orders}
+    found = []
+    former = None
+    while former in by_former:
+        found.append(by_former[former])
+        former = found[-1].order_id
+    return found
+
+
+def _compare_modifications(verdict: Verdict, order_id: str, expected: Expected, played: Played, legs: int) -> None:
+    if played.modifications != expected.modifications:
+        wanted = f"{expected.modifications} times"
+        verdict.note(f"order {order_id} was modified {played.modifications} times, by the recording {wanted}")
+    if legs != len(played.requests) + played.replaced:
+        wanted = f"{len(played.requests) + played.replaced}"
+        verdict.note(f"order {order_id} became {legs} orders, by what was answered {wanted}")
+
+
 def _compare_positions(
-    verdict: Verdict, outlook: Outlook, legs_of: Legs, books: Mapping[str, PublishedViews]
+    verdict: Verdict, outlook: Outlook, history: History, books: Mapping[str, PublishedViews]
 ) -> None:
     size, cash = defaultdict[str, Decimal](Decimal), defaultdict[str, Decimal](Decimal)
     for order_id, expected in outlook.orders.items():
-        account, _ = legs_of(order_id)
+        account = (history(order_id) or Played()).account
         bought = expected.side is Side.BUY
         size[account] += expected.executed if bought else -expected.executed
         cash[account] -= expected.value if bought else -expected.value
@@ -129,10 +174,7 @@ def _ending(last: Order, executed: Decimal) -> Ending:
     return Ending.CANCELLED_AFTER_FILL if executed > ZERO else Ending.CANCELLED
 
 
-def _compare_ending(verdict: Verdict, order_id: str, expected: Expected, legs: list[Order], ending: Ending) -> None:
-    last = legs[-1]
-    if len(legs) != expected.modifications + 1:
-        verdict.note(f"order {order_id} became {len(legs)} orders, recorded are {expected.modifications} modifications")
+def _compare_ending(verdict: Verdict, order_id: str, expected: Expected, last: Order, ending: Ending) -> None:
     if ending is not expected.ending or last.state not in _ENDED_AS[expected.ending]:
         verdict.note(f"order {order_id} ended {last.state}, recorded is {expected.ending}")
     elif ending is Ending.OPEN and last.size - last.filled_size != expected.remaining:

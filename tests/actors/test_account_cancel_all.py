@@ -204,7 +204,7 @@ def test_account_that_is_fenced_out_answers_whoever_cancels() -> None:
     account = aware()
     places = working(account, 2)
     account.do(cancel_all())
-    account.take(submit(reply_when="committed"))
+    account.take(submit(request_id="last", reply_when="committed"))
     account.commit(Verdict.STALE)
     assert account.refusal("a1").code is RefusalCode.ACCOUNT_STOPPED
     assert len(places) == 2

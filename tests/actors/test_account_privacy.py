@@ -7,7 +7,15 @@ import pytest
 from actors.policy import PrivacyPolicy
 from actors.store.port import Table
 from messages.codec import decode_record
-from messages.commands import CancelOrder, CancelVenueOrder, CheckParity, ClosePosition, FetchOpenOrders, Logout, PlaceOrder
+from messages.commands import (
+    CancelOrder,
+    CancelVenueOrder,
+    CheckParity,
+    ClosePosition,
+    FetchOpenOrders,
+    Logout,
+    PlaceOrder,
+)
 from messages.queries import (
     CloseDone,
     GetFillsBetween,
@@ -296,6 +304,19 @@ def test_same_request_long_after_never_gets_the_id_of_the_forgotten_order(
     (second,) = account.told(PlaceOrder)
     assert second.client_order_id != place.client_order_id
     assert account.order(second).filled_size == 0
+
+
+def test_same_request_after_a_restart_long_after_never_gets_the_id_of_the_forgotten_order() -> None:
+    account = aware(privacy=NO_HISTORY)
+    place = request(account)
+    account.pass_ms(61 * MINUTE_MS)
+    account.hear(gone(place))
+    account.pass_ms(2 * MINUTE_MS)
+    again = account.restarted()
+    assert again.views.orders == {}
+    again.do(submit(correlation_id="again", request_id="pay-once"))
+    (second,) = again.told(PlaceOrder)
+    assert second.client_order_id != place.client_order_id
 
 
 # ----- what is told of a forgotten order

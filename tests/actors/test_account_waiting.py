@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from actors.policy import Freshness
+from actors.waiting import HELD_MAX
 from messages.commands import (
     CancelOrder,
     CreateDraft,
@@ -169,6 +170,17 @@ def test_placements_of_one_symbol_leave_in_the_order_in_which_they_came() -> Non
     assert placed(account) == ["a", "b", "c", "d"]
 
 
+def test_placements_of_several_symbols_that_one_list_lets_go_leave_in_the_order_in_which_they_came() -> None:
+    account = fetching()
+    account.know("ETH-USDT")
+    account.know("SOL-USDT")
+    for name, symbol in {"a": "SOL-USDT", "b": "BTC-USDT", "c": "ETH-USDT", "d": "SOL-USDT"}.items():
+        account.do(wish(name, symbol=symbol))
+        account.pass_ms(1)
+    account.list_orders()
+    assert placed(account) == ["a", "b", "c", "d"]
+
+
 def test_placement_never_overtakes_one_of_its_symbol_that_waits_for_something_else() -> None:
     account = fetching(limits={"max_order_notional": D(1000)})
     account.do(wish("market", type=OrderType.MARKET, price=None))
@@ -294,6 +306,16 @@ def test_failure_of_an_older_question_does_not_refuse_whoever_came_after_it() ->
     account.fail_list(sent_ms=sent_ms)
     assert account.refusal("a").code is RefusalCode.SYNC_FAILED
     assert account.replies_to("b") == []
+
+
+def test_placement_beyond_those_that_may_wait_is_refused_and_the_others_wait_on() -> None:
+    account = fetching()
+    for number in range(HELD_MAX + 1):
+        account.do(wish(f"{number}"))
+    assert account.refusal(f"{HELD_MAX}").code is RefusalCode.QUEUE_FULL
+    assert [reply.correlation_id for reply in account.replies] == [f"{HELD_MAX}"]
+    account.list_orders()
+    assert len(placed(account)) == HELD_MAX
 
 
 def test_gate_that_closed_while_a_placement_waited_refuses_it() -> None:

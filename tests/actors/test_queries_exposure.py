@@ -10,6 +10,7 @@ from messages import (
     AnswerSource,
     ExposureSnapshot,
     GetExposure,
+    Instrument,
     KillSwitch,
     Order,
     OrderState,
@@ -34,10 +35,6 @@ def policy() -> AccountPolicy:
     return AccountPolicy(tag="0badc0de", exchanges=exchanges)
 
 
-def assets_of(_: str, symbol: str) -> tuple[str, str] | None:
-    return ("BTC", "USDT") if symbol == "BTC-USDT" else None
-
-
 def an_order(order_id: str, **changes: object) -> Order:
     values: dict[str, object] = {"size": D(2), "price": D(100), "state": OrderState.ACKNOWLEDGED}
     return make(Order, order_id=order_id, **(values | changes))
@@ -45,14 +42,15 @@ def an_order(order_id: str, **changes: object) -> Order:
 
 def views_of(*records: object, live: bool = True) -> PublishedViews:
     views = PublishedViews(in_service=True, gates={"binance": "", "kraken": "" if live else "no user stream"})
-    for record in records:
+    rules = [make(Instrument, exchange=name, symbol="BTC-USDT", base="BTC", quote="USDT") for name in views.gates]
+    for record in (*rules, *records):
         views.publish(record)
     return views
 
 
 def ask(views: PublishedViews, exchange: str | None = None) -> ExposureSnapshot:
     query = GetExposure(account_id="1", exchange=exchange)
-    found = answer(query, views, NOW_MS, policy(), assets_of=assets_of)
+    found = answer(query, views, NOW_MS, policy())
     assert isinstance(found, ExposureSnapshot)
     return found
 

@@ -44,6 +44,18 @@ SETTLE_MS = 500
 QUICK = {"ownership": {"leaseTtl": 1000, "leaseRenewInterval": 300}}
 """Another owner takes an account over a second after its process has died."""
 
+WATCHFUL = {
+    "partialFillTracking": {"audit": {"intervalMs": 1000}},
+    "verification": {
+        "maxVerificationAttempts": 5,
+        "verificationRetryIntervals": [200, 300, 500, 700, 1000],
+        "slowRetryInterval": 1000,
+        # How long a test takes on a busy machine must not decide what is too late to be placed.
+        "totalVerificationTimeout": 300_000,
+    },
+}
+"""Audits as often as they can be, look-ups that do not tire."""
+
 Json = dict[str, Any]
 
 

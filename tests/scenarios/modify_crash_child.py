@@ -1,7 +1,7 @@
 """The processes that die, one for each step of `modify_crash_steps.py`: forked from this one, which imports once.
 
-Reads `venue`, `keys` by account, `redisUrl`, `deployment`, `management` and `atOnce` as JSON from standard input; writes
-by step how it ended.
+Reads `venue`, `keys` by account, `redisUrl`, `deployment`, `management` and `atOnce` as JSON from standard input;
+writes by step how it ended.
 """
 
 import json

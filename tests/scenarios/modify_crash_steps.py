@@ -13,7 +13,7 @@ from typing import Any
 
 from awareness_world import limit_order, placed
 from crash_steps import before_release, die, on_call, on_store, with_order
-from fill_world import PRICE, SIZE, Desk, venue_id
+from fill_world import PRICE, Desk, venue_id
 
 from actors import Oms
 from exchanges.paper.client import ControlClient
@@ -42,6 +42,8 @@ class Step:
     """Which of `WAYS`."""
     fault: Fault | None = None
     """What the venue does to the request that asks for the change."""
+    silent: bool = False
+    """Whether the stream tells nothing of it."""
 
 
 # ----- the ways
@@ -74,6 +76,8 @@ def act(desk: Desk, account: str, step: Step) -> None:
         late = _LATE_MS if step.fault is Fault.ANSWER_LATE else None
         name = order.client_order_id
         desk.control.add_fault(FaultRule(fault=step.fault, kind=kind, client_order_id=name, amount_ms=late))
+    if step.silent:
+        desk.control.silence_streams(60_000, account)
     desk.oms.submit(command(account, order.order_id))
 
 
@@ -194,16 +198,18 @@ STEPS: dict[str, Step] = {
     **_every_way("amend", _amending),
     "amend_processed_answer_not_read": Step(_when_processed(_amending, _size_is_less), "amend", _LATE),
     "amend_lost_effect_not_written": Step(
-        on_store(with_order(_amended), after=False), "amend", Fault.BREAK_AFTER
+        on_store(with_order(_amended), after=False), "amend", Fault.BREAK_AFTER, silent=True
     ),
     "amend_met_by_a_fill": Step(on_call("after", _amending), "amend", Fault.PARTIAL_FILL_DURING_CANCEL),
     **_every_way("replace", _replacing),
     "replace_processed_answer_not_read": Step(_when_processed(_replacing, _new_is_there), "replace", _LATE),
     "replace_half_done": Step(on_call("after", _replacing), "replace", Fault.NEW_HALF_FAILS),
     "replace_lost_unknown_not_written": Step(
-        on_store(with_order(_new_unknown), after=False), "replace", Fault.BREAK_AFTER
+        on_store(with_order(_new_unknown), after=False), "replace", Fault.BREAK_AFTER, silent=True
     ),
-    "replace_lost_unknown_written": Step(on_store(with_order(_new_unknown), after=True), "replace", Fault.BREAK_AFTER),
+    "replace_lost_unknown_written": Step(
+        on_store(with_order(_new_unknown), after=True), "replace", Fault.BREAK_AFTER, silent=True
+    ),
     "replace_never_arrived": Step(on_call("after", _replacing), "replace", Fault.BREAK_BEFORE),
     **_every_way("cancel_first", _cancelling),
     "cancel_first_processed_answer_not_read": Step(

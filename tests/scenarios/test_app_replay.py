@@ -10,7 +10,7 @@ from factories import make
 
 from actors.app.recording import Ending, RecordingError, foresee, read_rows
 from actors.app.replay import ReplayOptions, run_replay
-from actors.app.replayed import compare
+from actors.app.replayed import Played, compare
 from actors.app.verdict import Verdict
 from actors.views import PublishedViews
 from messages.fills import Position
@@ -88,7 +88,8 @@ def test_comparison_with_a_recording_finds_another_value_or_position(
     outlook = foresee(read_rows(recording(tmp_path, ROWS[-2:])))
     verdict = Verdict()
 
-    compare(verdict, outlook, lambda order_id: ("a", [order_id]), books_of_the_recording(**changes))
+    played = lambda order_id: Played(account="a", requests=[order_id])  # noqa: E731
+    compare(verdict, outlook, played, books_of_the_recording(**changes))
 
     assert verdict.violations == [] if says is None else says in verdict.violations[0]
 

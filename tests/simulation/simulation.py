@@ -255,9 +255,8 @@ class Simulation:
         if self.workload.waiting:
             self._violate("5 replies", "a parity check is not answered")
         for account in self.accounts:
-            report = self.operations.parity[account]
-            if report.differences or report.not_compared:
-                self._violate("parity", f"account {account}: {report.differences} {report.not_compared}")
+            for difference in parity.disagreements(self.auditor, account, self.operations.parity[account]):
+                self._violate("parity", difference)
 
     def _restart_unchanged(self, before: str) -> None:
         self.restart()

@@ -1,0 +1,160 @@
+"""How far every answer can be believed: while streams live, after they are lost, and while nobody keeps the account."""
+
+from typing import Any
+
+import pytest
+
+from messages.control import Verdict
+from messages.queries import (
+    AccountQuery,
+    AnswerSource,
+    GetExposure,
+    GetFills,
+    GetFillsBetween,
+    GetHistory,
+    GetOrder,
+    GetOrders,
+    GetPosition,
+    GetPositions,
+    GetStuckOrders,
+)
+from messages.reports import StreamConnected, StreamGap, StreamLost
+from tests.actors.account_kit import HEAD, executed, submit
+from tests.actors.awareness_kit import BOTH, Aware, aware
+from tests.factories import make
+
+HERE = {"account_id": "1", "exchange": "binance"}
+QUERIES: dict[str, AccountQuery] = {
+    "order": GetOrder(account_id="1", order_id="28"),
+    "orders": GetOrders(**HERE),
+    "history": GetHistory(account_id="1", order_id="28"),
+    "fills": GetFills(account_id="1", order_id="28"),
+    "fills between": GetFillsBetween(**HERE, symbol="BTC-USDT"),
+    "position": GetPosition(**HERE, symbol="BTC-USDT"),
+    "positions": GetPositions(**HERE),
+    "exposure": GetExposure(**HERE),
+}
+"""Each is about one exchange, by its name or by the order that it asks for."""
+OF_ALL: dict[str, AccountQuery] = {
+    "unknown order": GetOrder(account_id="1", order_id="nobody"),
+    "all orders": GetOrders(account_id="1"),
+    "history of none": GetHistory(account_id="1", order_id="nobody"),
+    "fills of none": GetFills(account_id="1", order_id="nobody"),
+    "all positions": GetPositions(account_id="1"),
+    "stuck orders": GetStuckOrders(account_id="1"),
+    "all exposure": GetExposure(account_id="1"),
+}
+EVERY = QUERIES | OF_ALL
+
+
+def trading(**settings: Any) -> Aware:
+    """An account that has an order, an execution and a position, some time after it last compared itself."""
+    account = aware(**settings)
+    place = account.working()
+    account.hear_fill(executed(place, "0.004"))
+    account.pass_ms(700)
+    return account
+
+
+def belief(account: Aware, query: AccountQuery) -> tuple[int, AnswerSource, bool]:
+    """Of what moment, by what, and whether something may be missing."""
+    found = account.ask(query)
+    return found.as_of_ms, found.source, found.gap
+
+
+@pytest.mark.parametrize("query", EVERY.values(), ids=EVERY)
+def test_answer_while_the_stream_lives_is_of_now(query: AccountQuery) -> None:
+    account = trading()
+    assert belief(account, query) == (account.now_ms, AnswerSource.STREAM, False)
+
+
+@pytest.mark.parametrize("query", EVERY.values(), ids=EVERY)
+def test_answer_without_a_stream_is_of_the_last_list_and_says_that_something_may_be_missing(
+    query: AccountQuery,
+) -> None:
+    account = trading()
+    agreed_ms = account.now_ms - 700
+    account.do(make(StreamLost, **HEAD))
+    account.pass_ms(400)
+    assert belief(account, query) == (agreed_ms, AnswerSource.CACHE, True)
+
+
+@pytest.mark.parametrize("query", EVERY.values(), ids=EVERY)
+def test_answer_across_a_gap_of_the_stream_is_of_the_last_list_until_the_next_one_closes_it(
+    query: AccountQuery,
+) -> None:
+    account = trading()
+    agreed_ms = account.now_ms - 700
+    account.do(make(StreamGap, **HEAD, received_ms=account.now_ms))
+    assert belief(account, query) == (agreed_ms, AnswerSource.CACHE, True)
+    account.list_orders()
+    assert belief(account, query) == (account.now_ms, AnswerSource.STREAM, False)
+
+
+@pytest.mark.parametrize("query", EVERY.values(), ids=EVERY)
+def test_answer_after_a_reconnection_is_believed_only_when_the_open_orders_were_read(query: AccountQuery) -> None:
+    account = trading()
+    account.do(make(StreamLost, **HEAD))
+    account.pass_ms(400)
+    account.do(make(StreamConnected, **HEAD, received_ms=account.now_ms))
+    assert belief(account, query)[1:] == (AnswerSource.CACHE, True)
+    account.list_orders(asked_ms=account.now_ms - 1)
+    assert belief(account, query) == (account.now_ms - 1, AnswerSource.CACHE, True)
+    account.list_orders(unreadable=1)
+    assert belief(account, query) == (account.now_ms - 1, AnswerSource.CACHE, True)
+    account.list_orders()
+    assert belief(account, query) == (account.now_ms, AnswerSource.STREAM, False)
+
+
+@pytest.mark.parametrize("query", EVERY.values(), ids=EVERY)
+def test_answer_of_an_account_that_was_never_compared_is_of_no_moment(query: AccountQuery) -> None:
+    account = trading().restarted(open_gate=False)
+    assert belief(account, query) == (0, AnswerSource.CACHE, True)
+
+
+@pytest.mark.parametrize("query", EVERY.values(), ids=EVERY)
+def test_answer_while_nobody_keeps_the_account_is_as_old_as_its_last_list(query: AccountQuery) -> None:
+    account = trading()
+    agreed_ms = account.now_ms - 700
+    account.take(submit(request_id="last", reply_when="committed"))
+    account.commit(Verdict.STALE)
+    account.pass_ms(5000)
+    assert belief(account, query) == (agreed_ms, AnswerSource.CACHE, True)
+
+
+@pytest.mark.parametrize("query", EVERY.values(), ids=EVERY)
+def test_answer_after_the_clock_was_set_back_is_of_no_moment_that_lies_ahead(query: AccountQuery) -> None:
+    account = trading()
+    account.do(make(StreamLost, **HEAD))
+    account.system._virtual.step_wall(-3_600_000)
+    assert belief(account, query) == (0, AnswerSource.CACHE, True)
+
+
+@pytest.mark.parametrize("query", QUERIES.values(), ids=QUERIES)
+def test_answer_about_one_exchange_depends_on_no_other(query: AccountQuery) -> None:
+    account = trading(exchanges=BOTH)
+    assert belief(account, query) == (account.now_ms, AnswerSource.STREAM, False)
+
+
+@pytest.mark.parametrize("query", OF_ALL.values(), ids=OF_ALL)
+def test_answer_about_all_exchanges_is_no_better_than_the_worst_of_them(query: AccountQuery) -> None:
+    account = trading(exchanges=BOTH)
+    assert belief(account, query) == (0, AnswerSource.CACHE, True)
+    account.connect("kraken")
+    assert belief(account, query) == (account.now_ms, AnswerSource.STREAM, False)
+    kraken_ms = account.now_ms
+    account.pass_ms(300)
+    account.list_orders()
+    account.do(make(StreamLost, **HEAD | {"exchange": "kraken"}))
+    assert belief(account, query) == (kraken_ms, AnswerSource.CACHE, True)
+
+
+def test_answer_about_an_exchange_that_is_not_configured_is_of_no_moment() -> None:
+    account = trading()
+    assert belief(account, GetOrders(account_id="1", exchange="nowhere")) == (0, AnswerSource.CACHE, True)
+
+
+def test_answer_shows_orders_whatever_its_age() -> None:
+    account = trading()
+    account.do(make(StreamLost, **HEAD))
+    assert len(account.ask(GetOrders(account_id="1", open_only=True)).views) == 1
