@@ -5,7 +5,7 @@ Must never: let an order through while the kill switch is on, or end an order wi
 
 from actors.cancelling import CancelGroups, cancel_everything_of_ours
 from actors.commanding import cancel
-from actors.desk import Desk, is_stopped, kill_switch_on
+from actors.desk import Desk, is_stopped
 from actors.domain.lifecycle import TERMINAL, evolve
 from actors.turn import Turn
 from messages.commands import CancelOrder, ClaimOrder, Logout, SetKillSwitch
@@ -22,9 +22,11 @@ def set_kill_switch(turn: Turn, desk: Desk, groups: CancelGroups, command: SetKi
         turn.refuse(command.correlation_id, RefusalCode.RISK_LIMIT, text, rule="killSwitch", limit="on", actual="off")
         return
     known = turn.memory.kill_switch
-    switch = known if known is not None and known.on is command.on else None
+    cancels = command.on and command.cancel_orders
+    switch = known if known is not None and (known.on, known.cancels) == (command.on, cancels) else None
     if switch is None:
-        switch = KillSwitch(on=command.on, since_ms=turn.now_ms, reason=command.reason)
+        since_ms = known.since_ms if known is not None and known.on is command.on else turn.now_ms
+        switch = KillSwitch(on=command.on, since_ms=since_ms, reason=command.reason, cancels=cancels)
         turn.save_control(switch)
         turn.event(KillSwitchChanged(account_id=turn.account_id, kill_switch=switch))
         text = f"the kill switch is {'on' if command.on else 'off'}: {command.reason or 'no reason given'}"
@@ -41,7 +43,7 @@ def set_kill_switch(turn: Turn, desk: Desk, groups: CancelGroups, command: SetKi
 
 def follow(turn: Turn, desk: Desk) -> None:
     """While the kill switch is on, cancel every order of ours that turns up or works after all."""
-    if not kill_switch_on(turn, desk):
+    if not _cancels(turn, desk):
         return
     for before, order in list(turn.changed_orders()):
         # What was placed by hand is ours from the moment it is claimed.
@@ -52,10 +54,15 @@ def follow(turn: Turn, desk: Desk) -> None:
 
 def resume(turn: Turn, desk: Desk) -> None:
     """After a start with the kill switch on: cancel what works."""
-    if kill_switch_on(turn, desk):
+    if _cancels(turn, desk):
         for order in turn.memory.live_orders():
             if _to_be_cancelled(turn, desk, order):
                 _cancel(turn, desk, order)
+
+
+def _cancels(turn: Turn, desk: Desk) -> bool:
+    switch = turn.memory.kill_switch
+    return desk.policy.risk.kill_switch or (switch is not None and switch.on and switch.cancels)
 
 
 def _to_be_cancelled(turn: Turn, desk: Desk, order: Order) -> bool:

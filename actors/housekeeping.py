@@ -5,7 +5,6 @@ that stay too long in one state.
 from collections.abc import Callable
 from typing import Final
 
-from actors import overlays
 from actors.desk import Desk, reread
 from actors.domain.idempotency import expired
 from actors.domain.lifecycle import TERMINAL, evolve, is_stuck
@@ -37,8 +36,9 @@ def sweep(turn: Turn, desk: Desk) -> list[Order]:
         if entry.request_id is None or (keeps_history and entry.order_id in turn.memory.orders):
             turn.forget_entry(key)
     if not keeps_history:
+        replaced = _replaced_by_live(turn)
         for order in list(turn.memory.orders.values()):
-            if _may_be_forgotten(turn, order):
+            if order.order_id not in replaced and _may_be_forgotten(turn, order):
                 turn.forget_order(order)
     if stuck:
         names = ",".join(order.order_id for order in stuck[:10])
@@ -65,10 +65,18 @@ def _may_be_forgotten(turn: Turn, order: Order) -> bool:
     if order.state not in TERMINAL or abs(turn.now_ms - order.updated_at_ms) < FORGOTTEN_AFTER_MS:
         return False
     unfinished = (memory.watched, memory.held, memory.waiters, memory.closing)
-    if order.exchange in memory.unserved or any(name in matters for matters in unfinished):
-        return False
+    return order.exchange not in memory.unserved and not any(name in matters for matters in unfinished)
+
+
+def _replaced_by_live(turn: Turn) -> set[str]:
     # Commands that name an order which was replaced mean the one that works now.
-    return not memory.is_live(overlays.latest(turn, order).order_id)
+    kept: set[str] = set()
+    for live in turn.memory.live_orders():
+        order: Order | None = live
+        while order is not None and order.replaces is not None and order.replaces not in kept:
+            kept.add(order.replaces)
+            order = turn.memory.orders.get(order.replaces)
+    return kept
 
 
 def taken_in_alone(

@@ -255,9 +255,11 @@ class AccountMemory:
     def is_live(self, order_id: str) -> bool:
         """Whether an order, or what it was replaced by, has not ended or has an outcome that nobody knows."""
         order = self.orders.get(order_id)
-        return order_id in self.live or (
-            order is not None and order.replaced_by is not None and self.is_live(order.replaced_by)
-        )
+        # An order may have been replaced thousands of times.
+        while order is not None and order.replaced_by is not None and order_id not in self.live:
+            order_id = order.replaced_by
+            order = self.orders.get(order_id)
+        return order_id in self.live
 
     def had_order(self, order_id: str) -> bool:
         """Whether an id is, or was, an order's, also where nothing but executions or its request is kept of it."""

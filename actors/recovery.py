@@ -13,7 +13,7 @@ from actors.adoption import is_forgotten, take_in
 from actors.booking import on_unlisted, parked_timer
 from actors.desk import Desk, request_round, reread
 from actors.domain import positions
-from actors.domain.idempotency import is_ours
+from actors.domain.idempotency import TAG_DIGITS, client_order_id, is_ours
 from actors.domain.lifecycle import AT_VENUE, TERMINAL
 from actors.domain.positions import booking_order
 from actors.history import Histories
@@ -72,6 +72,9 @@ def rebuild(records: dict[Table, dict[str, bytes]], exchanges: Collection[str]) 
         memory.remember(entry)
         if entry.order_id not in memory.orders:
             memory.forgotten_ids.add(entry.order_id)
+            tag = entry.order_id[:TAG_DIGITS]
+            for leg in range(1, entry.legs):
+                memory.forgotten_ids.add(client_order_id(tag, entry.key, entry.generation, leg))
     spoken_of = {order.exchange for order in orders} | {place[0] for place in (*memory.positions, *memory.parked)}
     memory.unserved = frozenset(spoken_of.difference(exchanges))
     return memory

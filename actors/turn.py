@@ -8,7 +8,9 @@ and how, is no decision.)
 from collections.abc import Iterable
 
 from actors.domain.fills import fill_key
+from actors.domain.idempotency import TAG_DIGITS, client_order_id
 from actors.domain.lifecycle import TERMINAL
+from actors.domain.modification import LEGS_MAX
 from actors.domain.positions import flat, position_key
 from actors.domain.projection import view
 from actors.errors import check
@@ -199,9 +201,14 @@ class Turn:
         close_id = self.memory.close_of.get(order.order_id)
         if close_id is not None:
             writes.append(Write(Table.CLOSES, close_id, None))
-        entry = self.memory.entries.get(order.idempotency_key or "")
+        key = order.idempotency_key or ""
+        entry = self._entries.get(key) or self.memory.entries.get(key)
         if entry is not None and entry.order_id == order.order_id:
             self.save_entry(copied(entry, details=(), error=""))
+        elif entry is not None:
+            tag, legs = order.order_id[:TAG_DIGITS], range(entry.legs, LEGS_MAX)
+            leg = next((n for n in legs if client_order_id(tag, key, order.generation, n) == order.order_id), 0)
+            self.save_entry(copied(entry, legs=max(entry.legs, leg + 1)))
         self.note(OrderForgotten(order.order_id))
 
     def note(self, record: object) -> None:

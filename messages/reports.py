@@ -154,8 +154,8 @@ class AmendAmbiguous(VenueReportBase):
 class ReplaceAnswered(VenueReportBase):
     """What is known of both halves of a replace, each by itself: one may have succeeded without the other.
 
-    A place half that was `not_attempted`, because there was nothing to cancel, may answer the second delivery of a request
-    whose first one did everything.
+    A place half that was `not_attempted`, because there was nothing to cancel, may answer the second delivery of a
+    request whose first one did everything.
     """
 
     cancel: CancelConfirmed | CancelRefused | CancelNotProcessed | CancelAmbiguous

@@ -53,6 +53,8 @@ class KillSwitch:
     on: bool
     since_ms: int
     reason: str = ""
+    cancels: bool = True
+    """Whether orders of ours that turn up while it is on are cancelled, too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

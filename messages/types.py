@@ -402,6 +402,8 @@ class IdempotencyEntry:
     generation: int = 0
     error: str = ""
     access_count: int = 0
+    legs: int = 1
+    """How many orders in each other's place the request led to, as far as nothing else is kept of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -226,7 +226,8 @@ class _Trading:
         closes = self._ledger.closes_told()
         judged = known.keys() | {(close.account_id, f"{REQUEST}{close.close_id}") for close in closes}
         # A store of one's own keeps the orders of earlier runs, and those venues are gone: nothing confirms them.
-        verdict = audit(known, *only(judged, books, read_record(self._control, self._accounts)), closes)
+        ours, record = only(judged, books, read_record(self._control, self._accounts))
+        verdict = audit(known, ours, record, closes, self._ledger.doings())
         repeated = [each["clientOrderId"] for each in self._control.summary()["duplicates"]]
         verdict.duplicates = max(verdict.duplicates, len(repeated))
         verdict.violations += [f"the venue accepted {name} more than once" for name in repeated]

@@ -118,6 +118,11 @@ class Ledger:
         with self.lock:
             return sum(isinstance(reply, OrderPlaced) for reply in self.replies.values())
 
+    def modified_count(self) -> int:
+        """How many modifications were told to have taken effect."""
+        with self.lock:
+            return sum(any(isinstance(reply, ModifyDone) for reply in change.replies) for change in self.changes)
+
     def put_off_count(self) -> int:
         """How many intents wait, because an exchange took no new orders when they were last asked."""
         with self.lock:

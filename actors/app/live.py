@@ -35,7 +35,7 @@ _POSITIONS_SHOWN: Final = 6
 _POSITIONS_SHOWN_LOW: Final = 3
 _LOW: Final = 30
 """A screen of fewer lines shows less of everything."""
-_TOP_LINES: Final = 9
+_TOP_LINES: Final = 10
 _TOP_LINES_LOW: Final = 7
 _FRAME: Final = 4
 """Columns that a panel's frame takes."""
@@ -48,8 +48,8 @@ def plain_line(scene: Scene) -> str:
     return (
         f"{scene.elapsed_s:6.1f} s  intents {scene.intents}  placed {scene.placed}  fills {scene.fills}  "
         f"open positions {sum(bool(position.size) for position in scene.positions)}  "
-        f"verifying {len(scene.verifying)}  found {scene.found}  proven absent {scene.absent}  "
-        f"faults {sum(scene.faults.values())}  duplicates {scene.duplicates}  lost {scene.lost}"
+        f"modified {scene.modified}  verifying {len(scene.verifying)}  found {scene.found}  "
+        f"proven absent {scene.absent}  faults {sum(scene.faults.values())}  duplicates {scene.duplicates}  lost {scene.lost}"
     )
 
 
@@ -87,6 +87,7 @@ def _promises(scene: Scene, lines: int) -> Panel:
         ("intents", str(scene.intents)),
         ("placed", str(scene.placed)),
         ("fills", str(scene.fills)),
+        ("modified", str(scene.modified)),
         ("proven not placed", str(scene.absent)),
         ("waiting to be taken", str(scene.waiting)),
     ]
@@ -120,7 +121,17 @@ def _positions(scene: Scene, rows: int, width: int) -> Panel:
     cells = [_position(position, scene.places) for position in shown]
     names = ("account", "position", "size", "average entry", "realised P&L", "fills", "fees")
     table = _table(names, cells, width, drop=("fees", "fills"), numbers=frozenset(names[2:]))
-    return Panel(table if cells else Text("no fills yet", style="dim"), title="positions", height=rows + 3)
+    title = f"positions · {_at_stake(scene)} · {_compared(scene)}"
+    return Panel(table if cells else Text("no fills yet", style="dim"), title=title, height=rows + 3)
+
+
+def _at_stake(scene: Scene) -> str:
+    worth = ", ".join(f"{money(amount)} {quote}" for quote, amount in scene.at_stake.items() if amount)
+    return f"open orders {worth}" if worth else "no open orders"
+
+
+def _compared(scene: Scene) -> str:
+    return "never compared" if scene.compared_s is None else f"compared {max(0.0, scene.compared_s):.0f} s ago"
 
 
 def _position(position: Position, places: Mapping[str, int]) -> tuple[Text, ...]:
@@ -202,8 +213,12 @@ def _remark(order: Order) -> Text:
     if order.verification is not None:
         last = order.attempts[-1].detail if order.attempts else ""
         return Text(f"outcome unknown ({last}), being looked up", style="yellow")
+    if order.replace_pending:
+        return Text("change under way", style="yellow")
     if order.cancel_pending:
         return Text("cancel under way", style="yellow")
+    if order.replaced_by is not None:
+        return Text(f"replaced by …{order.replaced_by[-6:]}", style="dim")
     if len(order.attempts) > 1:
         return Text(f"sent {len(order.attempts)} times, each after proof that it was not there", style="dim")
     return Text(order.reason_text or order.reason.replace("_", " "), style="dim")

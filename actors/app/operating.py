@@ -24,7 +24,7 @@ from messages.commands import AccountCommand, CheckParity, SetKillSwitch, SyncOp
 from messages.queries import KillSwitchSet, OpenOrdersSynced, ParityReport, Reply
 from messages.types import Side
 
-_BY_HAND: Final = ((Side.BUY, Decimal("31000.01")), (Side.SELL, Decimal("93000.01")))
+_BY_HAND: Final = ((Side.BUY, Decimal("12000.01")), (Side.SELL, Decimal("150000.01")))
 """Far from everything that traders ask for."""
 _BY_HAND_SIZE: Final = Decimal("0.00123")
 _SYNC_S: Final = 1.0

@@ -35,7 +35,7 @@ def drill_table(result: DrillResult) -> tuple[RenderableType, ...]:
     _must_be_zero(table, "false positions: not what the venue's executions add up to", verdict.false_positions)
     _must_be_zero(table, "modifications that left two orders working", verdict.live_twice)
     _must_be_zero(table, "orders that executed more than was ever asked for", verdict.overexecuted)
-    _must_be_zero(table, "orders placed by hand that do not work any more", verdict.foreign_touched)
+    _must_be_zero(table, "orders placed by hand at the venue that were cancelled here", verdict.foreign_touched)
     _must_be_zero(table, "differences that accounts found comparing themselves", result.operated.differences)
     _must_be_zero(table, "manual reviews left when everything was quiet", verdict.manual_reviews)
     in_all = "violations in all: states, averages, closes, evidence, replies, records, public hash"

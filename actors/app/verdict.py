@@ -99,7 +99,7 @@ class Verdict:
     overexecuted: int = 0
     """Intents that executed more than was ever asked for."""
     foreign_touched: int = 0
-    """Orders of somebody else that do not work any more as they were placed."""
+    """Orders of somebody else that one of ours cancelled."""
     timed_out: int = 0
     """Orders that ended because their executions stopped."""
     manual_reviews: int = 0

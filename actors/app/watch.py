@@ -8,6 +8,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Final
 
 from requests import RequestException
@@ -19,7 +20,8 @@ from actors.views import PublishedViews
 from exchanges.paper.client import ControlClient, ControlError
 from messages.events import Alert, Event, GateChanged, ManualReviewRequired, OrderStateChanged
 from messages.fills import Position
-from messages.types import EvidenceSource, Order, OrderState, Trigger
+from messages.queries import ExposureSnapshot, GetExposure
+from messages.types import ZERO, EvidenceSource, Order, OrderState, Trigger
 
 HAPPENINGS_MAX: Final = 200
 ORDERS_SHOWN: Final = 40
@@ -61,6 +63,12 @@ class Scene:
     absent: int
     """Intents proven not to be at the venue."""
     reviews: int
+    modified: int
+    """Modifications that took effect."""
+    at_stake: Mapping[str, Decimal]
+    """By quote currency: what all open orders would come to."""
+    compared_s: float | None
+    """How long ago open orders were last compared with a venue's list, where that is longest ago; None: never."""
     duplicates: int
     lost: int
     faults: Counter[str]
@@ -129,6 +137,9 @@ class Watch:
             found=counts["found"],
             absent=counts["absent"],
             reviews=sum(order.needs_review for order in orders),
+            modified=told.modified_count(),
+            at_stake=self._at_stake(),
+            compared_s=self._compared_s(),
             duplicates=0 if parity is None else parity.duplicates,
             lost=0 if parity is None else parity.lost,
             faults=Counter() if faults is None else faults,
@@ -136,6 +147,20 @@ class Watch:
                 f"{account}/{name}" for account, book in self._books.items() for name, why in book.gates.items() if why
             ),
         )
+
+    def _at_stake(self) -> Mapping[str, Decimal]:
+        amounts: dict[str, Decimal] = {}
+        for account in self._books:
+            snapshot = self._oms.ask(GetExposure(account_id=account))
+            for each in snapshot.symbols if isinstance(snapshot, ExposureSnapshot) else ():
+                amounts[each.quote] = amounts.get(each.quote, ZERO) + each.buy_notional + each.sell_notional
+        return amounts
+
+    def _compared_s(self) -> float | None:
+        moments = [book.agreed_ms.get(name) for book in self._books.values() for name in book.gates]
+        if not moments or None in moments:
+            return None
+        return (self._oms.runtime.now_ms() - min(moment for moment in moments if moment is not None)) / 1_000
 
     def _positions(self) -> tuple[Position, ...]:
         positions = [position for book in self._books.values() for position in list(book.positions.values())]

@@ -33,7 +33,8 @@ from messages.base import fast_init
 from messages.commands import OrderTerms
 from messages.types import IdempotencyEntry, IdempotencyStatus
 
-_TAG_DIGITS = 8
+TAG_DIGITS = 8
+"""Hex digits of a client order id that say whose it is."""
 _OWN_DIGITS = 24
 _CLIENT_ORDER_ID = re.compile(r"[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
@@ -238,7 +239,7 @@ def _hash(text: str) -> str:
 
 def deployment_tag(name: str) -> str:
     """Derive the 8 hex digits that mark every client order id of a deployment."""
-    return _hash(name)[:_TAG_DIGITS]
+    return _hash(name)[:TAG_DIGITS]
 
 
 def client_order_id(tag: str, key: str, generation: int, leg: int) -> str:

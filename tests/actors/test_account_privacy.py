@@ -157,7 +157,7 @@ def test_without_a_cache_nothing_is_public_and_no_event_or_transition_is_stored(
     assert set(account.stored[Table.ORDERS]) == {place.order_id, "binance:BTC-USDT:900"}
 
 
-def test_without_a_cache_hosts_are_told_of_what_happens_and_may_ask() -> None:
+def test_without_a_cache_hosts_may_ask_all_the_same() -> None:
     account = aware(privacy=NOT_CACHED)
     place = account.working()
     assert account.ask(GetOrder(account_id="1", order_id=place.order_id)).view is not None

@@ -41,7 +41,8 @@ def scene(**changes: Any) -> Scene:
         "elapsed_s": 1.0, "states": Counter(dict.fromkeys(OrderState, 3)), "verifying": (), "recent": orders,
         "happenings": tuple(Happening(1_000, "something long was found out, " * 5) for _ in range(20)), "intents": 7,
         "placed": 6, "waiting": 2, "fills": 5, "positions": (position("alice"), position("bob", size=Decimal(0))),
-        "places": {"binance": 4}, "found": 0, "absent": 0, "reviews": 0, "duplicates": 0, "lost": 0,
+        "places": {"binance": 4}, "found": 0, "absent": 0, "reviews": 0, "modified": 4,
+        "at_stake": {"USDT": Decimal("1234567.891")}, "compared_s": 3.4, "duplicates": 0, "lost": 0,
         "faults": Counter({f"fault_number_{number}": 1 for number in range(20)}), "gates_closed": (),
     }  # fmt: skip
     return Scene(**(empty | changes))

@@ -32,14 +32,11 @@ from messages.reports import OpenOrdersFetched
 from messages.risk import KillSwitch, LoggedOut
 from messages.types import (
     AttemptOutcome,
-    CompletionReason,
     NormalizedOrder,
     Order,
-    OrderState,
     OrderView,
     StateTransition,
     TimeInForce,
-    Trigger,
 )
 
 from .cancels import CancelAudit
@@ -48,30 +45,10 @@ from .closes import CloseAudit
 from .deadlines import TimeoutAudit
 from .limits import LimitAudit
 from .positions import PositionAudit, SectionFills, alike
+from .steps import ENDED, SHOWN, S, StepAudit
 from .syncs import SyncAudit
 from .venue import Venue
 
-S = OrderState
-ENDED = frozenset({S.FILLED, S.CANCELLED, S.REJECTED, S.EXPIRED, S.PARTIAL_FILL_TIMEOUT, S.FAILED})
-PROVEN = ENDED - {S.FILLED}
-"""States that need a stored proof."""
-SHOWN = frozenset({S.PENDING, S.SUBMITTED, S.ACKNOWLEDGED, S.PARTIALLY_FILLED})
-"""States of orders in the public hash."""
-VOID = frozenset({AttemptOutcome.NOT_PROCESSED, AttemptOutcome.ABSENT})
-
-EDGES: dict[OrderState, frozenset[OrderState]] = {
-    S.DRAFT: frozenset({S.DRAFT, S.PENDING, S.CANCELLED, S.FAILED}),
-    S.PENDING: frozenset({S.SUBMITTED, S.REJECTED, S.CANCELLED, S.FAILED}),
-    S.SUBMITTED: frozenset(
-        {S.SUBMITTED, S.ACKNOWLEDGED, S.REJECTED, S.CANCELLED, S.FAILED, S.PARTIALLY_FILLED, S.FILLED, S.EXPIRED}
-    ),
-    S.ACKNOWLEDGED: frozenset(
-        {S.ACKNOWLEDGED, S.PARTIALLY_FILLED, S.FILLED, S.CANCELLED, S.EXPIRED, S.FAILED, S.REJECTED}
-    ),
-    S.PARTIALLY_FILLED: frozenset(
-        {S.PARTIALLY_FILLED, S.FILLED, S.CANCELLED, S.PARTIAL_FILL_TIMEOUT, S.FAILED, S.EXPIRED, S.REJECTED}
-    ),
-}
 ENDS = {
     PaperStatus.FILLED: frozenset({S.FILLED}),
     PaperStatus.CANCELLED: frozenset({S.CANCELLED, S.EXPIRED, S.PARTIAL_FILL_TIMEOUT}),
@@ -79,16 +56,7 @@ ENDS = {
     PaperStatus.REJECTED: frozenset({S.REJECTED}),
 }
 _MANY = 50
-C = CompletionReason
-REASONS: dict[OrderState, frozenset[CompletionReason | None]] = {
-    S.FILLED: frozenset({C.FULLY_FILLED}),
-    S.CANCELLED: frozenset({C.CANCELLED, C.UNFILLED_TIMEOUT}),
-    S.REJECTED: frozenset({C.REJECTED}),
-    S.EXPIRED: frozenset({C.EXPIRED}),
-    S.PARTIAL_FILL_TIMEOUT: frozenset({C.TIMEOUT}),
-    S.FAILED: frozenset({C.NOT_PLACED}),
-}
-"""The one reason that goes with each end."""
+VOID = frozenset({AttemptOutcome.NOT_PROCESSED, AttemptOutcome.ABSENT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +92,6 @@ class Auditor:
         self.epochs: dict[str, int] = {}
         self._seqs: Counter[str] = Counter()
         self._sections: dict[tuple[str, int], Section] = {}
-        self._versions: set[tuple[str, str, int]] = set()
         self._events: set[tuple[str, str]] = set()
         self._sent: Counter[tuple[str, str, int]] = Counter()
         self._replied: set[str] = set()
@@ -132,6 +99,7 @@ class Auditor:
         """The order whose placement leaves in one call with the cancel of another."""
         self.booked_within_ms: int | None = None
         """How long after its execution a fill of ours may be booked at the latest; None: any time."""
+        self.steps = StepAudit(self.seen, self.violate)
         self.positions = PositionAudit(self.seen, self.violate)
         self.timeouts = TimeoutAudit(self.by_order, now_ms, self.violate)
         self.closes = CloseAudit(self, self.positions, self.timeouts, self.violate)
@@ -273,7 +241,7 @@ class Auditor:
                 self.violate("privacy", f"{gone.order_id} was forgotten while it was {gone.state}")
         elif write.table is Table.TRANSITIONS:
             order_id, _, version = write.field.rpartition(":")
-            self._versions.discard((account, order_id, int(version)))
+            self.steps.on_dropped(account, order_id, int(version))
 
     def _check_private(self, account: str, section: Section) -> None:
         shown = {} if self.hidden[account] or self.is_private else self.orders[account]
@@ -321,46 +289,12 @@ class Auditor:
         self.forgotten[account].pop(order.order_id, None)
         self.seen["order of many fills"] += order.fill_count >= _MANY
         if not self.is_private:
-            self._check_steps(account, before, order, steps)
-        self._check_reason(order)
+            self.steps.on_order(account, before, order, steps)
+        self.steps.check_reason(order)
         self.timeouts.on_order(account, before, order)
         self._check_sums(account, before, order)
         self._check_hash(account, order)
         self._check_claim(account, order)
-
-    def _check_steps(self, account: str, before: Order | None, order: Order, steps: list[StateTransition]) -> None:
-        version = before.version if before is not None else 0
-        state = before.state if before is not None else None
-        for step in sorted(steps, key=lambda each: each.version):
-            version += 1
-            if step.version != version or (account, step.order_id, version) in self._versions:
-                self.violate("4 versions", f"{order.order_id}: step {step.version} where {version} was due")
-            self._versions.add((account, step.order_id, version))
-            if state is not None and step.from_state is not state:
-                self.violate("4 transitions", f"{order.order_id}: a step from {step.from_state} while it was {state}")
-            self._check_step(step)
-            state = step.to_state
-            self.seen[f"{step.from_state}>{step.to_state}"] += 1
-        if order.version != version or (state is not None and order.state is not state):
-            self.violate("4 versions", f"{order.order_id}: {order.state} v{order.version} after {state} v{version}")
-
-    def _check_step(self, step: StateTransition) -> None:
-        source, target = step.from_state, step.to_state
-        if source in ENDED:
-            if step.trigger is not Trigger.VENUE_CORRECTION or target not in (source, S.FILLED, S.ACKNOWLEDGED):
-                self.violate("4 terminal", f"{step.order_id}: {source} to {target} by {step.trigger}")
-        elif target not in EDGES[source]:
-            self.violate("4 transitions", f"{step.order_id}: {source} to {target}")
-        if target in PROVEN and target is not source and step.evidence is None:
-            self.violate("S8 evidence", f"{step.order_id}: {target} without evidence")
-        if step.evidence is not None:
-            self.seen[f"evidence:{step.evidence.source}"] += 1
-
-    def _check_reason(self, order: Order) -> None:
-        if order.completion not in REASONS.get(order.state, {None}):
-            self.violate("one reason", f"{order.order_id} is {order.state}, for the reason {order.completion}")
-        if order.completion is not None:
-            self.seen[f"completion:{order.completion}"] += 1
 
     def _check_sums(self, account: str, before: Order | None, order: Order) -> None:
         fills = self.by_order[account, order.order_id]
@@ -419,6 +353,10 @@ class Auditor:
             chained = order.replaces is not None or order.replaced_by is not None
             if chained and order.client_order_id == placed.first_client_order_id:
                 self.chains.on_arrival(placed.account, order)
+
+    def venue_terms(self, order_id: int) -> list[tuple[Decimal, Decimal | None]]:
+        """Size and price that an order has had at the venue, the latest last."""
+        return self._venue.terms_of(order_id)
 
     def hidden_size(self, order: PaperOrder) -> Decimal:
         """What the venue did not show of an order's executions when it was cancelled."""

@@ -38,6 +38,10 @@ class Orders(Protocol):
         """Whether a placement is on its way that would be accepted."""
         ...
 
+    def venue_terms(self, order_id: int) -> list[tuple[Decimal, Decimal | None]]:
+        """Size and price that an order has had at the venue, the latest last."""
+        ...
+
     def hidden_size(self, order: PaperOrder) -> Decimal:
         """What the venue did not show of an order's executions when it was cancelled."""
         ...
@@ -56,6 +60,8 @@ class ChainAudit:
         """By account and modify id: the order that was to be changed, and how."""
         self._legs: dict[tuple[str, str], list[tuple[str, Decimal]]] = defaultdict(list)
         """By account and replaced order: its replacements, and the larger of the two totals asked for."""
+        self._terms: Counter[tuple[str, str]] = Counter()
+        """By account and order: how many of its changes at the venue we have believed."""
 
     # ----- what is asked and recorded
 
@@ -75,6 +81,7 @@ class ChainAudit:
                 self._violate("chains", f"{order.order_id}: replace_pending is {order.replace_pending} beside {change}")
             if change is not None and (before is None or before.modification != change):
                 self._begin(account, order, change)
+            self._check_terms(account, order)
         for before, order in changed:
             if order.replaces is None or before is not None:
                 continue
@@ -85,6 +92,18 @@ class ChainAudit:
                 self._legs[account, order.replaces].append((order.order_id, max(old.size, order.size)))
             if order.order_id not in {leg for leg, _ in self._legs[account, order.replaces]}:
                 self._violate("chains", f"{order.order_id} replaces {order.replaces}, which is not being changed")
+
+    def _check_terms(self, account: str, order: Order) -> None:
+        if order.state not in (S.ACKNOWLEDGED, S.PARTIALLY_FILLED) or order.price is None or not order.venue_order_id:
+            return
+        had = self._orders.venue_terms(int(order.venue_order_id))
+        held = [index for index, terms in enumerate(had) if terms == (order.size, order.price)]
+        if had and not held:
+            self._violate("chains", f"{order.order_id} is for {order.size} at {order.price}, which it was never")
+        elif had and held[-1] < self._terms[account, order.order_id]:
+            self._violate("chains", f"{order.order_id} is for {order.size} at {order.price} again: an old word")
+        if held:
+            self._terms[account, order.order_id] = held[-1]
 
     def _begin(self, account: str, order: Order, change: Modification) -> None:
         self._seen[f"modify:{change.kind}"] += 1

@@ -70,6 +70,9 @@ class TimeoutAudit:
     def on_order(self, account: str, before: Order | None, order: Order) -> None:
         """An order was committed."""
         struck_ms = order.timed_out_ms
+        if before is not None and before.external and not order.external:
+            # Whatever its time is, it runs for us from here on.
+            self._told_ms[account, order.order_id] = self._now_ms()
         if struck_ms is not None and (before is None or before.timed_out_ms != struck_ms):
             self._on_struck(account, before or order, struck_ms)
         ended = order.completion in _TIMED_OUT and (before is None or before.completion is not order.completion)

@@ -12,7 +12,8 @@ from messages.queries import ParityReport
 from messages.risk import DifferenceKind
 from messages.types import IdempotencyEntry, Order, OrderState, Side, TimeInForce
 
-from .auditor import ENDED, ENDS, SHOWN, Auditor
+from .auditor import ENDS, Auditor
+from .steps import ENDED, SHOWN
 from .wire import EXCHANGE
 
 _WORKING = frozenset({OrderState.ACKNOWLEDGED, OrderState.PARTIALLY_FILLED})

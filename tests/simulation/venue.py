@@ -202,6 +202,11 @@ class Venue:
         index = bisect_right(past, at_ms, key=lambda entry: entry[0])
         return past[index - 1][1] if index else None
 
+    def terms_of(self, order_id: int) -> list[tuple[Decimal, Decimal | None]]:
+        """Size and price that an order has had, the latest last."""
+        terms = [(order.size, order.price) for _, order in self._history.get(order_id, [])]
+        return [each for index, each in enumerate(terms) if index == 0 or each != terms[index - 1]]
+
     def orders_as_of(self, account: str, symbol: str | None, at_ms: int) -> list[PaperOrder]:
         """All orders of an account as they were at a time."""
         symbols = SYMBOLS if symbol is None else (symbol,)
