@@ -72,10 +72,10 @@ def _replaced_by_live(turn: Turn) -> set[str]:
     # Commands that name an order which was replaced mean the one that works now.
     kept: set[str] = set()
     for live in turn.memory.live_orders():
-        order: Order | None = live
-        while order is not None and order.replaces is not None and order.replaces not in kept:
-            kept.add(order.replaces)
-            order = turn.memory.orders.get(order.replaces)
+        order, before = live, turn.memory.orders.get(live.replaces or "")
+        while before is not None and before.replaced_by == order.order_id and before.order_id not in kept:
+            kept.add(before.order_id)
+            order, before = before, turn.memory.orders.get(before.replaces or "")
     return kept
 
 

@@ -130,6 +130,9 @@ class Oms:
         while self._futures and time.monotonic() < deadline:
             time.sleep(_POLL_S)
         stuck = self._runtime.stop(timeout_s)
+        for views in self._runtime.views.values():
+            # They stay readable, as what was known last.
+            views.in_service = False
         for subscription in self._subscriptions:
             subscription.close()
         self._subscriptions = ()

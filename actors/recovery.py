@@ -71,10 +71,11 @@ def rebuild(records: dict[Table, dict[str, bytes]], exchanges: Collection[str]) 
         entry = decode_record(IdempotencyEntry, raw)
         memory.remember(entry)
         if entry.order_id not in memory.orders:
-            memory.forgotten_ids.add(entry.order_id)
+            # Earlier generations ended, too, before the latest was placed.
             tag = entry.order_id[:TAG_DIGITS]
-            for leg in range(1, entry.legs):
-                memory.forgotten_ids.add(client_order_id(tag, entry.key, entry.generation, leg))
+            for generation in range(entry.generation + 1):
+                legs = (client_order_id(tag, entry.key, generation, leg) for leg in range(entry.legs))
+                memory.forgotten_ids.update(legs)
     spoken_of = {order.exchange for order in orders} | {place[0] for place in (*memory.positions, *memory.parked)}
     memory.unserved = frozenset(spoken_of.difference(exchanges))
     return memory

@@ -53,6 +53,7 @@ def check_intents(
 def _check_venue_orders(verdict: Verdict, name: str, by_order: list[list[Row]], changes: list[Change]) -> None:
     rows = sorted((row for rows in by_order for row in rows), key=lambda row: int(row["orderId"]))
     too_many = max(len(rows) - 1 - len(changes), *(len(each) - 1 for each in by_order))
+    verdict.replacements += len(rows) - 1 - max(0, too_many)
     if too_many > 0:
         verdict.duplicates += too_many
         verdict.note(f"{name} has {len(rows)} venue orders, and was modified {len(changes)} times")

@@ -246,7 +246,8 @@ class _Trading:
 def _tell_end(host: Host, verdict: Verdict, put_off: int, unknown: int) -> None:
     lines = [
         (
-            f"{verdict.intents} intents with an outcome and {verdict.closes} closes of positions: "
+            f"{verdict.intents} intents with an outcome, {verdict.closes} closes of positions and "
+            f"{verdict.replacements} orders in the place of others: "
             f"{verdict.venue_orders} venue orders with {verdict.fills} fills, {verdict.refused_here} refused before "
             f"sending, {verdict.refused_by_venue} refused by the venue, {verdict.proven_absent} sent and proven absent."
         ),

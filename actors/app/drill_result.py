@@ -94,6 +94,7 @@ class DrillResult:
             "falseMatches": verdict.false_matches,
             "positions": verdict.positions,
             "falsePositions": verdict.false_positions,
+            "replacements": verdict.replacements,
             "liveTwice": verdict.live_twice,
             "overexecuted": verdict.overexecuted,
             "foreignTouched": verdict.foreign_touched,

@@ -49,7 +49,8 @@ def plain_line(scene: Scene) -> str:
         f"{scene.elapsed_s:6.1f} s  intents {scene.intents}  placed {scene.placed}  fills {scene.fills}  "
         f"open positions {sum(bool(position.size) for position in scene.positions)}  "
         f"modified {scene.modified}  verifying {len(scene.verifying)}  found {scene.found}  "
-        f"proven absent {scene.absent}  faults {sum(scene.faults.values())}  duplicates {scene.duplicates}  lost {scene.lost}"
+        f"proven absent {scene.absent}  faults {sum(scene.faults.values())}  "
+        f"duplicates {scene.duplicates}  lost {scene.lost}"
     )
 
 

@@ -94,6 +94,8 @@ class Verdict:
     """Positions that are not that sum, or are missing."""
     closes: int = 0
     """Closes of positions that placed an order; their orders are wanted like intents."""
+    replacements: int = 0
+    """Venue orders that took the place of an earlier one of the same intent."""
     live_twice: int = 0
     """Intents of which two venue orders work: a modification that left both."""
     overexecuted: int = 0

@@ -46,7 +46,8 @@ class Case:
         self.order = evolve(
             make(
                 Order, order_id="o1", client_order_id="o1", venue_order_id="41", account_id=ACCOUNT, request_id="r1",
-                state=OrderState.FILLED, size=Decimal(2), filled_size=Decimal(2), filled_value=Decimal(20),
+                state=OrderState.FILLED, size=Decimal(2), price=Decimal(10), filled_size=Decimal(2),
+                filled_value=Decimal(20), created_at_ms=1_000,
                 fees=FEES, fill_count=1,
             ),
             version=1,
@@ -81,7 +82,8 @@ class Case:
     def row(self, **changes: Any) -> dict[str, Any]:
         return {
             "account": ACCOUNT, "orderId": 41, "clientOrderId": "o1", "firstClientOrderId": "o1", "status": "FILLED",
-            "filledSize": "2", "filledValue": "20", "endReason": "filled",
+            "filledSize": "2", "filledValue": "20", "endReason": "filled", "size": "2", "price": "10",
+            "createdMs": 1_000, "updatedMs": 2_000,
         } | changes  # fmt: skip
 
     def judge(self) -> Verdict:
@@ -192,6 +194,8 @@ BROKEN: list[tuple[str, Callable[[Case], None], Callable[[Verdict], int]]] = [
     ("told placed without venue order", no_venue_order, count("not_placed")),
     ("no reply", no_reply, lambda verdict: len(verdict.violations)),
     ("other state", set_order(state=OrderState.ACKNOWLEDGED), lambda verdict: len(verdict.violations)),
+    ("other size", set_order(size=Decimal(3)), told("is 3 at 10, at the venue 2 at 10")),
+    ("other price", set_order(price=Decimal(11)), told("is 2 at 11, at the venue 2 at 10")),
     ("other executed size", set_order(filled_size=Decimal(1)), lambda verdict: len(verdict.violations)),
     ("other executed value", set_order(filled_value=Decimal(21)), lambda verdict: len(verdict.violations)),
     ("someone else's venue order", set_order(venue_order_id="99"), count("false_matches")),

@@ -35,13 +35,14 @@ def test_main_job_piped_prints_lines_and_ends_without_duplicates_or_losses() -> 
     assert re.search(r" [1-9] positions? compared, 0 false; 0 violations in all", out)
     assert "some demo orders carry a fill timeout of 1 to 3 s" in errors
     parts = re.search(
-        r"(\d+) intents with an outcome and (\d+) closes of positions: (\d+) venue orders .* (\d+) refused before "
+        r"(\d+) intents with an outcome, (\d+) closes of positions and (\d+) orders in the place of others: "
+        r"(\d+) venue orders .* (\d+) refused before "
         r".* (\d+) refused by .* (\d+) sent",
         out,
     )
     assert parts is not None
-    intents, closes, *outcomes = map(int, parts.groups())
-    assert sum(outcomes) == intents + closes, "every intent and every close with an outcome is counted once"
+    intents, closes, replacements, *outcomes = map(int, parts.groups())
+    assert sum(outcomes) == intents + closes + replacements, "everything with an outcome is counted once"
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

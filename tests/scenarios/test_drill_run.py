@@ -19,7 +19,7 @@ from messages.types import Side
 KEYS = {
     "seed", "venue", "intents", "venueOrders", "fills", "duplicates", "lost", "phantomFills", "falseMatches",
     "manualReviews", "violations", "wallSeconds", "positions", "falsePositions", "closes", "closeRefusals", "timedOut",
-    "bookingMs",
+    "bookingMs", "liveTwice", "overexecuted", "foreignTouched", "modifications", "refusalsByRule", "cancelsOfAll",
 }  # fmt: skip
 LOSING_ANSWERS = "break_after,error_after,malformed_body,break_mid_body,fill_before_ack,frame_drop,store_killed"
 
@@ -38,7 +38,10 @@ def test_drill_with_lost_answers_and_a_killed_store_breaks_nothing() -> None:
     assert ended.returncode == 0
     assert result.keys() >= KEYS
     assert result["intents"] == 60
-    assert result["venueOrders"] + result["notPlaced"] == 60 + result["closes"]
+    assert result["venueOrders"] + result["notPlaced"] == 60 + result["closes"] + result["replacements"]
+    assert result["killSwitches"] == 2
+    assert result["synchronised"] > 0
+    assert result["parity"]["compared"].keys() == {"balances", "fills", "orders"}
     assert (result["positions"], result["falsePositions"]) == (4, 0)
     assert sum(result["faults"].values()) > 0, "a drill without a fault proves nothing"
     assert result["faults"][STORE_KILLED] > 0
@@ -54,6 +57,10 @@ def test_drill_of_many_fills_closes_positions_once_and_times_orders_out() -> Non
     assert found["closes"] > 0
     assert found["closeRefusals"]["close_in_progress"] > 0, "the second of two closes at once is refused"
     assert found["timedOut"] > 0
+    assert found["modifications"]["changed_in_place"] > 0
+    assert found["modifications"]["replaced"] > 0
+    assert found["refusalsByRule"]["maxOrderNotional"] > 0
+    assert found["foreignTouched"] == 0
     measured = found["bookingMs"].values()
     assert sum(spread["count"] for spread in measured) == found["fills"]
     assert all(0 <= spread["p50"] <= spread["p95"] <= spread["max"] for spread in measured)

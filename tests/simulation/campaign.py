@@ -64,14 +64,19 @@ SOMETIMES = (
     "parked", "close:active", "close:done", "close:timed_out", "PositionOpened", "PositionClosed", "PositionCloseEnded",
     "alert:FillTimeout", "alert:StreamGap", "alert:ClockSkew", "alert:TerminalCorrection", "alert:PositionActorFailed",
     "ManualReviewRequired", "FillRecorded", "alert:AccountFenced", "alert:StoreUnavailable", "alert:UnknownVenueStatus",
+    "reply:CancelsDone:", "reply:OpenOrdersSynced:", "reply:KillSwitchSet:", "reply:LogoutDone:", "reply:OrderClaimed:",
+    "reply:ParityReport:", "reply:ModifyDone:", "reply:Refused:not_modified", "reply:Refused:concurrent_modification",
+    "reply:Refused:duplicate_order", "reply:Refused:self_trade", "reply:Refused:risk_limit",
+    "modify:amend", "modify:venue_replace", "modify:cancel_then_place", "replacement:PENDING", "replacement:SUBMITTED",
+    "logged out", "forgotten", "RiskRuleTriggered", "KillSwitchChanged", "alert:OrderChangedElsewhere",
 )  # fmt: skip
 """Transitions, proofs, replies and events that occur in any few hundred runs."""
 
 
-def run_seed(seed: int, mutant: str | None = None) -> Verdict:
-    """Run one seed, of the product or of a mutant."""
+def run_seed(seed: int, mutant: str | None = None, *, plain: bool | None = None) -> Verdict:
+    """Run one seed, of the product or of a mutant. `plain`: see `regime`; None: by the seed."""
     with mutated(mutant):
-        return Simulation(seed).run()
+        return Simulation(seed, plain=plain).run()
 
 
 def run_seeds(seeds: Iterable[int], *, mutant: str | None = None, jobs: int = 1) -> Iterator[Verdict]:

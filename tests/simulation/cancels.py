@@ -132,17 +132,20 @@ class CancelAudit:
                 self._violate("2 told cancelled", f"CancelsDone says that {view.local_id} ended, it works at the venue")
         if sweep is None or not reply.complete:
             return
-        left = {view.order.order_id for view in reply.unresolved}
-        for order in self._orders.open_at_venue(sweep.account):
-            meant = sweep.symbol in (None, order.symbol) and order.created_ms < sweep.asked_venue_ms
-            if sweep.everything and meant and str(order.order_id) not in left and not self._settling(sweep, order):
-                self._violate("cancel all", f"everything was cancelled, and {order.order_id} works")
+        left = {name for view in reply.unresolved for name in (view.order.order_id, view.order.client_order_id)}
+        for works in self._orders.open_at_venue(sweep.account):
+            if self._should_have_ended(sweep, works) and left.isdisjoint({str(works.order_id), works.client_order_id}):
+                self._violate("cancel all", f"everything that was meant has ended, and {works.order_id} works")
 
-    def _settling(self, sweep: _Sweep, order: PaperOrder) -> bool:
-        # A list may be older than the settle time allows nobody to rely on.
+    def _should_have_ended(self, sweep: _Sweep, works: PaperOrder) -> bool:
+        # A list may be so old that it does not show what came within the settle time.
         assert self.policy is not None
         settle_ms = max(each.settle_ms for each in self.policy.exchanges.values())
-        return order.created_ms > sweep.asked_venue_ms - settle_ms
+        if works.created_ms > sweep.asked_venue_ms - settle_ms or sweep.symbol not in (None, works.symbol):
+            return False
+        known = self._orders.orders[sweep.account].values()
+        ours = any(not each.external and each.venue_order_id == str(works.order_id) for each in known)
+        return sweep.everything or ours
 
 
 def _meets(terms: OrderTerms, order: Order) -> bool:

@@ -189,7 +189,8 @@ class ChainAudit:
         total = shown.size + (old.filled_size if old is not None else 0)
         if command.size not in (None, total, shown.size) and not later:
             self._violate("chains", f"ModifyDone for a size of {command.size} shows {shown.order_id} of {shown.size}")
-        if reply.view.state is not S.DRAFT and order.attempts and not self._orders.venue_orders(account, order):
+        of_draft = reply.duplicate and (account, command.message_id) not in self._changes
+        if reply.view.state is not S.DRAFT and not of_draft and not self._orders.venue_orders(account, order):
             self._violate("1 told placed", f"ModifyDone shows {order.order_id}, the venue has no such order")
 
     def _check_not_done(self, account: str, command: ModifyOrder) -> None:

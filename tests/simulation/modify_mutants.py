@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from actors import amending, hearing, replacing
+from actors import amending, replacing
 from actors.desk import Desk
 from actors.domain import claims
 from actors.domain.claims import amend_of
@@ -61,7 +61,7 @@ def _half_success_ignored() -> Replacements:
             report = replace(report, place=place)
         answered(turn, desk, report)
 
-    return [(hearing.replacing, "on_replace_answered", whole)]
+    return [(replacing, "on_replace_answered", whole)]
 
 
 def _lost_amend_is_done() -> Replacements:
@@ -80,7 +80,7 @@ def _lost_amend_is_done() -> Replacements:
             )
         settle(turn, desk, report)
 
-    return [(hearing.amending, "on_amend_report", trusting)]
+    return [(amending, "on_amend_report", trusting)]
 
 
 def _as_asked(order: Order) -> VenueOrder:

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from exchanges.paper.model import PaperOrder
 from messages.commands import (
+    AmendVenueOrder,
     CancelVenueOrder,
     FetchBalances,
     FetchFills,
@@ -32,7 +33,7 @@ from .wire import venue_fill, venue_order
 SEARCH_SOURCES: Final = ("openOrders", "allOrders", "myTrades")
 
 
-def find(venue: Venue, request: CancelVenueOrder | LookUpOrder) -> PaperOrder | None:
+def find(venue: Venue, request: CancelVenueOrder | LookUpOrder | AmendVenueOrder) -> PaperOrder | None:
     """The order that a request names, as it is now."""
     if request.venue_order_id is None:
         return venue.engine.find(request.account_id, request.symbol, request.client_order_id)

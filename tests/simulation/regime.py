@@ -88,8 +88,8 @@ def draw_regime(base: Random, more: Random, *, silent: bool, plain: bool | None)
     `plain`: None: drawn too.
     """
     policy = _plain_policy(base, silent=silent)
-    chosen = silent or more.random() < _SHARE_PLAIN if plain is None else plain
-    if chosen:
+    drawn = more.random() < _SHARE_PLAIN
+    if silent or drawn if plain is None else plain:
         return Regime(plain=True, policy=policy)
     amend, cancel_replace = more.choice(_VENUES)
     capabilities = replace(CAPABILITIES, amend=amend, cancel_replace=cancel_replace)

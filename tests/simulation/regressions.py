@@ -1,4 +1,7 @@
-"""Seeds that once showed a bug, with a line of what it was. They run with every test run."""
+"""Seeds that once showed a bug, with a line of what it was. They run with every test run.
+
+Those of earlier builds run as plain runs: without the hosts and settings that those builds did not have.
+"""
 
 REGRESSIONS: dict[int, str] = {
     2: "a look-up that died with the exchange actor was never asked again",
@@ -16,3 +19,14 @@ REGRESSIONS: dict[int, str] = {
     3423: "a request whose id was held by a draft waited for an answer for ever",
     3692: "an order that ended here, proven never placed, was read again for ever and put into review",
 }
+
+AWARENESS_REGRESSIONS: dict[int, str] = {
+    13: "a replacement that waited was no order of its minute",
+    91: "an order that was forgotten by the privacy settings came back with every restart",
+    102: "a replacement that was forgotten came back with a restart",
+    120: "an order placed by hand that was forgotten came back with a restart",
+    130: "an order proven not placed was sent again while the kill switch was on",
+    262: "an execution of a forgotten order was parked, and its order was taken in anew",
+    305: "the change of a replacement was told done before the venue was asked",
+}
+"""The same with everything on."""

@@ -7,7 +7,7 @@ import pytest
 from .campaign import Campaign, run_seed, run_seeds
 from .faults import Fault
 from .mutants import MUTANTS
-from .regressions import REGRESSIONS
+from .regressions import AWARENESS_REGRESSIONS, REGRESSIONS
 from .simulation import Simulation
 from .verifications import verify_many
 
@@ -63,7 +63,12 @@ def test_simulation_of_a_stream_that_silently_drops_frames_books_every_fill_with
 
 @pytest.mark.parametrize("seed", sorted(REGRESSIONS))
 def test_simulation_of_a_seed_that_once_failed_breaks_no_invariant(seed: int) -> None:
-    assert run_seed(seed).violation is None, REGRESSIONS[seed]
+    assert run_seed(seed, plain=True).violation is None, REGRESSIONS[seed]
+
+
+@pytest.mark.parametrize("seed", sorted(AWARENESS_REGRESSIONS))
+def test_simulation_of_a_seed_that_once_failed_with_awareness_breaks_no_invariant(seed: int) -> None:
+    assert run_seed(seed, plain=False).violation is None, AWARENESS_REGRESSIONS[seed]
 
 
 @pytest.mark.parametrize("mutant", sorted(MUTANTS))
