@@ -70,12 +70,11 @@ def rebuild(records: dict[Table, dict[str, bytes]], exchanges: Collection[str]) 
     for raw in records.get(Table.IDEMPOTENCY, {}).values():
         entry = decode_record(IdempotencyEntry, raw)
         memory.remember(entry)
-        if entry.order_id not in memory.orders:
-            # Earlier generations ended, too, before the latest was placed.
-            tag = entry.order_id[:TAG_DIGITS]
-            for generation in range(entry.generation + 1):
-                legs = (client_order_id(tag, entry.key, generation, leg) for leg in range(entry.legs))
-                memory.forgotten_ids.update(legs)
+        # Earlier generations of a request ended before the latest was placed; what is kept of none is forgotten.
+        tag = entry.order_id[:TAG_DIGITS]
+        for generation in range(entry.generation + 1):
+            legs = (client_order_id(tag, entry.key, generation, leg) for leg in range(entry.legs))
+            memory.forgotten_ids.update(order_id for order_id in legs if order_id not in memory.orders)
     spoken_of = {order.exchange for order in orders} | {place[0] for place in (*memory.positions, *memory.parked)}
     memory.unserved = frozenset(spoken_of.difference(exchanges))
     return memory
