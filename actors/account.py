@@ -176,6 +176,7 @@ class AccountActor(CommittingActor[_Inbox]):
             self._views.as_of_ms = self.system.clock.now_ms()
         for record in outcome.apply:
             self._views.publish(record)
+        self._views.doubts = self._connections.doubts(self._memory)
 
     def on_fenced(self, verdict: Verdict) -> Outcome:
         """Somebody else owns the account, or what is stored is not as we left it: forget everything, and only in the
@@ -291,6 +292,7 @@ class AccountActor(CommittingActor[_Inbox]):
         self._unreleased.clear()
         self._meter.take_stock(self._memory, self._addresses)
         self._views.replace(self._memory.everything())
+        self._views.unserved = self._memory.unserved
         self._views.in_service = True
         turn = self._turn()
         for name, address in self._addresses.items():
@@ -349,7 +351,7 @@ class AccountActor(CommittingActor[_Inbox]):
         return self._finish(turn)
 
     def _on_store(self, message: StoreAvailability) -> Outcome:
-        self._store_available = message.available
+        self._store_available = self._views.store_available = message.available
         if not message.available:
             self.release_early(needs_no_commit)
         if message.available or self._policy.refuse_without_store:

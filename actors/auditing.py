@@ -109,6 +109,10 @@ class Audits:
         known_ms = max(known_ms, turn.now_ms + offset_ms - self._desk.policy.lookback_ms)
         return known_ms - self._desk.policy.exchanges[exchange].settle_ms - _OVERLAP_MS
 
+    def owed(self) -> list[str]:
+        """The exchanges with symbols that were not read yet since the stream came up."""
+        return [exchange for exchange, symbols in self._owed.items() if symbols]
+
     def on_fills(self, report: FillsFetched, *, booked: bool) -> None:
         """A list of executions was merged, `booked` whole: what comes next begins where it ended."""
         exchange = report.exchange

@@ -12,7 +12,9 @@ from actors.auditing import Audits
 from actors.cancelling import CancelGroups
 from actors.desk import Desk
 from actors.domain.clocks import SkewEstimate
+from actors.doubts import doubted
 from actors.history import Histories
+from actors.memory import AccountMemory
 from actors.needs import Need
 from actors.parity import ParityChecks
 from actors.policy import AccountPolicy
@@ -66,6 +68,8 @@ class Connections:
         self.pre_trade = PreTrade(desk, self.syncing, self.histories, self.prices)
         self._clocks = {name: SkewEstimate() for name in policy.exchanges}
         self._comparing_soon: set[str] = set()
+        self._unread_ms: dict[str, int] = {}
+        """Exchanges whose stream said something unreadable, and when, until a list asked for since is merged."""
         self._failures: dict[str, tuple[int, ...]] = {}
         self.close_all("not connected yet")
 
@@ -82,6 +86,7 @@ class Connections:
         """
         self._up_since_ms.clear()
         self._comparing_soon.clear()
+        self._unread_ms.clear()
         self.audits.forget()
         self.histories.forget()
         self.prices.forget()
@@ -106,6 +111,7 @@ class Connections:
 
     def on_unreadable(self, turn: Turn, report: FrameUnreadable) -> None:
         """A frame could not be understood: compare soon. One comparison covers all frames that came before it."""
+        self._unread_ms[report.exchange] = turn.now_ms
         if report.exchange not in self._comparing_soon:
             self._comparing_soon.add(report.exchange)
             turn.effect(_compare_timer(report.exchange, _COMPARE_SOON_MS))
@@ -131,11 +137,13 @@ class Connections:
         recovery.merge_open_orders(turn, self._desk, report)
         if report.symbol is not None:
             return
+        asked_ms = report.evidence.sent_ms
+        if asked_ms is not None and asked_ms >= self._unread_ms.get(report.exchange, asked_ms):
+            self._unread_ms.pop(report.exchange, None)
         self.syncing.on_list(turn, report)
         self.groups.on_list(turn, report)
         turn.rewrite_public(report.exchange)
         up_since_ms = self._up_since_ms.get(report.exchange)
-        asked_ms = report.evidence.sent_ms
         if report.unreadable:
             text = f"{report.unreadable} open orders could not be read"
             turn.alert("SyncIncomplete", Severity.WARNING, text, exchange=report.exchange)
@@ -171,6 +179,10 @@ class Connections:
     def on_price(self, turn: Turn, report: PriceFetched) -> None:
         """A price was read."""
         self.prices.on_price(turn, report)
+
+    def doubts(self, memory: AccountMemory) -> frozenset[str]:
+        """Exchanges of which our records are known to lack something, although their streams live."""
+        return frozenset((*doubted(memory), *self._unread_ms, *self.audits.owed()))
 
     def on_overdue(self, turn: Turn, reminder: SyncDue | PriceDue) -> None:
         """A list or a price was asked for long ago and did not come."""

@@ -39,6 +39,7 @@ from messages.queries import (
     PositionView,
     QueryReply,
 )
+from messages.risk import KillSwitch
 from messages.types import ZERO, Order, OrderView
 
 Average: TypeAlias = Callable[[Iterable[Fill]], Decimal | None]
@@ -67,11 +68,11 @@ def answer(
         case GetOrder(order_id=order_id):
             order = _find(views, order_id)
             asked = None if order is None else (order.exchange,)
-            view_of_it = None if order is None else shown(views, order, now_ms)
-            return OrderSnapshot(view=view_of_it, **known(views, policy, now_ms, asked))
+            how = known(views, policy, now_ms, asked)
+            return OrderSnapshot(view=None if order is None else shown(views, order, how), **how)
         case GetOrders():
             chosen = [order for order in list(views.orders.values()) if _asked_for(query, order)]
-            return _list(views, chosen, now_ms, known(views, policy, now_ms, _only(query.exchange)))
+            return _list(views, chosen, known(views, policy, now_ms, _only(query.exchange)))
         case GetHistory(order_id=order_id):
             order = _find(views, order_id)
             steps = () if order is None else views.transitions.get(order.order_id, ())
@@ -100,18 +101,18 @@ def answer(
                 if order.state not in TERMINAL
                 and is_stuck(order, now_ms, policy.stuck_default_ms, policy.stuck_by_state_ms)
             ]
-            return _list(views, chosen, now_ms, known(views, policy, now_ms, None))
+            return _list(views, chosen, known(views, policy, now_ms, None))
         case GetExposure(exchange=wanted):
             symbols, funds = at_stake(views, wanted)
             how = known(views, policy, now_ms, _only(wanted))
-            return ExposureSnapshot(symbols=symbols, reserved=funds, kill_switch=views.kill_switch, **how)
+            return ExposureSnapshot(symbols=symbols, reserved=funds, kill_switch=_kill_switch(views, policy), **how)
         case _:
             assert_never(query)
 
 
-def shown(views: PublishedViews, order: Order, now_ms: int) -> OrderView:
+def shown(views: PublishedViews, order: Order, how: Known) -> OrderView:
     """One order as hosts see it."""
-    return view(order, views.evidence.get(order.order_id), now_ms)
+    return view(order, views.evidence.get(order.order_id), how["as_of_ms"])
 
 
 def known(
@@ -119,25 +120,32 @@ def known(
 ) -> Known:
     """How far an answer about some exchanges (all of the account: None) can be believed.
 
-    While a stream lives that has no gap, records are as new as now. Otherwise they are what they were when a complete
-    list of open orders was last asked for; whatever has happened since may be missing.
+    While a stream lives that has no gap, and nothing is known to be missing, records are as new as now. Otherwise they
+    are what they were when a complete list of open orders was last asked for; whatever has happened since may be
+    missing. So it is while the store is away: what is not durable is not shown.
     """
-    asked = tuple(policy.exchanges) if exchanges is None else exchanges
-    gap = not views.in_service or any(views.gates.get(exchange, "not configured") for exchange in asked)
-    if not gap:
+    asked = (*policy.exchanges, *views.unserved) if exchanges is None else exchanges
+    watched = all(not views.gates.get(exchange, "not configured") for exchange in asked)
+    if views.in_service and views.store_available and watched and views.doubts.isdisjoint(asked):
         return {"as_of_ms": now_ms, "source": AnswerSource.STREAM, "gap": False}
     agreed_ms = min((views.agreed_ms.get(exchange, 0) for exchange in asked), default=0)
     # A moment that lies ahead was dated by a clock that has been set back since: nobody can say how long ago it was.
     return {"as_of_ms": agreed_ms if agreed_ms <= now_ms else 0, "source": AnswerSource.CACHE, "gap": True}
 
 
+def _kill_switch(views: PublishedViews, policy: AccountPolicy) -> KillSwitch | None:
+    if policy.risk.kill_switch:
+        return KillSwitch(on=True, since_ms=0, reason="held on by the configuration")
+    return views.kill_switch
+
+
 def _only(exchange: str | None) -> tuple[str, ...] | None:
     return None if exchange is None else (exchange,)
 
 
-def _list(views: PublishedViews, orders: list[Order], now_ms: int, how: Known) -> OrdersSnapshot:
+def _list(views: PublishedViews, orders: list[Order], how: Known) -> OrdersSnapshot:
     orders.sort(key=lambda order: (order.created_at_ms, order.order_id))
-    return OrdersSnapshot(views=tuple(shown(views, order, now_ms) for order in orders), **how)
+    return OrdersSnapshot(views=tuple(shown(views, order, how) for order in orders), **how)
 
 
 def _asked_for(query: GetOrders, order: Order) -> bool:

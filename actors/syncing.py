@@ -11,10 +11,12 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from actors.desk import Desk
+from actors.doubts import raised
 from actors.policy import Freshness
 from actors.reminders import SyncDue
 from actors.runtime.outcome import CancelTimer, SetTimer
 from actors.turn import Turn
+from messages.base import copied
 from messages.commands import FetchOpenOrders, SyncOpenOrders
 from messages.queries import AnswerSource, ExchangeOrders, OpenOrdersSynced, RefusalCode
 from messages.reports import FetchFailed, OpenOrdersFetched
@@ -151,7 +153,7 @@ class Syncing:
         turn.reply(OpenOrdersSynced(correlation_id=name, exchanges=known))
 
     def _known(self, turn: Turn, exchange: str, asker: _Asker) -> ExchangeOrders:
-        gap = bool(self._gates.get(exchange))
+        gap = bool(self._gates.get(exchange)) or raised(turn, exchange)
         read, error = asker.read.get(exchange), asker.errors.get(exchange, "")
         agreed_ms = turn.agreed_ms(exchange)
         source = AnswerSource.STREAM
@@ -162,7 +164,7 @@ class Syncing:
         as_of_ms = turn.now_ms if source is AnswerSource.STREAM else agreed_ms
         return ExchangeOrders(
             exchange=exchange,
-            orders=tuple(turn.view_of(order) for order in turn.open_orders(exchange)),
+            orders=tuple(copied(turn.view_of(order), as_of_ms=as_of_ms) for order in turn.open_orders(exchange)),
             as_of_ms=as_of_ms,
             age_ms=max(0, turn.now_ms - as_of_ms) if as_of_ms else None,
             source=source,

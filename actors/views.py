@@ -31,6 +31,12 @@ class PublishedViews:
     kill_switch: KillSwitch | None = None
     instruments: dict[tuple[str, str], Instrument] = field(default_factory=dict)
     """By exchange and symbol: trading rules as they were read last."""
+    doubts: frozenset[str] = frozenset()
+    """Exchanges of which the records are known to lack something, although their streams live."""
+    unserved: frozenset[str] = frozenset()
+    """Exchanges that records speak of and that are not configured: nobody watches them."""
+    store_available: bool = True
+    """Whether what happens can be shown: it is, when it is durable."""
     as_of_ms: int = 0
     """When the account last showed that this is how things are: at a commit, or at anything a venue told it."""
     in_service: bool = False

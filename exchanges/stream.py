@@ -10,7 +10,7 @@ import ssl
 import sys
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from queue import Empty, SimpleQueue
 from random import Random
@@ -38,10 +38,10 @@ class StreamRefusedError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opening:
-    """How to open a connection: where, and what to send first."""
+    """How to open a connection: where, and what to send first. Both may carry credentials, and are not shown."""
 
-    url: str
-    frames: tuple[str, ...] = ()
+    url: str = field(repr=False)
+    frames: tuple[str, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

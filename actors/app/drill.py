@@ -38,7 +38,6 @@ from actors.app.world import PaperWorld
 from actors.oms import Oms
 from actors.views import PublishedViews
 from messages.events import Alert, Event, FillRecorded, ManualReviewRequired
-from messages.queries import ParityReport
 
 ACCOUNTS: Final = 4
 SETTLE_S: Final = 120.0
@@ -48,6 +47,7 @@ _WORK_S: Final = 40.0
 """The workload is spread over so long, so that every stage of the schedule meets orders."""
 _PAUSE_S_MAX: Final = 0.15
 _POLL_S: Final = 0.25
+_COMPARE_S: Final = 1.0
 _STALL_S: Final = 300.0
 """A workload that makes no progress for so long has failed."""
 _MANAGEMENT: Final = {
@@ -98,7 +98,8 @@ class _Drill:
         self._reviewed: set[str] = set()
         self._bookings = Bookings()
         self._operator = Operator(oms, world.control, world.accounts, self._ledger)
-        self._parity: dict[str, ParityReport] = {}
+        self._settled_s: float | None = None
+        """When everything was known and right."""
         server = oms.runtime.server
         self._saboteur = Saboteur(world.control, options.seed, None if server is None else server.kill)
 
@@ -125,7 +126,7 @@ class _Drill:
             booking=self._bookings.spreads(self._world.record().executions),
             alerts=Counter(self._alerts),
             reviews_raised=len(self._reviewed),
-            settle_seconds=time.monotonic() - healed,
+            settle_seconds=(self._settled_s or time.monotonic()) - healed,
         )
 
     # ----- the workload
@@ -185,13 +186,16 @@ class _Drill:
             late = time.monotonic() > deadline
             quiet = is_quiet(books.values()) and self._ledger.done() >= self._ledger.asked_count()
             verdict = self._audit(books) if quiet or late else None
-            if verdict is not None and not verdict.violations:
-                verdict.violations += self._compare()
-            if verdict is not None and (late or not verdict.violations):
+            right = verdict is not None and not verdict.violations
+            if right:
+                self._settled_s = self._settled_s or time.monotonic()
+                self._operator.compare()
+            if verdict is not None and (late or (right and self._operator.has_compared)):
+                verdict.violations += self._parity_errors() if right else []
                 return verdict
-            self._tell("settling", self._ledger.done())
+            self._tell("settling" if self._settled_s is None else "comparing", self._ledger.done())
             # A trader's work is over; only the clock and the account's own reminders move things on now.
-            time.sleep(_POLL_S)
+            time.sleep(_POLL_S if self._settled_s is None else _COMPARE_S)
         return None
 
     def _audit(self, books: dict[str, PublishedViews]) -> Verdict:
@@ -216,14 +220,14 @@ class _Drill:
         verdict.violations += check_open_hashes(self._oms, books)
         return verdict
 
-    def _compare(self) -> list[str]:
-        self._parity = self._operator.compare()
-        silent = [name for name in self._world.accounts if name not in self._parity]
-        return parity_errors(self._parity) + [f"account {name} gave no parity report in time" for name in silent]
+    def _parity_errors(self) -> list[str]:
+        reports = self._operator.reports
+        silent = [name for name in self._world.accounts if name not in reports]
+        return parity_errors(reports) + [f"account {name} gave no parity report in time" for name in silent]
 
     def _operated(self) -> Operated:
         compared: Counter[str] = Counter()
-        for report in self._parity.values():
+        for report in self._operator.reports.values():
             for _, what, count in report.compared:
                 compared[what] += count
         return Operated(
@@ -231,7 +235,7 @@ class _Drill:
             kill_switches=len(self._operator.stops),
             synchronised=len(self._operator.answers),
             compared=compared,
-            differences=sum(len(report.differences) for report in self._parity.values()),
+            differences=sum(len(report.differences) for report in self._operator.reports.values()),
         )
 
     def _books(self) -> dict[str, PublishedViews]:

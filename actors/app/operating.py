@@ -54,7 +54,8 @@ class Operator:
         """Times in which a kill switch was on."""
         self.answers: list[tuple[str, OpenOrdersSynced]] = []
         """Synchronisations that were answered, by account."""
-        self.syncs_refused = 0
+        self.reports: dict[str, ParityReport] = {}
+        """What accounts found comparing themselves with their venue."""
 
     def place_by_hand(self) -> None:
         """Place orders at the venue that the order manager knows nothing of."""
@@ -98,15 +99,24 @@ class Operator:
             reply = _answer(future)
             if isinstance(reply, OpenOrdersSynced):
                 self.answers.append((account, reply))
-            else:
-                self.syncs_refused += 1
 
-    def compare(self) -> dict[str, ParityReport]:
-        """Have every account compare itself with its venue; those that gave no report in time are left out."""
-        asked = {name: self._oms.submit(CheckParity(account_id=name)) for name in self._accounts}
+    def compare(self) -> None:
+        """Have every account compare itself with its venue that has not done so completely yet.
+
+        What one comparison finds stands, whatever a later one says: it may have been repaired in between.
+        """
+        left = [name for name in self._accounts if name not in self.reports or _goes_on(self.reports[name])]
+        asked = {name: self._oms.submit(CheckParity(account_id=name)) for name in left}
         deadline = time.monotonic() + _PARITY_S
-        found = {name: _answer(future, deadline - time.monotonic()) for name, future in asked.items()}
-        return {name: report for name, report in found.items() if isinstance(report, ParityReport)}
+        for name, future in asked.items():
+            report = _answer(future, deadline - time.monotonic())
+            if isinstance(report, ParityReport):
+                self.reports[name] = report
+
+    @property
+    def has_compared(self) -> bool:
+        """Whether there is nothing left to compare."""
+        return all(name in self.reports and not _goes_on(self.reports[name]) for name in self._accounts)
 
 
 class _Switch:
@@ -145,6 +155,11 @@ class _Switch:
     def _ask(self, *, on: bool) -> "Future[Reply]":
         command: AccountCommand = SetKillSwitch(account_id=self._account_id, on=on, reason="a drill")
         return self._oms.submit(command)
+
+
+def _goes_on(report: ParityReport) -> bool:
+    # What has changed lately is compared only once the venue must show it everywhere.
+    return bool(report.not_compared) and not report.differences
 
 
 def _answer(future: "Future[Reply]", timeout_s: float = 0.0) -> Reply | None:

@@ -90,7 +90,7 @@ def _anew(venue: Capabilities) -> str:
     if venue.amend is AmendScope.NATIVE:
         return "-"
     if venue.cancel_replace:
-        return "by the venue's cancel-replace, unless a part has executed"
+        return "by the venue's cancel-replace; not once a part has executed"
     return "by a cancel and, once that is proven, a new order"
 
 

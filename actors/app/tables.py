@@ -97,7 +97,7 @@ def check_table(result: CheckResult) -> tuple[RenderableType, ...]:
         if each.active_closes or each.parked
     ]
     unfinished += [
-        f"account {each.account_id}: {counted(each.forgotten, 'order')} not kept any more, their fills are"
+        f"account {each.account_id}: {counted(each.forgotten, 'order')} not kept any more, only what was executed"
         for each in result.accounts
         if each.forgotten
     ]

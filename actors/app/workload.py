@@ -61,8 +61,8 @@ _WEIGHTS: Final = {
     Fate.REPRICE: 20,
     Fate.SWEEP: 2,
 }
-_IN_PART: Final = frozenset({Fate.FILL_AND_CANCEL, Fate.TIME_OUT, Fate.SHRINK, Fate.REPRICE})
-_IN_PIECES: Final = _IN_PART | {Fate.FILL_IN_MANY, Fate.CLOSE}
+IN_PART: Final = frozenset({Fate.FILL_AND_CANCEL, Fate.TIME_OUT, Fate.SHRINK, Fate.REPRICE})
+_IN_PIECES: Final = IN_PART | {Fate.FILL_IN_MANY, Fate.CLOSE}
 _UNTAKEN: Final = 0.7
 """Of the orders that get another price, how many the market leaves alone: of one that has executed in part, many venues
 change no price."""
@@ -115,16 +115,24 @@ def _pieces(
 ) -> tuple[tuple[Decimal, Decimal], ...]:
     """Cut an order into pieces, each at its limit or a little better."""
     size, limit = command.size, command.price
-    if fate not in _IN_PIECES or size is None or limit is None or (fate is Fate.REPRICE and random.random() < _UNTAKEN):
+    if fate not in _IN_PIECES or size is None or limit is None:
         return ()
-    share = random.randint(5, 40) if fate is Fate.SHRINK else random.randint(20, 80) if fate in _IN_PART else 100
-    lots = max(2, int(size / _LOT) * share // 100)
+    if fate is Fate.REPRICE and random.random() < _UNTAKEN:
+        return ()
+    lots = max(2, int(size / _LOT) * _percent_taken(fate, random) // 100)
     count = random.randint(1, min(fills_max, lots))
     cuts = [0, *sorted(random.sample(range(1, lots), count - 1)), lots]
     better = -_TICK if command.side is Side.BUY else _TICK
     return tuple(
         (limit + better * random.randint(0, 200), _LOT * (end - begin)) for begin, end in pairwise(cuts)
     )
+
+
+def _percent_taken(fate: Fate, random: Random) -> int:
+    if fate not in IN_PART:
+        return 100
+    # Of an order that becomes smaller, enough must be left to become smaller.
+    return random.randint(5, 40) if fate is Fate.SHRINK else random.randint(20, 80)
 
 
 def _changes(command: SubmitOrder, fate: Fate, random: Random) -> tuple[tuple[Decimal | None, Decimal | None], ...]:
@@ -164,7 +172,8 @@ class _Draft:
         """A limit order that meets whatever the book has, at once."""
         better = Decimal(random.randint(5, 30)) / 1_000
         price = _REFERENCE * (1 + better if self.side is Side.BUY else 1 - better)
-        wanted = random.choice((TimeInForce.IOC, TimeInForce.FOK, TimeInForce.GTC))
+        # What remains of one that rests is in the way of everything on the other side.
+        wanted = random.choices((TimeInForce.IOC, TimeInForce.FOK, TimeInForce.GTC), weights=(2, 2, 1))[0]
         return self._order(OrderType.LIMIT, size=self.size, price=price.quantize(_TICK), time_in_force=wanted)
 
     def resting(self, random: Random, fill_timeout_ms: int | None, price: Decimal | None) -> SubmitOrder:

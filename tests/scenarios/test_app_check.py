@@ -202,6 +202,33 @@ def test_check_of_an_execution_that_waits_for_its_order_counts_it_and_calls_noth
     assert f"account {ACCOUNTS[0]}: 0 closes under way, 1 execution without an order" in check_table(result)
 
 
+@pytest.mark.parametrize("setting", ["retainHistory", "cacheOrders"])
+def test_check_where_ended_orders_are_not_kept_counts_them_and_calls_nothing_wrong(data: Data, setting: str) -> None:
+    data.change(Table.ORDERS, removed)
+    source = {
+        "deployment": {"name": DEPLOYMENT}, "redis": {"durability": "everysec"},
+        "orderManagement": {"privacy": {setting: False}},
+    }  # fmt: skip
+
+    result = run_check(Settings.load(source), data.folder)
+
+    assert result.differences == []
+    assert [account.forgotten for account in result.accounts] == [1, 0]
+    assert f"account {ACCOUNTS[0]}: 1 order not kept any more, only what was executed" in check_table(result)
+
+
+def test_check_where_ended_orders_are_not_kept_still_finds_a_position_that_its_fills_deny(data: Data) -> None:
+    data.change(Table.ORDERS, removed)
+    data.change(Table.FILLS, removed)
+    source = {
+        "deployment": {"name": DEPLOYMENT}, "redis": {"durability": "everysec"},
+        "orderManagement": {"privacy": {"retainHistory": False}},
+    }  # fmt: skip
+
+    found = run_check(Settings.load(source), data.folder).differences
+    assert any("position binance BTC-USDT" in text for text in found)
+
+
 def test_check_writes_nothing(data: Data) -> None:
     def everything() -> dict[bytes, object]:
         with EmbeddedServer(data.folder) as server, Redis(unix_socket_path=str(server.socket_path)) as redis:

@@ -26,7 +26,7 @@ from messages.queries import RefusalCode
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 DEADLINE_S = 30.0
-EXAMPLES = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+FIRST, POSITIONS, AWARENESS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 
 def run(example: str, state: Path) -> str:
@@ -40,9 +40,7 @@ def run(example: str, state: Path) -> str:
 
 
 def test_readme_example_when_run_places_and_cancels_an_order(tmp_path: Path) -> None:
-    example, _ = EXAMPLES
-
-    out = run(example, tmp_path)
+    out = run(FIRST, tmp_path)
 
     for step in ("DRAFT -> PENDING", "PENDING -> SUBMITTED", "SUBMITTED -> ACKNOWLEDGED", "ACKNOWLEDGED -> CANCELLED"):
         assert step in out
@@ -51,9 +49,7 @@ def test_readme_example_when_run_places_and_cancels_an_order(tmp_path: Path) -> 
 
 
 def test_readme_example_about_positions_when_run_gets_fills_and_closes_the_position(tmp_path: Path) -> None:
-    _, example = EXAMPLES
-
-    lines = [line.split() for line in run(example, tmp_path).splitlines()]
+    lines = [line.split() for line in run(POSITIONS, tmp_path).splitlines()]
     position, order, *fills, close, realised = lines
 
     assert [line[0] for line in lines] == ["position", "order", *["fill"] * len(fills), "close", "realised"]
@@ -70,6 +66,20 @@ def test_readme_example_about_positions_when_run_gets_fills_and_closes_the_posit
     assert Decimal(close[2]) == Decimal(close[4]) == Decimal("0.00999")
     assert len(close) == 5, "all was closed, so there is no reason"
     assert Decimal(realised[1]) < 0, "it bought at the ask and sold at the bid"
+
+
+def test_readme_example_about_awareness_when_run_refuses_modifies_synchronises_and_cancels(tmp_path: Path) -> None:
+    refused, *rest = run(AWARENESS, tmp_path).splitlines()
+
+    assert re.fullmatch("duplicate_order because of [0-9a-f]+", refused)
+    assert rest == [
+        "in place: True True 0.008",
+        "anew: False 42600 True",
+        "1 open, from the venue gap: False",
+        "at stake: 340.8 USDT",
+        "1 ended, 0 unresolved",
+        "differences from the venue: 0",
+    ]
 
 
 def test_market_without_configuration_trades_by_itself_and_takes_what_rests() -> None:

@@ -59,6 +59,30 @@ def test_replay_of_every_kind_of_event_ends_as_recorded(tmp_path: Path) -> None:
     assert reported[-1] == (11, 11)
 
 
+MODIFIED = """\
+1,1000000,A,101,B,235.10,2.00000000,2.00000000,,
+2,1000100,M,101,B,235.10,1.50000000,1.50000000,,
+3,1000200,T,101,B,235.10,0.50000000,1.00000000,1,M
+4,1000300,M,101,B,235.10,0.75000000,0.75000000,,
+5,1000400,M,101,B,235.20,0.60000000,0.60000000,,
+6,1000500,T,101,B,235.20,0.60000000,0.00000000,2,M
+7,1000000,A,102,S,235.10,1.00000000,1.00000000,,
+8,1000100,M,102,S,235.00,2.00000000,2.00000000,,
+9,1000200,A,103,S,235.10,1.00000000,1.00000000,,""".splitlines()
+
+
+def test_replay_of_modifications_plays_each_as_its_venue_can_and_equal_and_crossing_orders_stand(
+    tmp_path: Path,
+) -> None:
+    result = run_replay(options(recording(tmp_path, MODIFIED)), lambda done, total: None, threading.Event())
+
+    found = result.as_json()
+    assert found["violations"] == []
+    assert found["modifications"] == {"in place": 2, "replaced": 1, "cancelled and placed": 1}
+    assert (found["venueOrders"], found["filled"], found["openAtEnd"]) == (5, 1, 2)
+    assert (found["fills"], found["executedSize"]) == (2, "1.10000000")
+
+
 def books_of_the_recording(**changes: Decimal) -> dict[str, PublishedViews]:
     """What the account of the recording's last order holds at the end; its order and position can be changed."""
     order = make(

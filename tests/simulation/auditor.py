@@ -45,6 +45,7 @@ from .closes import CloseAudit
 from .deadlines import TimeoutAudit
 from .limits import LimitAudit
 from .positions import PositionAudit, SectionFills, alike
+from .queues import QueueAudit
 from .steps import ENDED, SHOWN, S, StepAudit
 from .syncs import SyncAudit
 from .venue import Venue
@@ -107,17 +108,19 @@ class Auditor:
         self.chains = ChainAudit(self, self.seen, self.violate)
         self.syncs = SyncAudit(self, now_ms, self.violate)
         self.limits = LimitAudit(self.violate)
+        self.queues = QueueAudit(now_ms, self.violate)
 
     def judge_by(self, policy: AccountPolicy) -> None:
         """Judge by the settings of this run."""
         self.policy = self.cancels.policy = self.syncs.policy = self.limits.policy = policy
         self.timeouts.policy = policy.fill_timeouts
         self.closes.timeout_ms = policy.close_timeout_ms
+        self.queues.timeout_ms = policy.queue_timeout_ms
 
     def on_clock_set(self) -> None:
         """Our clock was set."""
         self.timeouts.on_clock_set()
-        self.syncs.clock_was_set = self.limits.clock_was_set = True
+        self.syncs.clock_was_set = self.limits.clock_was_set = self.queues.clock_was_set = True
 
     @property
     def truth(self) -> Engine:
@@ -134,15 +137,15 @@ class Auditor:
         return self.forgotten[account] | self.orders[account]
 
     def chain_of(self, account: str, order: Order) -> Iterator[Order]:
-        """An order, all that it replaces and all that replace it."""
+        """An order, all that it replaces and all that replace it or were to."""
         orders = self.all_orders(account)
         first = order
         while first.replaces is not None and first.replaces in orders:
             first = orders[first.replaces]
-        leg: Order | None = first
-        while leg is not None:
-            yield leg
-            leg = orders.get(leg.replaced_by or "")
+        legs = [first]
+        for leg in legs:
+            legs.extend(each for each in orders.values() if each.replaces == leg.order_id)
+        yield from legs
 
     def open_at_venue(self, account: str) -> list[PaperOrder]:
         """What works for an account at the venue, whoever placed it."""
@@ -292,6 +295,7 @@ class Auditor:
             self.steps.on_order(account, before, order, steps)
         self.steps.check_reason(order)
         self.timeouts.on_order(account, before, order)
+        self.queues.on_order(account, before, order)
         self._check_sums(account, before, order)
         self._check_hash(account, order)
         self._check_claim(account, order)

@@ -24,7 +24,7 @@ class Orders(Protocol):
         ...
 
     def chain_of(self, account: str, order: Order) -> Iterable[Order]:
-        """An order and all that it replaces or that replace it."""
+        """An order, all that it replaces and all that replace it or were to."""
         ...
 
     def open_at_venue(self, account: str) -> Iterable[PaperOrder]:

@@ -27,7 +27,7 @@ class Orders(Protocol):
         ...
 
     def chain_of(self, account: str, order: Order) -> Iterator[Order]:
-        """An order, all that it replaces and all that replace it."""
+        """An order, all that it replaces and all that replace it or were to."""
         ...
 
     def venue_orders(self, account: str, order: Order) -> list[PaperOrder]:
@@ -206,8 +206,8 @@ class ChainAudit:
 
     def left_over(self, account: str) -> Iterator[str]:
         """What must not be there once all is quiet."""
-        orders = self._orders.orders[account]
-        for order in orders.values():
+        orders = self._orders.all_orders(account)
+        for order in self._orders.orders[account].values():
             if order.modification is not None or order.replace_pending:
                 yield f"{order.order_id} is being changed for ever"
             new = orders.get(order.replaced_by or "")
@@ -216,3 +216,14 @@ class ChainAudit:
             alive = [leg.order_id for leg in self._orders.chain_of(account, order) if leg.state not in _ENDED]
             if len(alive) > 1:
                 yield f"{alive} live side by side"
+            former = order.replaces
+            while order.state not in _ENDED and former in orders:
+                if self._latest(orders, orders[former]) is not order:
+                    yield f"{order.order_id} works, and is not reached from {former}, which it replaces"
+                former = orders[former].replaces
+
+    @staticmethod
+    def _latest(orders: dict[str, Order], order: Order) -> Order:
+        while order.replaced_by is not None and order.replaced_by in orders:
+            order = orders[order.replaced_by]
+        return order

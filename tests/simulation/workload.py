@@ -212,6 +212,8 @@ class Workload:
         """Offer a command, unless the hosts have stopped."""
         if self.stopped:
             return
+        if intent is not None and isinstance(command, SubmitOrder | SubmitDraft):
+            self._auditor.queues.on_offered(command if isinstance(command, SubmitOrder) else intent.terms)
         self.waiting[command.correlation_id] = Asked(command, intent)
         if not self._system.tell(account_address(command.account_id), command):
             # What the facade does: nobody lives there, so the command was not executed.
