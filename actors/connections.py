@@ -143,7 +143,7 @@ class Connections:
         self.syncing.on_list(turn, report)
         self.groups.on_list(turn, report)
         turn.rewrite_public(report.exchange)
-        up_since_ms = self._up_since_ms.get(report.exchange)
+        up_since_ms = self._up_since(turn, report.exchange)
         if report.unreadable:
             text = f"{report.unreadable} open orders could not be read"
             turn.alert("SyncIncomplete", Severity.WARNING, text, exchange=report.exchange)
@@ -158,7 +158,7 @@ class Connections:
             return
         since_ms = self.audits.since(turn, report.exchange, report.symbol)
         recovery.merge_search(turn, self._desk, report, since_ms)
-        self.histories.on_searched(turn, report, self._up_since_ms.get(report.exchange))
+        self.histories.on_searched(turn, report, self._up_since(turn, report.exchange))
 
     def on_fetch_failed(self, turn: Turn, report: FetchFailed) -> None:
         """A list or a price could not be read: whoever waits for it is told."""
@@ -227,6 +227,16 @@ class Connections:
         for order in turn.memory.live_orders(exchange):
             if in_flight(order):
                 begin_verification(turn, self._desk, order, "the exchange actor failed")
+
+    def _up_since(self, turn: Turn, exchange: str) -> int | None:
+        since_ms = self._up_since_ms.get(exchange)
+        if since_ms is None or since_ms <= turn.now_ms:
+            return since_ms
+        # Our clock was set back: what was asked for before the stream came up cannot be told from what was asked for
+        # since. What is asked for from here on can.
+        self._up_since_ms[exchange] = turn.now_ms
+        turn.effect(_compare_timer(exchange, _COMPARE_SOON_MS))
+        return turn.now_ms
 
     def _read_what_was_missed(self, turn: Turn, exchange: str) -> None:
         self.histories.begin_anew(exchange)

@@ -114,6 +114,7 @@ def _terms_of(draft: Order, command: SubmitDraft) -> OrderTerms:
         post_only=draft.post_only,
         reduce_only=draft.reduce_only,
         request_id=draft.request_id,
+        allow_duplicate=command.allow_duplicate,
         valid_for_ms=draft.valid_for_ms,
         max_sends=draft.max_sends,
         fill_timeout_ms=draft.fill_timeout_ms,

@@ -265,10 +265,13 @@ class AccountMemory:
         """Whether an id is, or was, an order's, also where nothing but executions or its request is kept of it."""
         return order_id in self.orders or order_id in self.forgotten_ids or order_id in self.fills
 
-    def placed_since(self, since_ms: int) -> int:
-        """How many orders of ours were submitted after a moment; what lies before it is not asked for again."""
+    def placed_within(self, window_ms: int, now_ms: int) -> int:
+        """How many orders of ours were submitted in the time before now; what lies before it is not asked for again."""
         times = self._placed_ms
-        while times and times[0] <= since_ms:
+        if times and times[-1] > now_ms:
+            # Our clock was set back: what it dates ahead was placed before now.
+            times = self._placed_ms = deque(min(each, now_ms) for each in times)
+        while times and times[0] <= now_ms - window_ms:
             times.popleft()
         return len(times)
 

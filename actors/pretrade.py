@@ -82,10 +82,12 @@ class PreTrade:
         objection = None if allow_duplicate else self._duplicate(turn, order, instead_of)
         if objection is not None:
             return Judged(order, objection)
+        # Before anything is cancelled for it: an order that a limit refuses must not cost another one.
+        objection = self._limits(turn, order, instead_of)
+        if objection is not None:
+            return Judged(order, objection)
         objection, awaits = self._self_trade(turn, order, instead_of)
-        if objection is not None or awaits is not None:
-            return Judged(order, objection, awaits)
-        return Judged(order, self._limits(turn, order, instead_of))
+        return Judged(order, objection, awaits)
 
     def judge_close(self, turn: Turn, order: Order, _arrived_ms: int, *, allow_duplicate: bool = False) -> Judged:
         """Judge the order of a close: it only reduces what is at stake, so nothing concerns it but the kill switch, and
@@ -162,16 +164,18 @@ class PreTrade:
         return None
 
     def _needs_price(self, turn: Turn, order: Order) -> bool:
-        if order.reference_price is not None:
-            return False
+        if needs_reference(order, self._desk.policy.risk):
+            return True
         # What a market order would execute against depends on where the market is.
-        met = order.type is OrderType.MARKET and bool(turn.memory.resting.crossing(order))
-        return met or needs_reference(order, self._desk.policy.risk)
+        unpriced = order.type is OrderType.MARKET and order.reference_price is None
+        return unpriced and bool(turn.memory.resting.crossing(order))
 
     def _valued(self, turn: Turn, order: Order) -> Order:
         if not self._needs_price(turn, order):
             return order
-        return evolve(order, reference_price=self._prices.latest(order.exchange, order.symbol, turn.now_ms))
+        latest = self._prices.latest(order.exchange, order.symbol, turn.now_ms)
+        prices = [price for price in (latest, order.reference_price) if price is not None]
+        return evolve(order, reference_price=max(prices, default=None))
 
     # ----- other orders of ours
 
@@ -234,7 +238,7 @@ class PreTrade:
             memory.exposure,
             memory.positions,
             self._desk.policy.risk,
-            placed_last_minute=memory.placed_since(turn.now_ms - _MINUTE_MS),
+            placed_last_minute=memory.placed_within(_MINUTE_MS, turn.now_ms),
             assets=memory.assets_of(order.exchange, order.symbol),
             without=instead_of,
         )

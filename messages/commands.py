@@ -51,8 +51,8 @@ class OrderTerms(AccountCommand):
     valid_for_ms: int | None = None
     """How long one sending may still be accepted by the venue; None: the exchange's `validForMs`."""
     reference_price: Decimal | None = None
-    """The market's price as the caller knows it, for the price collar and for valuing an order without a price; None:
-    read from the venue where a limit needs one."""
+    """The market's price as the caller knows it, for the price collar and for what a market order would meet of ours;
+    None: read from the venue where one is needed. What an order is worth is never taken from it alone."""
     max_sends: int | None = None
     """Upper bound of sendings under one client order id; None: `maxPlacementAttempts`."""
     fill_timeout_ms: int | None = None
@@ -85,6 +85,8 @@ class SubmitDraft(AccountCommand):
     urgent: ClassVar[bool] = False
     places_an_order: ClassVar[bool] = True
     order_id: str
+    allow_duplicate: bool = False
+    """Place although an equal order exists at the same price level."""
     reply_when: Literal["resolved", "committed"] = "resolved"
 
 

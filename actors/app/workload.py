@@ -99,7 +99,8 @@ def intents(
         if kind < 0.10:  # noqa: PLR2004 - shares of the kinds of orders
             yield Intent(number=number, command=draft.market(by_quote=random.random() < 0.5), fate=Fate.REST)  # noqa: PLR2004
         elif kind < 0.25:  # noqa: PLR2004
-            yield Intent(number=number, command=draft.crossing(random), fate=Fate.REST)
+            # What remains of one would be in the way of everything on the other side.
+            yield Intent(number=number, command=draft.crossing(random), fate=Fate.CANCEL)
         else:
             timeout_ms = random.randint(*TIMEOUT_MS) if fate is Fate.TIME_OUT else None
             equal = before.get((draft.account_id, side)) if random.random() < _EQUAL else None
@@ -172,8 +173,7 @@ class _Draft:
         """A limit order that meets whatever the book has, at once."""
         better = Decimal(random.randint(5, 30)) / 1_000
         price = _REFERENCE * (1 + better if self.side is Side.BUY else 1 - better)
-        # What remains of one that rests is in the way of everything on the other side.
-        wanted = random.choices((TimeInForce.IOC, TimeInForce.FOK, TimeInForce.GTC), weights=(2, 2, 1))[0]
+        wanted = random.choice((TimeInForce.IOC, TimeInForce.FOK, TimeInForce.GTC))
         return self._order(OrderType.LIMIT, size=self.size, price=price.quantize(_TICK), time_in_force=wanted)
 
     def resting(self, random: Random, fill_timeout_ms: int | None, price: Decimal | None) -> SubmitOrder:

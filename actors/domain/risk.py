@@ -13,8 +13,8 @@ from typing import TypeAlias
 from actors.domain.arithmetic import EXACT, plain
 from actors.domain.exposure import ExposureBook, MoneyTotals, Positions
 from actors.domain.rules import RefusalReason
-from actors.domain.stakes import Assets, Stake, stake_if_placed, valued_at
-from messages.base import fast_init
+from actors.domain.stakes import Assets, Stake, is_worth_more, stake_if_placed, valued_at
+from messages.base import copied, fast_init
 from messages.queries import RefusalCode
 from messages.types import ZERO, Order, Side
 
@@ -55,14 +55,12 @@ class RiskLimits:
 
 
 def needs_reference(order: Order, limits: RiskLimits) -> bool:
-    """Tell whether a limit cannot judge an order without the market's price, and the order has none yet."""
-    if order.reference_price is not None:
-        return False
-    if order.price is not None or order.stop_price is not None:
-        return limits.price_collar_percent is not None
-    if order.quote_size is not None:
-        return order.symbol in limits.max_position and not order.reduce_only
-    return any(
+    """Tell whether a limit cannot judge an order without the market's price.
+
+    What bounds a value is not taken from the caller: a market order, and a sell order that executes at its limit or
+    better, are valued at the market's price whatever he takes it for. His word is enough for the collar.
+    """
+    if any(
         limit is not None
         for limit in (
             limits.max_order_notional,
@@ -70,7 +68,13 @@ def needs_reference(order: Order, limits: RiskLimits) -> bool:
             limits.max_open_notional_per_exchange,
             limits.max_open_notional_per_account,
         )
-    )
+    ) and is_worth_more(order):
+        return True
+    if order.reference_price is not None:
+        return False
+    if order.price is not None or order.stop_price is not None:
+        return limits.price_collar_percent is not None
+    return order.quote_size is not None and order.symbol in limits.max_position and not order.reduce_only
 
 
 @fast_init
@@ -120,7 +124,7 @@ def check_limits(
         book,
         positions,
         limits,
-        stake_if_placed(order, assets),
+        _stake(order, assets),
         counted,
         counted is None and (without is None or book.stake(without.order_id) is None),
     )
@@ -133,6 +137,17 @@ def check_limits(
         or _check_open_notional(case)
         or _check_position(case)
     )
+
+
+def _stake(order: Order, assets: Assets | None) -> Stake:
+    stake = stake_if_placed(order, assets)
+    return copied(stake, notional=None) if order.quote_size is None and _worth(order) is None else stake
+
+
+def _worth(order: Order) -> Decimal | None:
+    # Without the market's price nobody knows for how much such an order may execute.
+    unknown = order.reference_price is None and is_worth_more(order)
+    return None if unknown else valued_at(order)
 
 
 def _refused(rule: str, limit: str, actual: str, text: str) -> RefusalReason:
@@ -171,7 +186,7 @@ def _check_order_notional(case: _Case) -> RefusalReason | None:
     rule, limit, order = "maxOrderNotional", case.limits.max_order_notional, case.order
     if limit is None:
         return None
-    price = valued_at(order)
+    price = _worth(order)
     value = order.quote_size
     if value is None and price is not None and order.size > ZERO:
         value = EXACT.multiply(order.size, price)
@@ -304,7 +319,7 @@ def _missing(case: _Case) -> str:
     # Why the value of the order is not known.
     if not case.stake.quote:
         return f"the instrument {case.order.symbol} of {case.order.exchange} is not known"
-    return _NO_PRICE if valued_at(case.order) is None else _NO_SIZE
+    return _NO_PRICE if _worth(case.order) is None else _NO_SIZE
 
 
 def _room(left: Decimal) -> str:

@@ -12,7 +12,7 @@ from typing import TypeAlias
 from actors.domain.arithmetic import EXACT, MAGNITUDE_MAX
 from actors.domain.lifecycle import TERMINAL
 from messages.base import fast_init
-from messages.types import ZERO, ModificationKind, Order, OrderState, Side
+from messages.types import ZERO, ModificationKind, Order, OrderState, OrderType, Side
 
 Assets: TypeAlias = tuple[str, str]
 """Base and quote currency of a symbol."""
@@ -72,9 +72,25 @@ def stake_if_placed(order: Order, assets: Assets | None) -> Stake:
     )
 
 
+def is_worth_more(order: Order) -> bool:
+    """Tell whether an order may execute for more than its own terms say: at the market's price, or a better one."""
+    if order.type is OrderType.MARKET:
+        return order.quote_size is None
+    return order.type is OrderType.LIMIT and order.side is Side.SELL
+
+
 def valued_at(order: Order) -> Decimal | None:
-    """Name the price that an order is valued at: its own, its stop price, or the market's when it was placed."""
-    return _first_price(order.price, order.stop_price, order.reference_price)
+    """Name the price that an order is valued at: its own, its stop price, or the market's when it was placed; of a sell
+    order that executes at its limit or better, the higher one.
+    """
+    return _valued(order, order.price, order.stop_price)
+
+
+def _valued(order: Order, *own: Decimal | None) -> Decimal | None:
+    price = _first_price(*own, order.reference_price)
+    if price is None or order.reference_price is None or not is_worth_more(order):
+        return price
+    return max(price, order.reference_price)
 
 
 def _first_price(*prices: Decimal | None) -> Decimal | None:
@@ -92,7 +108,7 @@ def _left(order: Order) -> tuple[Decimal | None, Decimal | None]:
     if change is None or change.kind is not ModificationKind.AMEND:
         return size, notional
     # The venue may execute by the old terms until it has taken the new ones, and nobody knows when it does.
-    price = _first_price(change.price, order.price, change.stop_price, order.stop_price, order.reference_price)
+    price = _valued(order, change.price, order.price, change.stop_price, order.stop_price)
     changed_size, changed_notional = _left_of(order, change.size, price)
     return _larger(size, changed_size), _larger(notional, changed_notional)
 

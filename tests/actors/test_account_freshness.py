@@ -19,6 +19,7 @@ from messages.queries import (
     GetStuckOrders,
 )
 from messages.reports import StreamConnected, StreamGap, StreamLost
+from messages.types import Order, VenueOrder
 from tests.actors.account_kit import HEAD, executed, submit
 from tests.actors.awareness_kit import BOTH, Aware, aware
 from tests.factories import make
@@ -56,6 +57,20 @@ def trading(**settings: Any) -> Aware:
     return account
 
 
+def list_all(account: Aware, **changes: Any) -> None:
+    """The venue lists every open order that there is."""
+    orders = [order for order in account.views.orders.values() if order.exchange == "binance"]
+    account.list_orders(*(as_shown(order) for order in orders), **changes)
+
+
+def as_shown(order: Order) -> VenueOrder:
+    """The venue's record of an order, as we have it."""
+    return make(
+        VenueOrder, venue_order_id=order.venue_order_id, client_order_id=order.client_order_id, side=order.side,
+        size=order.size, price=order.price, filled_size=order.filled_size,
+    )  # fmt: skip
+
+
 def belief(account: Aware, query: AccountQuery) -> tuple[int, AnswerSource, bool]:
     """Of what moment, by what, and whether something may be missing."""
     found = account.ask(query)
@@ -80,14 +95,16 @@ def test_answer_without_a_stream_is_of_the_last_list_and_says_that_something_may
 
 
 @pytest.mark.parametrize("query", EVERY.values(), ids=EVERY)
-def test_answer_across_a_gap_of_the_stream_is_of_the_last_list_until_the_next_one_closes_it(
+def test_answer_across_a_gap_of_the_stream_is_of_the_last_list_until_orders_and_executions_were_read(
     query: AccountQuery,
 ) -> None:
     account = trading()
     agreed_ms = account.now_ms - 700
     account.do(make(StreamGap, **HEAD, received_ms=account.now_ms))
     assert belief(account, query) == (agreed_ms, AnswerSource.CACHE, True)
-    account.list_orders()
+    list_all(account)
+    assert belief(account, query)[1:] == (AnswerSource.CACHE, True)
+    account.list_fills()
     assert belief(account, query) == (account.now_ms, AnswerSource.STREAM, False)
 
 
@@ -97,12 +114,26 @@ def test_answer_after_a_reconnection_is_believed_only_when_the_open_orders_were_
     account.do(make(StreamLost, **HEAD))
     account.pass_ms(400)
     account.do(make(StreamConnected, **HEAD, received_ms=account.now_ms))
+    account.list_fills()
     assert belief(account, query)[1:] == (AnswerSource.CACHE, True)
-    account.list_orders(asked_ms=account.now_ms - 1)
+    list_all(account, asked_ms=account.now_ms - 1)
     assert belief(account, query) == (account.now_ms - 1, AnswerSource.CACHE, True)
-    account.list_orders(unreadable=1)
+    list_all(account, unreadable=1)
     assert belief(account, query) == (account.now_ms - 1, AnswerSource.CACHE, True)
+    list_all(account)
+    assert belief(account, query) == (account.now_ms, AnswerSource.STREAM, False)
+
+
+@pytest.mark.parametrize("query", EVERY.values(), ids=EVERY)
+def test_answer_while_an_order_that_vanished_is_looked_up_says_that_something_may_be_missing(
+    query: AccountQuery,
+) -> None:
+    account = trading()
+    order = account.only_order()
     account.list_orders()
+    assert belief(account, query)[1:] == (AnswerSource.CACHE, True)
+    account.look_up(order.order_id)
+    account.find(order.order_id, as_shown(order))
     assert belief(account, query) == (account.now_ms, AnswerSource.STREAM, False)
 
 

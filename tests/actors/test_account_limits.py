@@ -236,12 +236,20 @@ def test_price_whose_answer_is_lost_refuses_the_order_in_time_and_is_asked_for_a
     assert len(account.told(PlaceOrder)) == 1
 
 
-def test_command_that_brings_its_own_price_asks_nobody() -> None:
-    account = aware(limits={"max_order_notional": D(420)})
-    assert leaves(account, "a", type=OrderType.MARKET, price=None, reference_price=D(42000))
-    account.do(market("b", reference_price=D(43000)))
-    assert account.refusal("b").rule == "maxOrderNotional"
+def test_command_that_brings_its_own_price_for_the_collar_asks_nobody() -> None:
+    account = aware(limits={"price_collar_percent": D(5)})
+    assert leaves(account, "a", reference_price=D(42000))
+    account.do(wish("b", reference_price=D(40000)))
+    assert account.refusal("b").rule == "priceCollarPercent"
     assert account.asked_of(FetchPrice) == []
+
+
+def test_command_that_brings_its_own_price_is_valued_at_the_markets_all_the_same() -> None:
+    account = aware(limits={"max_order_notional": D(420)})
+    account.do(market(reference_price=D(1)))
+    assert account.told(PlaceOrder) == []
+    account.tell_price("43000.00")
+    assert account.refusal("new").rule == "maxOrderNotional"
 
 
 def test_limit_order_asks_for_a_price_only_where_a_collar_needs_one() -> None:

@@ -236,7 +236,8 @@ def test_rules_that_are_all_broken_are_named_in_their_order() -> None:
         (by_quote(NEW), {"max_position"}),
         (by_quote(NEW, reduce_only=True), set()),
         (by_quote(NEW, symbol="ETH-BTC"), set()),
-        (market(NEW, reference_price=D(1)), set()),
+        (market(NEW, reference_price=D(1)), set(EVERY_NOTIONAL)),
+        (order(NEW, side=Side.SELL), {"price_collar_percent", *EVERY_NOTIONAL}),
         (order(NEW, reference_price=D(1)), set()),
     ],
 )

@@ -5,6 +5,7 @@ work.
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Protocol
 
 from actors.policy import AccountPolicy
@@ -59,8 +60,8 @@ class CancelAudit:
         """By correlation id."""
         self._stopped: dict[str, _Sweep] = {}
         """By account: the kill switch, on."""
-        self._offered: dict[tuple[str, str], list[OrderTerms]] = defaultdict(list)
-        """By account and symbol."""
+        self._offered: dict[tuple[str, str], list[tuple[Side, OrderType, Decimal | None]]] = defaultdict(list)
+        """By account and symbol: what was to be placed, at which price."""
 
     # ----- what is asked
 
@@ -86,7 +87,11 @@ class CancelAudit:
 
     def on_offered(self, terms: OrderTerms) -> None:
         """A placement is offered; orders in its way may be cancelled for it."""
-        self._offered[terms.account_id, terms.symbol].append(terms)
+        self._offered[terms.account_id, terms.symbol].append((terms.side, terms.type, terms.price))
+
+    def on_moved(self, order: Order, price: Decimal | None) -> None:
+        """An order is to be at another price; orders in its way there may be cancelled for it."""
+        self._offered[order.account_id, order.symbol].append((order.side, order.type, price))
 
     # ----- what happens
 
@@ -109,7 +114,7 @@ class CancelAudit:
     def _in_the_way(self, account: str, order: Order) -> bool:
         if self.policy is None or not self.policy.pre_trade.cancel_resting:
             return False
-        return any(_meets(terms, order) for terms in self._offered[account, order.symbol])
+        return any(_meets(*offered, order) for offered in self._offered[account, order.symbol])
 
     def on_reply(self, reply: Reply, command: AccountCommand | None) -> None:
         """A host was answered."""
@@ -148,9 +153,9 @@ class CancelAudit:
         return sweep.everything or ours
 
 
-def _meets(terms: OrderTerms, order: Order) -> bool:
-    if terms.side is order.side or terms.type not in (OrderType.LIMIT, OrderType.MARKET):
+def _meets(side: Side, kind: OrderType, price: Decimal | None, order: Order) -> bool:
+    if side is order.side or kind not in (OrderType.LIMIT, OrderType.MARKET):
         return False
-    if order.state is OrderState.DRAFT or terms.price is None or order.price is None:
+    if order.state is OrderState.DRAFT or price is None or order.price is None:
         return True
-    return terms.price >= order.price if terms.side is Side.BUY else terms.price <= order.price
+    return price >= order.price if side is Side.BUY else price <= order.price

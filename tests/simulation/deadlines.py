@@ -15,6 +15,7 @@ from messages.types import CompletionReason, Order, OrderState
 _LATE_MS = 50
 """In virtual time this much stands for the second that is promised: here nothing waits for a processor."""
 _LOADING_MS = 200
+_CANCEL_MS = 5000
 _SUPERVISOR_MS = 6000
 """The longest that a failed supervisor is away."""
 _STEP_MAX_MS = 5000
@@ -39,6 +40,8 @@ class TimeoutAudit:
         """By account: it was loaded then, so what was due before is late for a reason."""
         self._told_ms: dict[tuple[str, str], int] = {}
         """By account and order: when a step or a fill of it was shown last, which is when its timer may run."""
+        self._met_ms: dict[tuple[str, str], int] = {}
+        """The same: until when a timer of it may run that met somebody else's cancel."""
         self._stepped_ms: int | None = None
         """Our clock right after it was set last."""
 
@@ -73,6 +76,9 @@ class TimeoutAudit:
         if before is not None and before.external and not order.external:
             # Whatever its time is, it runs for us from here on.
             self._told_ms[account, order.order_id] = self._now_ms()
+        if before is not None and before.cancel_pending and not order.cancel_pending:
+            # A change or a cancel of somebody else came to nothing: it is looked at again a while after it began.
+            self._met_ms[account, order.order_id] = self._now_ms() + _CANCEL_MS
         if struck_ms is not None and (before is None or before.timed_out_ms != struck_ms):
             self._on_struck(account, before or order, struck_ms)
         ended = order.completion in _TIMED_OUT and (before is None or before.completion is not order.completion)
@@ -107,7 +113,8 @@ class TimeoutAudit:
             return
         if struck_ms < due_ms:
             self._violate("timeouts", f"{before.order_id} timed out {due_ms - struck_ms} ms early")
-        told_ms = self._told_ms.get((account, before.order_id), 0)
+        name = account, before.order_id
+        told_ms = max(self._told_ms.get(name, 0), self._met_ms.get(name, 0))
         if struck_ms > max(due_ms, told_ms, self._excused_until_ms[account]) + _LATE_MS:
             self._violate("timeouts", f"{before.order_id} timed out {struck_ms - due_ms} ms late")
 

@@ -121,7 +121,7 @@ def _no_second_look() -> Replacements:
 
 
 def _cancel_before_proof() -> Replacements:
-    return [(commanding, "_never_sent", lambda order: order.venue_order_id is None)]
+    return [(commanding, "never_sent", lambda order: order.venue_order_id is None)]
 
 
 MUTANTS: dict[str, Callable[[], Replacements]] = {

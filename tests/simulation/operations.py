@@ -132,6 +132,7 @@ class Operations:
         if (draw < 0.15 or draw > 0.6) and order.price is not None:
             moved = order.price * self._random.randint(-30, 30) / 2000
             wish["price"] = (order.price + moved).quantize(_TICK)
+            self._auditor.cancels.on_moved(order, wish["price"])
         if self._random.random() < 0.5:
             wish["expected_version"] = max(0, order.version + self._random.choice((0, 0, 0, -1, -2, 1)))
         if self._random.random() < 0.2:

@@ -10,12 +10,14 @@ from decimal import Decimal
 from typing import TypeAlias
 
 from messages.commands import OrderTerms
-from messages.types import Order, OrderState
+from messages.types import Order, OrderState, OrderType, Side
 
 _SLACK_MS = 100
 """A reminder may be a little late where other messages wait."""
 _Place: TypeAlias = tuple[str, str]
 """Account and symbol."""
+_Thing: TypeAlias = tuple[_Place, Side, OrderType, Decimal]
+"""What is offered. A close may have the amount of an intent, but not on its side."""
 
 
 @dataclass(slots=True)
@@ -36,7 +38,7 @@ class QueueAudit:
         self.clock_was_set = False
         """Our clock was set in this run: it does not say how long anything has waited."""
         self._count = 0
-        self._offers: dict[tuple[_Place, Decimal], _Offers] = defaultdict(_Offers)
+        self._offers: dict[_Thing, _Offers] = defaultdict(_Offers)
         self._decided: dict[_Place, tuple[int, str]] = {}
         """The number of the latest first offer of all that were decided, and which order that was."""
 
@@ -45,7 +47,7 @@ class QueueAudit:
         amount = terms.quote_size if terms.quote_size is not None else terms.size
         if amount is not None:
             self._count += 1
-            offers = self._offers[(terms.account_id, terms.symbol), amount]
+            offers = self._offers[(terms.account_id, terms.symbol), terms.side, terms.type, amount]
             offers.numbers.append(self._count)
             offers.at_ms.append(self._now_ms())
 
@@ -55,7 +57,7 @@ class QueueAudit:
         rejected = before is None and order.state is OrderState.REJECTED
         place = account, order.symbol
         amount = order.quote_size if order.quote_size is not None else order.size
-        offers = self._offers.get((place, amount))
+        offers = self._offers.get((place, order.side, order.type, amount))
         if not (sent or rejected) or offers is None or order.replaces is not None:
             return
         if not self.clock_was_set and not any(self._is_in_time(ms, order.updated_at_ms) for ms in offers.at_ms):

@@ -233,6 +233,8 @@ class Simulation:
         self._wait_until_forgotten()
         self.workload.stopped = False
         self.workload.come_back()
+        for account in self.accounts:
+            self.venue.tell_again(account)
         self.system.run_for(_SLICE_MS)
         self.workload.stopped = True
         self._settle()

@@ -68,6 +68,8 @@ class Venue:
         self.down_until_ms = 0
         self.quiet = False
         """Nothing more happens by itself."""
+        self._told: dict[str, list[OrderEvent]] = defaultdict(list)
+        """By account: everything that its stream was told of its orders."""
         self.on_accepted: Callable[[PaperOrder], None] = lambda _: None
         """Told of every order that an account places."""
         self._crowd_orders = count(1)
@@ -162,6 +164,13 @@ class Venue:
     def end(self, order_id: int, status: PaperStatus, *, told: bool = True) -> None:
         """Let the venue end an order by itself, and tell of it or not."""
         self._publish(self.engine.end(order_id, status, self.now_ms()), told=told)
+
+    def tell_again(self, account: str) -> None:
+        """Tell an account's stream of some ends of orders that it was told of before, in any order."""
+        told = [event for event in self._told[account] if not event.order.is_open]
+        listener = self.listeners[account]
+        for event in self._random.sample(told, min(len(told), 6)):
+            listener(event)
 
     # ----- the market
 
@@ -307,6 +316,7 @@ class Venue:
                     self.on_accepted(event.order)
                 listener = self.listeners.get(event.account)
                 if listener is not None and told:
+                    self._told[event.account].append(event)
                     listener(event)
 
     def _be_moody(self, order: PaperOrder) -> None:
