@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from actors import overlays
 from actors.desk import CANCEL_AGAIN_MS, Desk, cancel_request, known_again, reread
+from actors.domain.chains import first, never_placed, was_placed
 from actors.domain.claims import Absorbed, absorb
 from actors.domain.fills import fill_key, missing_quantity, price_deviation_percent
 from actors.domain.lifecycle import AT_VENUE, TERMINAL
@@ -24,6 +25,7 @@ from messages.types import (
     ZERO,
     AttemptOutcome,
     Evidence,
+    IdempotencyEntry,
     IdempotencyStatus,
     Order,
     OrderState,
@@ -81,7 +83,7 @@ def absorb_claim(
     if after.state in TERMINAL and order.state not in TERMINAL:
         _ended(turn, after, complete=merged.missing <= ZERO and not holds_back(turn, desk, after))
     elif merged.corrections:
-        _request_corrected(turn, after)
+        request_placed(turn, after)
     elif order.state is OrderState.SUBMITTED and after.state is not OrderState.SUBMITTED:
         after_acknowledgement(turn, after)
     if after.modification is not None and not merged.twin:
@@ -130,12 +132,12 @@ def new_fills(
     fresh: dict[str, Fill] = {}
     offset_ms = desk.offsets_ms.get(order.exchange, 0)
     for fill in fills:
+        if order.venue_order_id is not None and fill.venue_order_id != order.venue_order_id:
+            continue
         key = fill_key(order.exchange, order.symbol, fill.venue_order_id, fill.fill_id)
-        booked = fresh.get(key) or turn.booked(order.order_id, key)
+        booked = fresh.get(key) or turn.booked(key)
         if booked is not None:
             turn.note(FillRepeated(booked.source, source or fill.source))
-            continue
-        if order.venue_order_id is not None and fill.venue_order_id != order.venue_order_id:
             continue
         fresh[key] = Fill(
             fill_id=fill.fill_id,
@@ -250,9 +252,7 @@ def after_acknowledgement(turn: Turn, order: Order) -> None:
     if order.cancel_pending:
         # A cancel that overtook the placement was refused, or never left.
         turn.effect(cancel_again_timer(order.order_id, CANCEL_AGAIN_MS))
-    entry = turn.memory.entries.get(order.idempotency_key or "")
-    if entry is not None and entry.status is not IdempotencyStatus.COMPLETED:
-        turn.note(copied(entry, status=IdempotencyStatus.COMPLETED))
+    request_placed(turn, order)
 
 
 def _ended(turn: Turn, order: Order, *, complete: bool) -> None:
@@ -261,22 +261,36 @@ def _ended(turn: Turn, order: Order, *, complete: bool) -> None:
     # Filled as ordered, and executed beyond that: what is missing is still asked for.
     if complete and (order.order_id in turn.memory.watched or order.verification is not None):
         known_again(turn, order, "found")
-    if order.state in (OrderState.REJECTED, OrderState.FAILED) and order.filled_size == ZERO:
+    if was_placed(order):
+        request_placed(turn, order)
+    else:
         request_failed(turn, order, order.reason)
 
 
 def request_failed(turn: Turn, order: Order, error: str) -> None:
-    """Record that the request which made this order may be made again: the order is proven not to exist."""
-    entry = turn.memory.entries.get(order.idempotency_key or "")
-    if entry is not None and entry.order_id == order.order_id:
+    """An order is proven not to exist. Where that is so of every order that its request has led to, record that the
+    request may be made again.
+    """
+    entry = _entry_of(turn, order)
+    if entry is not None and entry.status is not IdempotencyStatus.FAILED and never_placed(order, turn.order):
         turn.save_entry(copied(entry, status=IdempotencyStatus.FAILED, error=error[:200]))
 
 
-def _request_corrected(turn: Turn, order: Order) -> None:
-    # What was thought never to have been placed has executed or works: the same request must not place it again.
-    entry = turn.memory.entries.get(order.idempotency_key or "")
-    if entry is not None and entry.order_id == order.order_id and entry.status is IdempotencyStatus.FAILED:
+def request_placed(turn: Turn, order: Order) -> None:
+    """An order is, or was, at its venue: the request that led to it must not place another one."""
+    entry = _entry_of(turn, order)
+    if entry is not None and entry.status is IdempotencyStatus.FAILED:
+        # It was thought never to have been placed, and that is on record.
         turn.save_entry(copied(entry, status=IdempotencyStatus.COMPLETED, error=""))
+    elif entry is not None and entry.status is not IdempotencyStatus.COMPLETED:
+        turn.note(copied(entry, status=IdempotencyStatus.COMPLETED))
+
+
+def _entry_of(turn: Turn, order: Order) -> IdempotencyEntry | None:
+    # The orders that took one another's place all stand for the request that placed the first one.
+    began = first(order, turn.order)
+    entry = turn.entry(began.idempotency_key)
+    return entry if entry is not None and entry.order_id == began.order_id else None
 
 
 def _tell_operators(turn: Turn, before: Order, merged: Absorbed, claim: VenueOrder | None) -> None:
@@ -302,12 +316,13 @@ def _tell_operators(turn: Turn, before: Order, merged: Absorbed, claim: VenueOrd
             second=claim.venue_order_id, **name,
         )  # fmt: skip
     place = (before.exchange, before.symbol, merged.order.venue_order_id or "")
-    if before.venue_order_id is None and turn.memory.by_venue_id.get(place, before.order_id) != before.order_id:
+    first = turn.memory.by_venue_id.get(place) or turn.memory.forgotten.get(place, before.order_id)
+    if before.venue_order_id is None and first != before.order_id:
         turn.alert(
             "VenueIdReused", Severity.CRITICAL,
             "the venue gives an order number a second time: executions under it cannot be told from the first order's; "
             "do not use one store with a venue that starts its numbers anew",
-            venue_order_id=place[2], first=turn.memory.by_venue_id[place], **name,
+            venue_order_id=place[2], first=first, **name,
         )  # fmt: skip
     if merged.order.overfilled and not before.overfilled:
         _tell_overfill(turn, merged.order)

@@ -33,6 +33,7 @@ from actors.reminders import (
     ExpiryDue,
     HeldDue,
     HistoryDue,
+    ModifyDue,
     ParityDue,
     ParkedDue,
     PriceDue,
@@ -49,6 +50,7 @@ from actors.runtime.committing import CommittingActor
 from actors.runtime.outcome import Act, Effect, Outcome, Publish, Respond, Send, SetTimer, Spawn, StopChild, parted
 from actors.runtime.seam import System
 from actors.runtime.store_rim import AccountLoaded, AccountNotLoaded
+from actors.showing import Standing
 from actors.store.port import Lease
 from actors.turn import Turn
 from actors.verifying import on_due
@@ -156,7 +158,10 @@ class AccountActor(CommittingActor[_Inbox]):
 
     def remember(self, record: object) -> None:
         """Take a record into memory."""
-        self._memory.remember(record)
+        if type(record) is Standing:
+            self._connections.showing.note(record, self._connections.doubts(self._memory))
+        else:
+            self._memory.remember(record)
 
     def carry_out(self, outcome: Outcome) -> None:
         """Carry out as committing actors do. While the store is away, what promises nothing waits for no commit; in the
@@ -167,6 +172,8 @@ class AccountActor(CommittingActor[_Inbox]):
             chosen = needs_no_commit if self._policy.refuse_without_store else lambda _: True
             early, outcome.effects = parted(outcome.effects, chosen)
             outcome.at_once.extend(early)
+        if outcome.apply or outcome.writes:
+            outcome.apply.append(Standing())
         super().carry_out(outcome)
 
     def on_released(self, outcome: Outcome) -> None:
@@ -176,7 +183,8 @@ class AccountActor(CommittingActor[_Inbox]):
             self._views.as_of_ms = self.system.clock.now_ms()
         for record in outcome.apply:
             self._views.publish(record)
-        self._views.doubts = self._connections.doubts(self._memory)
+        doubts = self._connections.doubts(self._memory)
+        self._connections.showing.release(self._standing_after(outcome, doubts), doubts)
 
     def on_fenced(self, verdict: Verdict) -> Outcome:
         """Somebody else owns the account, or what is stored is not as we left it: forget everything, and only in the
@@ -257,7 +265,7 @@ class AccountActor(CommittingActor[_Inbox]):
                 return self._on_position(message)
             case (
                 ResendDue() | CancelAgainDue() | ExpiryDue() | HistoryDue() | HeldDue() | ReconcileDue() | AuditDue()
-                | ParkedDue() | SyncDue() | PriceDue() | ParityDue()
+                | ParkedDue() | SyncDue() | PriceDue() | ParityDue() | ModifyDue()
             ):  # fmt: skip
                 turn = self._turn()
                 self._hearing.remind(turn, message)
@@ -408,6 +416,17 @@ class AccountActor(CommittingActor[_Inbox]):
 
     # ----- helpers
 
+    def _standing_after(self, outcome: Outcome, doubts: frozenset[str]) -> Standing | None:
+        if not self._unreleased:
+            # All that is remembered is shown.
+            standing = Standing()
+            self._connections.showing.note(standing, doubts)
+            return standing
+        # A turn that leads to nothing but notes waits for none before it.
+        in_order = outcome.writes or outcome.effects or outcome.events
+        last = outcome.apply[-1] if outcome.apply and in_order else None
+        return last if isinstance(last, Standing) else None
+
     def _finish(self, turn: Turn) -> Outcome:
         """Close a turn: what follows from its changes for timers, closes and positions belongs to it."""
         controls.follow(turn, self._desk)
@@ -443,6 +462,7 @@ class AccountActor(CommittingActor[_Inbox]):
             derive_keys=self._derive_keys,
             judge=self._pre_trade.judge_close if closing else self._pre_trade.judge,
             arrived_ms=arrived_ms,
+            unknown=self._connections.unknown,
         )
 
     def _sweep_ms(self) -> int:

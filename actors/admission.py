@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from actors import overlays
+from actors.domain.chains import answering
 from actors.domain.idempotency import (
     Collision,
     Conflict,
@@ -82,6 +82,8 @@ class Circumstances:
     """Looks at what is beside the order's own terms and the venue's rules."""
     arrived_ms: int
     """When the command came to the account, our clock."""
+    unknown: Callable[[Turn, str, str], str]
+    """Why nobody can say what is held of a symbol of an exchange; empty when that is known."""
 
 
 def submit(turn: Turn, command: SubmitOrder, policy: AccountPolicy, now: Circumstances) -> None:
@@ -395,7 +397,7 @@ def answer_duplicate(turn: Turn, correlation_id: str, reply_when: str, entry: Id
     if order is None:
         refuse_forgotten(turn, correlation_id)
         return
-    order = overlays.latest(turn, order)
+    order = answering(order, turn.order)
     shown = turn.view_of(order)
     unsettled = order.state in (OrderState.PENDING, OrderState.SUBMITTED)
     if order.state is OrderState.DRAFT:

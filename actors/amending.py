@@ -35,7 +35,7 @@ def on_amend_report(turn: Turn, desk: Desk, report: AmendReport) -> None:
                 overlays.watch(turn, desk, order)
 
 
-def _is_former(order: Order, report: AmendRefused | AmendNotProcessed | AmendAmbiguous) -> bool:
+def _is_former(order: Order, report: AmendReport) -> bool:
     # The answer to a change that was given up long ago says nothing about the one that was asked for since.
     sent_ms, change = report.evidence.sent_ms, order.modification
     return change is not None and sent_ms is not None and sent_ms < change.asked_ms
@@ -46,7 +46,8 @@ def _confirmed(turn: Turn, desk: Desk, order: Order, report: AmendConfirmed) -> 
     if order.venue_order_id not in (None, claim.venue_order_id):
         take_in(turn, desk, order.account_id, claim, (), report.evidence, Trigger.RECONCILIATION)
     else:
-        asked = amend_of(order) is not None
+        # An answer to a former change tells what the order was then, and nothing of the present one.
+        asked = amend_of(order) is not None and not _is_former(order, report)
         absorb_claim(turn, desk, order, claim, (), report.evidence, Trigger.RECONCILIATION, amended=asked)
     after = turn.order(order.order_id) or order
     if amend_of(after) is not None:
@@ -57,7 +58,7 @@ def _confirmed(turn: Turn, desk: Desk, order: Order, report: AmendConfirmed) -> 
 
 def _refused(turn: Turn, desk: Desk, order: Order, report: AmendRefused) -> None:
     modify_askers.said(turn, modify_askers.amend_of(order.order_id), report.text or report.code)
-    order = overlays.refused(turn, order)
+    order = overlays.refused(turn, desk, order)
     reread(turn, desk, order, delay_ms=0)
     overlays.watch(turn, desk, order)
 

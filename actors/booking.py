@@ -9,7 +9,7 @@ from functools import partial
 from typing import Final
 
 from actors.absorbing import absorb_claim
-from actors.adoption import take_in
+from actors.adoption import is_forgotten, take_in
 from actors.desk import Desk
 from actors.domain.fills import fill_key
 from actors.housekeeping import taken_in_alone
@@ -20,7 +20,7 @@ from messages.commands import LookUpOrder
 from messages.events import Severity
 from messages.fills import FillSource, VenueFill
 from messages.reports import FillReceived, FillsFetched, LookUpReport, OrderFound, OrdersSearched, VenueReport
-from messages.types import Evidence, EvidenceSource, Order, Trigger
+from messages.types import Evidence, EvidenceSource, Order, Trigger, VenueOrder
 
 PARKED: Final = "parked:"
 """Begins the order id of a look-up that is about no order of ours."""
@@ -89,12 +89,10 @@ def _order_of(turn: Turn, fill: VenueFill) -> Order | None:
 
 
 def _park(turn: Turn, desk: Desk, place: _Place, fills: list[VenueFill]) -> None:
-    forgotten = turn.memory.forgotten.get(place)
-    if forgotten is not None:
-        booked = turn.memory.fills.get(forgotten, {})
-        fills = [fill for fill in fills if fill_key(*place, fill.fill_id) not in booked]
-        if not fills:
-            return
+    # Of an order that was forgotten, what is booked stays booked.
+    fills = [fill for fill in fills if turn.booked(fill_key(*place, fill.fill_id)) is None]
+    if not fills:
+        return
     known = turn.memory.parked.get(place, {})
     there = {each.fill.fill_id for each in known.values()}
     for fill in fills:
@@ -117,20 +115,7 @@ def on_parked_due(turn: Turn, desk: Desk, message: ParkedDue) -> None:
     place = (message.exchange, message.symbol, message.venue_order_id)
     if place not in turn.memory.parked:
         return
-    policy = desk.policy.verification
-    turn.send(
-        desk.exchange_address[message.exchange],
-        LookUpOrder(
-            account_id=turn.account_id,
-            exchange=message.exchange,
-            order_id=f"{PARKED}{message.venue_order_id}",
-            symbol=message.symbol,
-            client_order_id="",
-            venue_order_id=message.venue_order_id,
-            budget_ms=policy.direct_budget_ms,
-            retries=policy.direct_retries,
-        ),
-    )
+    _look_up(turn, desk, place)
     if message.tries == _UNEXPLAINED_TRIES:
         turn.alert(
             "FillUnexplained", Severity.CRITICAL, "the venue executed an order that it does not show when asked for it",
@@ -140,13 +125,43 @@ def on_parked_due(turn: Turn, desk: Desk, message: ParkedDue) -> None:
     turn.effect(parked_timer(place, delay_ms, message.tries + 1))
 
 
+def look_up_forgotten(turn: Turn, desk: Desk, claim: VenueOrder) -> None:
+    """A list shows an order as working of which only executions are kept, since it has ended: have it read by itself.
+
+    Lists lag behind; what the venue says of that one order decides. While it is listed, every list asks again.
+    """
+    place = (claim.exchange, claim.symbol, claim.venue_order_id)
+    if place not in turn.memory.parked:
+        _look_up(turn, desk, place)
+
+
+def _look_up(turn: Turn, desk: Desk, place: _Place) -> None:
+    exchange, symbol, venue_order_id = place
+    policy = desk.policy.verification
+    turn.send(
+        desk.exchange_address[exchange],
+        LookUpOrder(
+            account_id=turn.account_id,
+            exchange=exchange,
+            order_id=f"{PARKED}{venue_order_id}",
+            symbol=symbol,
+            client_order_id="",
+            venue_order_id=venue_order_id,
+            budget_ms=policy.direct_budget_ms,
+            retries=policy.direct_retries,
+        ),
+    )
+
+
 def on_parked_answer(turn: Turn, desk: Desk, report: LookUpReport) -> None:
-    """The venue showed the order of a parked execution: take it in, and the execution with it.
+    """The venue showed an order that nobody knew: take it in, and its parked executions with it.
 
     Any other answer says nothing; the question is asked again.
     """
     if not isinstance(report, OrderFound):
         return
-    take_in(turn, desk, report.account_id, report.order, report.fills, report.evidence, Trigger.RECONCILIATION)
     place = (report.exchange, report.order.symbol, report.order.venue_order_id)
+    if place not in turn.memory.parked and is_forgotten(turn, report.order):
+        return
+    take_in(turn, desk, report.account_id, report.order, report.fills, report.evidence, Trigger.RECONCILIATION)
     turn.effect(CancelTimer(f"{PARKED}{':'.join(place)}"))

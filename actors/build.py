@@ -223,4 +223,5 @@ def with_keys(store: RedisStore, settings: Settings) -> RedisStore | SealedStore
         return store
     keys = [bytes.fromhex(key.reveal()) for key in privacy.encryption_keys]
     keyring = Keyring(keys, seals=privacy.encrypt_at_rest)
-    return SealedStore(store, keyring, public_ids=[each.id for each in settings.exchanges.by_name().values()])
+    public_ids = [each.id for each in settings.exchanges.by_name().values()]
+    return SealedStore(store, keyring, deployment=store.deployment, public_ids=public_ids)

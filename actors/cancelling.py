@@ -12,6 +12,7 @@ from itertools import count
 from actors import overlays
 from actors.commanding import cancel
 from actors.desk import Desk
+from actors.domain import chains
 from actors.domain.lifecycle import TERMINAL
 from actors.syncing import Syncing
 from actors.turn import Turn
@@ -198,9 +199,7 @@ def _settled(order: Order) -> bool:
 
 def _meant_by(turn: Turn, order: Order) -> list[Order]:
     # Who names an order that was replaced means what works in its place; while it is being replaced, both may work.
-    latest = overlays.latest(turn, order)
-    old = overlays.predecessor(turn, latest)
-    return [latest] if old is None else [old, latest]
+    return chains.working(order, turn.order)[::-1] or [overlays.latest(turn, order)]
 
 
 def _find(turn: Turn, names: Iterable[str]) -> dict[str, Order | None]:

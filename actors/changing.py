@@ -34,6 +34,8 @@ class Wish:
     order: Order
     terms: Terms
     merged: bool
+    executed_before: Decimal
+    """What former orders of the intent have executed."""
 
 
 def change_sent(turn: Turn, desk: Desk, wish: Wish, now: Circumstances, judge_order: Judge) -> None:
@@ -108,6 +110,7 @@ def _modification(
         modify_id=wish.command.message_id,
         kind=kind,
         size=wish.terms.size,
+        executed_before=wish.executed_before,
         price=wish.terms.price,
         stop_price=wish.terms.stop_price,
         asked_ms=turn.now_ms,
@@ -232,6 +235,7 @@ def metadata(wish: Wish, kind: str) -> tuple[tuple[str, str], ...]:
     return described_change(
         terms_of(wish.order), wish.terms,
         modify_id=wish.command.message_id, kind=kind, by=wish.command.initiated_by, merged=wish.merged,
+        executed_before=wish.executed_before,
     )  # fmt: skip
 
 

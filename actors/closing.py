@@ -90,10 +90,18 @@ def _conflict(turn: Turn, command: ClosePosition, known: PositionClose | None) -
 def _obstacle(turn: Turn, desk: Desk, command: ClosePosition, now: Circumstances) -> tuple[RefusalCode, str] | None:
     if command.exchange not in desk.policy.exchanges:
         return RefusalCode.UNKNOWN_EXCHANGE, no_such_exchange(command, desk.policy)
+    closed = closed_for(command.exchange, desk.policy, now)
     position = turn.memory.positions.get((command.exchange, command.symbol))
-    if position is None or not position.size:
-        return RefusalCode.NO_POSITION, f"there is no position in {command.symbol!r} on {command.exchange}"
-    return closed_for(command.exchange, desk.policy, now)
+    if closed is not None or (position is not None and position.size):
+        return closed
+    unknown = now.unknown(turn, command.exchange, command.symbol)
+    if unknown:
+        return RefusalCode.GATE_CLOSED, _not_known(command, unknown)
+    return RefusalCode.NO_POSITION, f"there is no position in {command.symbol!r} on {command.exchange}"
+
+
+def _not_known(command: ClosePosition, unknown: str) -> str:
+    return f"nobody knows yet what is held of {command.symbol!r} on {command.exchange}: {unknown}"
 
 
 def place_close(turn: Turn, desk: Desk, message: PlaceClose, now: Circumstances) -> None:
@@ -111,7 +119,7 @@ def place_close(turn: Turn, desk: Desk, message: PlaceClose, now: Circumstances)
         text = f"close {other.close_id} of this position, initiated by {other.initiated_by.value}, is in progress"
         turn.refuse("", RefusalCode.CLOSE_IN_PROGRESS, text)
     elif not refused_late(turn, desk.policy, command):
-        size = _size(turn, command)
+        size = _size(turn, command, now)
     order = None if size is None else _submit(turn, desk, message, size, now)
     if order is not None:
         _begin(turn, message, order)
@@ -134,7 +142,7 @@ def _tell_known(turn: Turn, message: PlaceClose, known: PositionClose) -> None:
         turn.tell_position(command.exchange, command.symbol, CloseEnded(close=known))
 
 
-def _size(turn: Turn, command: ClosePosition) -> Decimal | None:
+def _size(turn: Turn, command: ClosePosition, now: Circumstances) -> Decimal | None:
     place = (command.exchange, command.symbol)
     position, instrument = turn.memory.positions.get(place), turn.memory.instruments.get(place)
     if position is None or instrument is None:
@@ -151,6 +159,10 @@ def _size(turn: Turn, command: ClosePosition) -> Decimal | None:
     size = largest_size(wanted, OrderType.MARKET, instrument)
     if wanted <= free and size is not None:
         return size
+    unknown = "" if closers else now.unknown(turn, *place)
+    if unknown:
+        turn.refuse("", RefusalCode.GATE_CLOSED, _not_known(command, unknown))
+        return None
     asked = position.size.copy_abs() if command.quantity is None else wanted
     turn.refuse(
         "", RefusalCode.NO_POSITION,

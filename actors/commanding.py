@@ -8,6 +8,7 @@ from dataclasses import replace
 from actors import askers, modify_askers, overlays
 from actors.absorbing import request_failed
 from actors.desk import Desk, cancel_request, request_round
+from actors.domain import chains
 from actors.domain.lifecycle import TERMINAL, UNSENT, evolve, transition
 from actors.domain.verification import proven_unplaced
 from actors.notes import Waiter
@@ -59,12 +60,30 @@ def cancel(turn: Turn, desk: Desk, command: CancelOrder) -> None:
             _cancel_both(turn, desk, order, command)
             return
         order = turn.order(old.order_id) or old
+    else:
+        live = _at_venue(turn, order, command)
+        if len(live) > 1:
+            # The change was withdrawn, and neither is known to have ended.
+            for other in live[1:]:
+                _ask_venue(turn, desk, other, replace(command, correlation_id=""))
+            _cancel_both(turn, desk, live[0], command)
+            return
+        order = live[0] if live else turn.order(order.order_id) or order
     if order.state in TERMINAL:
         turn.reply(CancelDone(correlation_id=command.correlation_id, view=turn.view_of(order)))
     elif never_sent(order):
         _cancel_here(turn, order, command)
     else:
         _ask_venue(turn, desk, order, command)
+
+
+def _at_venue(turn: Turn, order: Order, command: CancelOrder) -> list[Order]:
+    # Of several that may work, one that is proven not to be at its venue is ended here.
+    live = chains.working(order, turn.order)
+    void = [each for each in live if never_sent(each)] if len(live) > 1 else []
+    for each in void:
+        end_here(turn, each, command.initiated_by, "cancelled_before_placement")
+    return [each for each in live if each not in void]
 
 
 def expire(turn: Turn, desk: Desk, order_id: str) -> None:

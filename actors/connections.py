@@ -12,7 +12,7 @@ from actors.auditing import Audits
 from actors.cancelling import CancelGroups
 from actors.desk import Desk
 from actors.domain.clocks import SkewEstimate
-from actors.doubts import doubted
+from actors.doubts import doubted, in_doubt
 from actors.history import Histories
 from actors.memory import AccountMemory
 from actors.needs import Need
@@ -24,6 +24,7 @@ from actors.reminders import PriceDue, ReconcileDue, RespawnDue, SyncDue
 from actors.runtime.outcome import Publish, SetTimer
 from actors.runtime.supervision import POLICIES, ChildKind, Restart, decide
 from actors.settlement import begin_verification, in_flight
+from actors.showing import Showing
 from actors.syncing import SYNC, Syncing
 from actors.turn import Turn
 from actors.views import PublishedViews
@@ -53,8 +54,8 @@ class Connections:
     def __init__(self, policy: AccountPolicy, views: PublishedViews, desk: Desk) -> None:
         self.gates = dict.fromkeys(policy.exchanges, "not connected yet")
         """Per exchange: empty when open, else why it is closed."""
+        self.showing = Showing(views, self.gates)
         self._policy = policy
-        self._views = views
         self._desk = desk
         self._up_since_ms: dict[str, int] = {}
         """Exchanges whose stream is up, and since when."""
@@ -76,8 +77,7 @@ class Connections:
     def close_all(self, why: str) -> None:
         """Close every gate, as when the account is not ours or not loaded."""
         for exchange in self.gates:
-            self.gates[exchange] = why
-            self._views.gates[exchange] = why
+            self.showing.close(exchange, why)
 
     def forget(self, why: str) -> list[str]:
         """The records are not ours any more: whatever was fetched vouches for nothing. Streams are opened anew.
@@ -96,8 +96,12 @@ class Connections:
         return [*placements, *checks, *self.syncing.forget(), *self.groups.forget()]
 
     def on_connected(self, turn: Turn, report: StreamConnected) -> None:
-        """The stream is up: fetch what happened before."""
+        """The stream is up: fetch what happened before, and believe nothing until that is merged.
+
+        So it is where no end of the former connection was heard of, too: it may have been dead for some time.
+        """
         self._up_since_ms[report.exchange] = report.received_ms
+        self._set_gate(turn, report.exchange, "the user stream has come up; reading what it did not tell")
         self._read_what_was_missed(turn, report.exchange)
         self._tell_health(turn, report.exchange, connected=True, reason="")
 
@@ -175,6 +179,7 @@ class Connections:
         """A host's patience is over: what is known by now of what its command waits for."""
         self.syncing.report(turn, name)
         self.groups.report(turn, name)
+        self.room.report(turn, name)
 
     def on_price(self, turn: Turn, report: PriceFetched) -> None:
         """A price was read."""
@@ -183,6 +188,18 @@ class Connections:
     def doubts(self, memory: AccountMemory) -> frozenset[str]:
         """Exchanges of which our records are known to lack something, although their streams live."""
         return frozenset((*doubted(memory), *self._unread_ms, *self.audits.owed()))
+
+    def unknown(self, turn: Turn, exchange: str, symbol: str) -> str:
+        """Why nobody can say what is held of a symbol; empty when that is known. A missing history is asked for."""
+        if (exchange, symbol) not in turn.memory.instruments:
+            # Of what the venue does not list, nothing can be held and nothing be read.
+            return ""
+        if not self.histories.merged(exchange, symbol):
+            self.histories.want(turn, exchange, symbol)
+            return Need.HISTORY.value
+        if exchange in self._unread_ms:
+            return "its user stream said something that could not be understood"
+        return "an order of it is being looked up" if in_doubt(turn.memory, exchange, symbol) else ""
 
     def on_overdue(self, turn: Turn, reminder: SyncDue | PriceDue) -> None:
         """A list or a price was asked for long ago and did not come."""
@@ -246,8 +263,10 @@ class Connections:
     def _set_gate(self, turn: Turn, exchange: str, why: str) -> None:
         if self.gates[exchange] == why:
             return
-        self.gates[exchange] = why
-        self._views.gates[exchange] = why
+        if why:
+            self.showing.close(exchange, why)
+        else:
+            self.showing.open(exchange)
         changed = GateChanged(
             account_id=turn.account_id, exchange=exchange, open=not why, reason=why, at_ms=turn.now_ms
         )

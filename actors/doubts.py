@@ -26,6 +26,19 @@ def doubted(memory: AccountMemory) -> Iterator[str]:
         yield place[0]
 
 
+def in_doubt(memory: AccountMemory, exchange: str, symbol: str) -> bool:
+    """Whether a symbol may have executions that are not booked: those of an order that is being looked up or held back,
+    or of one that is not known here.
+    """
+    looked_up = {*memory.watched, *memory.held}
+    orders = [order for order_id in looked_up if (order := memory.orders.get(order_id)) is not None]
+    orders += [order for order in memory.live_orders(exchange) if order.verification is not None]
+    place = exchange, symbol
+    return any((order.exchange, order.symbol) == place for order in orders) or any(
+        parked[:2] == place for parked in memory.parked
+    )
+
+
 def raised(turn: Turn, exchange: str) -> bool:
     """Whether this turn, or one before it, leaves an order of an exchange to be read again."""
     if exchange in doubted(turn.memory):

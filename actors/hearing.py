@@ -5,7 +5,7 @@ Each function of the parts does one thing; here stands which part a message is f
 
 from typing import TypeAlias, assert_never
 
-from actors import amending, booking, replacing, settlement, verifying
+from actors import amending, booking, modifying, replacing, settlement, verifying
 from actors.adoption import is_forgotten, take_in
 from actors.booking import PARKED
 from actors.commanding import expire
@@ -17,6 +17,7 @@ from actors.reminders import (
     ExpiryDue,
     HeldDue,
     HistoryDue,
+    ModifyDue,
     ParityDue,
     ParkedDue,
     PriceDue,
@@ -76,6 +77,7 @@ Reminded: TypeAlias = (
     | SyncDue
     | PriceDue
     | ParityDue
+    | ModifyDue
 )
 
 
@@ -140,6 +142,8 @@ class Hearing:
                 settlement.on_resend_due(turn, self._desk, reminder.order_id)
             case CancelAgainDue():
                 settlement.on_cancel_again(turn, self._desk, reminder.order_id)
+            case ModifyDue():
+                modifying.on_waited_long(turn, self._desk, reminder.order_id)
             case ExpiryDue():
                 expire(turn, self._desk, reminder.order_id)
             case HistoryDue():

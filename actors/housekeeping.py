@@ -6,11 +6,13 @@ from collections.abc import Callable
 from typing import Final
 
 from actors.desk import Desk, reread
-from actors.domain.idempotency import expired
+from actors.domain.idempotency import TAG_DIGITS, client_order_id, expired
 from actors.domain.lifecycle import TERMINAL, evolve, is_stuck
+from actors.domain.modification import LEGS_MAX
 from actors.errors import InvalidTransition
 from actors.settlement import begin_verification, in_flight
 from actors.turn import Turn
+from messages.base import copied
 from messages.events import ManualReviewRequired, Severity
 from messages.fills import VenueFill
 from messages.reports import OrderReported, VenueReport
@@ -30,15 +32,12 @@ def sweep(turn: Turn, desk: Desk) -> list[Order]:
             stuck.append(order)
             reread(turn, desk, order, delay_ms=0)
     keeps_history = desk.policy.privacy.retain_history and desk.policy.privacy.cache_orders
-    for key in expired(turn.memory.entries, turn.now_ms, turn.memory.is_live):
-        entry = turn.memory.entries[key]
-        # Where nothing is kept of an order, this is what keeps its request from being made again under its old id.
-        if entry.request_id is None or (keeps_history and entry.order_id in turn.memory.orders):
-            turn.forget_entry(key)
+    _sweep_entries(turn, desk, keeps_history=keeps_history)
     if not keeps_history:
         replaced = _replaced_by_live(turn)
         for order in list(turn.memory.orders.values()):
             if order.order_id not in replaced and _may_be_forgotten(turn, order):
+                _keep_request(turn, order)
                 turn.forget_order(order)
     if stuck:
         names = ",".join(order.order_id for order in stuck[:10])
@@ -58,6 +57,39 @@ def _is_stuck(turn: Turn, desk: Desk, order: Order) -> bool:
     return is_stuck(
         order, turn.now_ms, policy.stuck_default_ms, policy.stuck_by_state_ms, seen_working_ms=seen_ms
     )  # fmt: skip
+
+
+def _sweep_entries(turn: Turn, desk: Desk, *, keeps_history: bool) -> None:
+    memory, policy = turn.memory, desk.policy
+    # For so long a venue's recent history may show an order that has ended.
+    shown_ms = policy.lookback_ms + max((each.settle_ms for each in policy.exchanges.values()), default=0)
+    unforgotten = set() if keeps_history else {order.idempotency_key for order in memory.orders.values()}
+    for key in expired(memory.entries, turn.now_ms, memory.is_live):
+        entry = memory.entries[key]
+        recorded = entry.order_id in memory.orders
+        if key in unforgotten or (recorded and not keeps_history):
+            continue
+        if entry.forgotten_ms is not None and turn.now_ms < entry.forgotten_ms + shown_ms:
+            continue
+        # Where nothing is kept of an order, this is what keeps its request from being made again under its old id.
+        if entry.request_id is None or (keeps_history and recorded):
+            turn.forget_entry(key)
+
+
+def _keep_request(turn: Turn, order: Order) -> None:
+    """Keep of a request whose order is forgotten that it was made, and which orders it led to."""
+    entry = turn.entry(order.idempotency_key)
+    if order.idempotency_key is None and not order.external:
+        # Back from having been forgotten before, it does not know its request any more.
+        entry = next((each for each in turn.memory.entries.values() if each.order_id == order.order_id), None)
+    if entry is None:
+        return
+    if entry.order_id == order.order_id:
+        turn.save_entry(copied(entry, details=(), error="", forgotten_ms=turn.now_ms))
+        return
+    tag, legs = order.order_id[:TAG_DIGITS], range(entry.legs, LEGS_MAX)
+    leg = next((n for n in legs if client_order_id(tag, entry.key, order.generation, n) == order.order_id), 0)
+    turn.save_entry(copied(entry, legs=max(entry.legs, leg + 1), forgotten_ms=turn.now_ms))
 
 
 def _may_be_forgotten(turn: Turn, order: Order) -> bool:

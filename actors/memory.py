@@ -60,6 +60,8 @@ class AccountMemory:
     orders: dict[str, Order] = field(default_factory=dict)
     fills: dict[str, dict[str, Fill]] = field(default_factory=dict)
     """By our order id, then by fill key."""
+    booked: dict[str, Fill] = field(default_factory=dict)
+    """The same by fill key alone: an execution is booked once, whatever order it is told of later."""
     symbol_fills: dict[tuple[str, str], SymbolFills] = field(default_factory=dict)
     """The same by exchange and symbol, in the order in which they make up the position."""
     positions: dict[tuple[str, str], Position] = field(default_factory=dict)
@@ -129,6 +131,7 @@ class AccountMemory:
             case Fill():
                 key = fill_key(record.exchange, record.symbol, record.venue_order_id, record.fill_id)
                 self.fills.setdefault(record.order_id, {})[key] = record
+                self.booked[key] = record
                 self.fills_of(record.account_id, record.exchange, record.symbol).add(record)
             case Position():
                 self.positions[record.exchange, record.symbol] = record

@@ -28,6 +28,8 @@ class ModifyWaiter(Waiter):
     """Why the venue did not do it, in its own words."""
     command: ModifyOrder | None = None
     """What is to be done when the change that is under way is settled."""
+    since_ms: int = 0
+    """When it came, our clock."""
 
 
 DRAFT_KIND: Final = "draft"

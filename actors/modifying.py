@@ -5,12 +5,14 @@ ask a venue for what was not checked, or hide that an order lost its id or its p
 """
 
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 
 from actors import modify_askers, overlays, replacing
 from actors.admission import Circumstances
 from actors.changing import Wish, change_sent, metadata, refuse, wait
 from actors.desk import Desk
-from actors.domain.arithmetic import plain
+from actors.domain.arithmetic import EXACT, plain
+from actors.domain.chains import executed_before, was_placed
 from actors.domain.claims import amend_of
 from actors.domain.lifecycle import TERMINAL, evolve, transition
 from actors.domain.modification import (
@@ -30,6 +32,7 @@ from actors.domain.modification import (
 from actors.domain.rules import RefusalReason, check_terms
 from actors.modify_askers import DRAFT_KIND, ModifyWaiter
 from actors.notes import ModificationConflict
+from actors.reminders import modify_timer
 from actors.replacing import Judge
 from actors.turn import Turn
 from messages.base import copied
@@ -55,25 +58,26 @@ def modify(turn: Turn, desk: Desk, command: ModifyOrder, now: Circumstances, jud
         return
     named = turn.order(found.order_id) or found
     order = overlays.latest(turn, named)
+    executed = executed_before(order, turn.order)
     if _was_asked_before(turn, desk, command, order):
         return
     wrong = (
         _wrong_state(turn, order)
         or check_terms(as_request(_with(order, command)), turn.now_ms)
-        or _wrong_size(order, command)
+        or _wrong_size(order, command, executed)
     )
     if wrong is not None:
         refuse(turn, command, wrong, order)
         return
     busy = order if order.modification is not None else overlays.predecessor(turn, order)
     if busy is not None:
-        _wait_or_refuse(turn, command, busy)
+        _wait_or_refuse(turn, desk, command, busy)
         return
     judged = _judged(turn, command, named, order)
     if isinstance(judged, Conflict):
         _refuse_conflict(turn, command, order, judged)
         return
-    wish = Wish(command, order, terms_asked(order, command), judged)
+    wish = Wish(command, order, terms_asked(order, command, executed), judged, executed)
     if wish.terms == terms_of(order):
         _answer_unchanged(turn, wish)
     elif order.state is OrderState.DRAFT:
@@ -96,7 +100,7 @@ def _was_asked_before(turn: Turn, desk: Desk, command: ModifyOrder, order: Order
     for leg in _legs(turn, desk, order):
         change = leg.modification
         if change is not None and change.modify_id == command.message_id:
-            fields = differing(terms_asked(leg, command), terms_wanted(change))
+            fields = differing(terms_asked(leg, command, change.executed_before), terms_wanted(change))
             key = change.replacement_id or leg.order_id
             if not _refused_conflicting(turn, command, fields):
                 amends = change.replacement_id is None
@@ -141,7 +145,7 @@ def _answer_again(turn: Turn, desk: Desk, command: ModifyOrder, leg: Order, step
     being_done = old is not None and overlays.is_replaced_by(old, leg)
     if being_done or leg.state in (OrderState.PENDING, OrderState.SUBMITTED):
         wait(turn, command, leg.order_id, duplicate=True, merged=merged)
-    elif overlays.was_placed(leg):
+    elif was_placed(leg):
         turn.reply(modify_askers.replaced_reply(turn, leg, name, merged=merged, duplicate=True))
     else:
         shown = leg if old is None else old
@@ -156,6 +160,10 @@ def _wrong_state(turn: Turn, order: Order) -> RefusalReason | None:
     waits = order.state is OrderState.PENDING and overlays.predecessor(turn, order) is not None
     if order.external:
         return _state(order, "was not placed here: it is changed by whoever placed it, or after ClaimOrder")
+    if order.state is OrderState.SUBMITTED and order.replaces is not None and not overlays.may_lead_on(turn, order):
+        former = turn.order(order.replaces)
+        now = "unknown" if former is None else former.state
+        return _state(order, f"is not known to have been placed, and the one whose place it was to take is {now}")
     if order.state in TERMINAL or (order.state is OrderState.PENDING and not waits):
         return _state(order, f"is {order.state}: nothing of it can be changed")
     if order.cancel_pending and order.modification is None:
@@ -165,13 +173,14 @@ def _wrong_state(turn: Turn, order: Order) -> RefusalReason | None:
     return None
 
 
-def _wrong_size(order: Order, command: ModifyOrder) -> RefusalReason | None:
+def _wrong_size(order: Order, command: ModifyOrder, executed: Decimal) -> RefusalReason | None:
     if order.quote_size is not None and command.size is not None:
         return _invalid("size", "of an order by quote size is what it executes: it cannot be changed", command.size)
-    asked = order.size if command.size is None else command.size
-    if order.quote_size is None and asked <= order.filled_size and order.state is not OrderState.DRAFT:
-        text = f"size is the new total: {plain(order.filled_size)} have executed, and only what is left can be changed"
-        return _invalid("size", text, plain(asked), limit=f"> {plain(order.filled_size)}")
+    asked = EXACT.add(order.size, executed) if command.size is None else command.size
+    done = EXACT.add(order.filled_size, executed)
+    if order.quote_size is None and asked <= done and order.state is not OrderState.DRAFT:
+        text = f"size is the new total: {plain(done)} have executed, and only what is left can be changed"
+        return _invalid("size", text, plain(asked), limit=f"> {plain(done)}")
     return None
 
 
@@ -185,15 +194,17 @@ def _invalid(rule: str, text: str, actual: object, limit: str = "") -> RefusalRe
     return RefusalReason(code=RefusalCode.INVALID_ORDER, text=text, rule=rule, limit=limit, actual=str(actual))
 
 
-def _wait_or_refuse(turn: Turn, command: ModifyOrder, busy: Order) -> None:
+def _wait_or_refuse(turn: Turn, desk: Desk, command: ModifyOrder, busy: Order) -> None:
     change = busy.modification
     overrides = command.initiated_by is InitiatedBy.RISK_RULE
     if change is not None and overrides and change.initiated_by is InitiatedBy.USER:
         # What was asked of the venue cannot be taken back; what the rule wants is done as soon as it is settled.
         waiter = ModifyWaiter(
             modify_askers.turn_of(busy.order_id), command.correlation_id,
-            cancel=False, about=busy.order_id, command=command,
+            cancel=False, about=busy.order_id, command=command, since_ms=turn.now_ms,
         )  # fmt: skip
+        if not modify_askers.waiting(turn, waiter.order_id):
+            turn.effect(modify_timer(busy.order_id, desk.policy.verification.total_ms))
         modify_askers.wait(turn, waiter)
         return
     text = f"order {busy.order_id} is being changed already; the other change is not settled"
@@ -314,9 +325,42 @@ def _take_turns(
     for waiter in waiters:
         if waiter.command is None:
             continue
+        if _waited_long(turn, desk, waiter):
+            _refuse_late(turn, waiter)
+            continue
         modify(turn, desk, waiter.command, now(), judge_order)
         if turn.awaits is not None:
             why = turn.awaits.need.value
             turn.awaits = None
             turn.refuse(waiter.correlation_id, RefusalCode.NOT_MODIFIED, f"it could not be decided at once: {why}")
     return True
+
+
+def on_waited_long(turn: Turn, desk: Desk, order_id: str) -> None:
+    """Refuse the changes that have waited too long for another one of an order to be settled."""
+    key = modify_askers.turn_of(order_id)
+    waiters = modify_askers.waiting(turn, key)
+    if not waiters:
+        return
+    modify_askers.gone(turn, key)
+    kept = [waiter for waiter in waiters if not _waited_long(turn, desk, waiter)]
+    for waiter in waiters:
+        if waiter in kept:
+            modify_askers.wait(turn, waiter)
+        else:
+            _refuse_late(turn, waiter)
+    if kept:
+        left_ms = kept[0].since_ms + desk.policy.verification.total_ms - turn.now_ms
+        turn.effect(modify_timer(order_id, left_ms))
+
+
+def _waited_long(turn: Turn, desk: Desk, waiter: ModifyWaiter) -> bool:
+    # An old price is not sent late.
+    return turn.now_ms - waiter.since_ms >= desk.policy.verification.total_ms
+
+
+def _refuse_late(turn: Turn, waiter: ModifyWaiter) -> None:
+    order = turn.order(waiter.about)
+    text = "it waited too long for another change of the order to be settled; nothing of it was done"
+    view = None if order is None else turn.view_of(order)
+    turn.refuse(waiter.correlation_id, RefusalCode.NOT_MODIFIED, text, view=view)

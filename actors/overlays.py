@@ -10,11 +10,13 @@ from dataclasses import replace
 from typing import Final
 
 from actors.desk import Desk, cancel_request, reread
+from actors.domain import chains
+from actors.domain.chains import was_placed
 from actors.domain.claims import CANCEL_TRIGGER
 from actors.domain.lifecycle import AT_VENUE, TERMINAL, UNSENT, evolve, transition
 from actors.domain.modification import asked_ms, terms_of, terms_wanted
 from actors.domain.verification import proven_unplaced
-from actors.reminders import expiry_timer, resend_timer
+from actors.reminders import cancel_again_timer, expiry_timer, resend_timer
 from actors.runtime.outcome import CancelTimer
 from actors.turn import Turn
 from messages.commands import AmendVenueOrder
@@ -36,8 +38,6 @@ from messages.types import (
 _PAST_FENCE_MS: Final = 1000
 _READ_AGAIN_MS: Final = 10_000
 _WORKING: Final = frozenset({PublicStatus.OPEN, PublicStatus.PENDING})
-_NEVER_ANY_MORE: Final = 0
-"""Validity of a change that the venue has refused: nothing that was sent can take effect any more."""
 
 
 # ----- the orders of one modification
@@ -45,12 +45,7 @@ _NEVER_ANY_MORE: Final = 0
 
 def latest(turn: Turn, order: Order) -> Order:
     """The order that stands in an order's place now: itself, or what it was replaced by."""
-    while order.replaced_by is not None:
-        follower = turn.order(order.replaced_by)
-        if follower is None:
-            break
-        order = follower
-    return order
+    return chains.latest(order, turn.order)
 
 
 def predecessor(turn: Turn, order: Order) -> Order | None:
@@ -64,11 +59,22 @@ def is_replaced_by(old: Order, new: Order) -> bool:
     return old.modification is not None and old.modification.replacement_id == new.order_id
 
 
-def was_placed(order: Order) -> bool:
-    """Whether a venue has, or has had, an order, by all we know."""
-    if order.state in (OrderState.REJECTED, OrderState.FAILED):
-        return order.filled_size > ZERO
-    return order.state in AT_VENUE or (order.state in TERMINAL and order.venue_order_id is not None)
+def heir(turn: Turn, old: Order) -> Order | None:
+    """An order that works in another one's place although that one does not name it."""
+    live = turn.memory.live_orders(old.exchange)
+    return next((each for each in live if each.replaces == old.order_id and was_placed(each)), None)
+
+
+def tie(turn: Turn, old: Order, new: Order) -> None:
+    """An order turns out to be at its venue in another one's place: it is what is meant by any id of that one, which
+    must not stay there beside it.
+    """
+    tied = evolve(old, replaced_by=new.order_id)
+    if old.state in AT_VENUE and not old.cancel_pending:
+        by = new.modified_by or InitiatedBy.SYSTEM
+        tied = evolve(tied, cancel_pending=True, cancelled_by=by, timed_out_ms=None, updated_at_ms=turn.now_ms)
+        turn.effect(cancel_again_timer(old.order_id, 0))
+    turn.save(tied)
 
 
 def is_unplaced(order: Order) -> bool:
@@ -102,6 +108,21 @@ def may_follow(turn: Turn, order: Order) -> bool:
     if old is None or old.state is not OrderState.CANCELLED:
         return False
     return old.filled_size == ZERO or _sized_after(turn, old, order)
+
+
+def may_lead_on(turn: Turn, order: Order) -> bool:
+    """Whether an order that is not known to have been placed may be replaced: only as far as it might be sent itself.
+
+    What it was to take the place of, it or a former one, may have executed. While that one works, it is too early to say.
+    """
+    while not was_placed(order) and order.replaces is not None:
+        if predecessor(turn, order) is None and not may_follow(turn, order):
+            return False
+        before = turn.order(order.replaces)
+        if before is None:
+            return False
+        order = before
+    return True
 
 
 def _sized_after(turn: Turn, old: Order, new: Order) -> bool:
@@ -160,11 +181,16 @@ def amend_request(order: Order) -> AmendVenueOrder:
     )
 
 
-def refused(turn: Turn, order: Order) -> Order:
-    """The venue has said that a change had no effect; what is read of the order from now on shows what it is."""
+def refused(turn: Turn, desk: Desk, order: Order) -> Order:
+    """The venue has refused a change: nothing that was sent takes effect after this moment.
+
+    An earlier delivery of the same request may have had its effect, and reads lag behind writes: what is asked within
+    the settle time may still show the order as it was.
+    """
     if order.modification is None:
         return order
-    change = replace(order.modification, valid_until_venue_ms=_NEVER_ANY_MORE)
+    venue_now_ms = turn.now_ms + desk.offsets_ms.get(order.exchange, 0)
+    change = replace(order.modification, valid_until_venue_ms=venue_now_ms)
     marked = evolve(order, modification=change, updated_at_ms=turn.now_ms)
     turn.save(marked)
     return marked

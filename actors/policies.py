@@ -53,6 +53,7 @@ def account_policy(settings: Settings, account: AccountSettings, *, deployment: 
         tolerance=verification.quantity_tolerance,
         fill_tolerance=tracking.completion.quantity_tolerance,
         queue_timeout_ms=control.order_placement.queue_timeout_ms,
+        max_waiting=control.order_placement.max_queue_size,
         stuck_default_ms=stuck.stuck_order_threshold_s * 1000,
         stuck_by_state_ms={state: s * 1000 for state, s in stuck.stuck_order_threshold_by_state_s},
         detect_stuck=stuck.detect_stuck_orders,

@@ -88,6 +88,8 @@ class AccountPolicy:
     tolerance: Decimal = Decimal("0.00000001")
     fill_tolerance: Decimal = Decimal("0.00000001")
     queue_timeout_ms: int = 5000
+    max_waiting: int = 100
+    """Commands that may wait until something is read from a venue, as many as may wait for the account itself."""
     call_overdue_ms: int = 15_000
     """A sending without any answer for this long beyond its validity is unknown."""
     stuck_default_ms: int = 3_600_000

@@ -83,7 +83,7 @@ def answer(
                 transitions=steps, time_in_state_ms=tuple(spent.items()), **known(views, policy, now_ms, where)
             )
         case GetFills(order_id=order_id):
-            return _fills_of(views, _find(views, order_id), now_ms, policy, average)
+            return _fills_of(views, order_id, now_ms, policy, average)
         case GetFillsBetween():
             return _fills_between(query, views, now_ms, policy, average)
         case GetPosition(exchange=exchange, symbol=symbol):
@@ -168,19 +168,29 @@ def _find(views: PublishedViews, order_id: str) -> Order | None:
 
 
 def _fills_of(
-    views: PublishedViews, order: Order | None, now_ms: int, policy: AccountPolicy, average: Average
+    views: PublishedViews, order_id: str, now_ms: int, policy: AccountPolicy, average: Average
 ) -> FillsSnapshot:
-    if order is None:
-        return FillsSnapshot(fills=(), weighted_average_price=None, **known(views, policy, now_ms, None))
-    lines = tuple(_lines(order, views.fills.get(order.order_id, ())))
+    order = _find(views, order_id)
+    fills = _fills_of_forgotten(views, order_id) if order is None else views.fills.get(order.order_id, ())
+    exchange = order.exchange if order is not None else next((fill.exchange for fill in fills), None)
+    lines = tuple(_lines(order, fills))
     price = average(line.fill for line in lines)
     return FillsSnapshot(
         fills=lines,
         weighted_average_price=price,
-        shown_average_price=_as_shown(price, order.exchange, policy),
-        completion_percent=_completion(order, lines),
-        **known(views, policy, now_ms, (order.exchange,)),
+        shown_average_price=None if exchange is None else _as_shown(price, exchange, policy),
+        completion_percent=None if order is None else _completion(order, lines),
+        **known(views, policy, now_ms, _only(exchange)),
     )
+
+
+def _fills_of_forgotten(views: PublishedViews, order_id: str) -> tuple[Fill, ...]:
+    # By the privacy settings an order may be forgotten whose executions are kept, under the name that it had.
+    fills = views.fills.get(order_id)
+    if fills is not None:
+        return fills
+    hits = [fills for fills in list(views.fills.values()) if fills[0].venue_order_id == order_id]
+    return hits[0] if len(hits) == 1 else ()
 
 
 def _fills_between(
@@ -206,7 +216,6 @@ def _fills_between(
 
 
 def _lines(order: Order | None, fills: Iterable[Fill]) -> Iterator[FillView]:
-    # By the privacy settings an order may be forgotten whose executions are kept.
     size = None if order is None else _known_size(order)
     cumulative = ZERO
     for fill in sorted(fills, key=booking_order):

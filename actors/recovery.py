@@ -9,8 +9,8 @@ from collections.abc import Collection
 from functools import partial
 
 from actors import replacing
-from actors.adoption import is_forgotten, take_in
-from actors.booking import on_unlisted, parked_timer
+from actors.adoption import forgotten_id, is_forgotten, take_in
+from actors.booking import look_up_forgotten, on_unlisted, parked_timer
 from actors.desk import Desk, request_round, reread
 from actors.domain import positions
 from actors.domain.idempotency import TAG_DIGITS, client_order_id, is_ours
@@ -36,11 +36,13 @@ from messages.types import (
     IdempotencyEntry,
     Order,
     OrderState,
+    PublicStatus,
     StateTransition,
 )
 
 _CONTROLS: dict[str, type] = {kind.__name__: kind for kind in (KillSwitch, LoggedOut)}
 _UNKNOWN = frozenset({AttemptOutcome.IN_FLIGHT, AttemptOutcome.AMBIGUOUS})
+_WORKING = frozenset({PublicStatus.OPEN, PublicStatus.PENDING, None})
 
 
 def rebuild(records: dict[Table, dict[str, bytes]], exchanges: Collection[str]) -> AccountMemory:
@@ -189,6 +191,9 @@ def merge_open_orders(turn: Turn, desk: Desk, report: OpenOrdersFetched) -> None
     listed = set()
     for claim in report.orders:
         listed.add((claim.symbol, claim.venue_order_id))
+        if forgotten_id(turn, claim) is not None:
+            look_up_forgotten(turn, desk, claim)
+            continue
         merge = partial(take_in, turn, desk, report.account_id, claim, (), report.evidence)
         taken_in_alone(turn, report, claim, merge)
     offset = desk.offsets_ms.get(report.exchange, 0)
@@ -209,9 +214,13 @@ def merge_search(turn: Turn, desk: Desk, report: OrdersSearched, since_venue_ms:
     shown = set()
     for claim in report.orders:
         known = turn.memory.match(claim)
-        ours = claim.client_order_id is not None and is_ours(claim.client_order_id, desk.policy.tag)
-        if known is None and is_forgotten(turn, claim):
+        ours = is_ours(claim.client_order_id, desk.policy.tag)
+        if is_forgotten(turn, claim):
             shown.add(claim.venue_order_id)
+            continue
+        if claim.status in _WORKING and forgotten_id(turn, claim) is not None:
+            # Its executions that are not booked are parked below, and taken in with it.
+            look_up_forgotten(turn, desk, claim)
             continue
         if known is not None or ours or claim.venue_order_id in late:
             shown.add(claim.venue_order_id)

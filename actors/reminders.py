@@ -110,6 +110,13 @@ class ParityDue(Message):
     """Of the check; a reminder of an earlier one is late."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModifyDue(Message):
+    """A change that waits until another one of its order is settled has waited long enough."""
+
+    order_id: str
+
+
 Reminder: TypeAlias = (
     ResendDue
     | CancelAgainDue
@@ -125,6 +132,7 @@ Reminder: TypeAlias = (
     | SyncDue
     | PriceDue
     | ParityDue
+    | ModifyDue
 )
 
 
@@ -142,3 +150,8 @@ def resend_timer(order_id: str, delay_ms: int) -> SetTimer:
 def cancel_again_timer(order_id: str, delay_ms: int) -> SetTimer:
     """The timer of the next sending of a cancel."""
     return SetTimer(f"cancel:{order_id}", delay_ms, CancelAgainDue(order_id=order_id))
+
+
+def modify_timer(order_id: str, delay_ms: int) -> SetTimer:
+    """The timer of the changes that wait for an order's present one."""
+    return SetTimer(f"modify:{order_id}", delay_ms, ModifyDue(order_id=order_id))

@@ -10,14 +10,17 @@ from collections.abc import Callable, Iterator
 from typing import Final, Protocol
 
 from actors import modify_askers, overlays, settlement
+from actors.absorbing import request_failed
 from actors.admission import Circumstances, check_venue_rules, closed_for, next_attempt, place_request
 from actors.desk import Desk, reread
 from actors.domain.arithmetic import EXACT, plain
+from actors.domain.chains import never_came, was_placed
 from actors.domain.lifecycle import TERMINAL, evolve, transition
 from actors.domain.modification import as_request
 from actors.modify_askers import ModifyWaiter
 from actors.notes import Waiter
 from actors.pretrade import Judged, Objection
+from actors.reclaiming import tie_lost
 from actors.reminders import cancel_again_timer, expiry_timer, resend_timer
 from actors.turn import Turn
 from messages.events import RiskRuleTriggered
@@ -74,7 +77,7 @@ def on_replace_answered(turn: Turn, desk: Desk, report: ReplaceAnswered) -> None
         # Neither half has had, or can have, an effect.
         words = cancel.text or cancel.code if isinstance(cancel, CancelRefused) else cancel.reason
         modify_askers.said(turn, modify_askers.outcome_of(new.order_id), words)
-        old = overlays.refused(turn, old)
+        old = overlays.refused(turn, desk, old)
         if isinstance(cancel, CancelNotProcessed):
             overlays.give_up(turn, desk, old)
 
@@ -108,6 +111,7 @@ def _may_have_been_placed(turn: Turn, new: Order) -> bool:
 
 def follow(turn: Turn, desk: Desk, now: Callable[[], Circumstances], judge: Judge) -> None:
     """Go on with every replacement that this turn has changed something about."""
+    tie_lost(turn, desk)
     for old_id, new_id in list(_pairs(turn)):
         new = turn.order(new_id)
         if new is None:
@@ -117,10 +121,8 @@ def follow(turn: Turn, desk: Desk, now: Callable[[], Circumstances], judge: Judg
             _place_if_due(turn, desk, now, judge, old, new)
         elif old is not None:
             _go_on(turn, desk, old, new)
-        old, new = turn.order(old_id), turn.order(new_id) or new
-        if old is not None and old.replaced_by == new_id and old.modification is None and _never_came(new):
-            turn.save(evolve(old, replaced_by=None))
-        _answer(turn, turn.order(old_id), new)
+        _keep_chain(turn, old_id, turn.order(new_id) or new)
+        _answer(turn, turn.order(old_id), turn.order(new_id) or new)
 
 
 def _pairs(turn: Turn) -> Iterator[tuple[str, str]]:
@@ -136,8 +138,28 @@ def _pairs(turn: Turn) -> Iterator[tuple[str, str]]:
     yield from found
 
 
-def _never_came(new: Order) -> bool:
-    return new.state in TERMINAL and not overlays.was_placed(new)
+def _keep_chain(turn: Turn, old_id: str, new: Order) -> None:
+    """Whoever names an order means what stands in its place: nothing that never came, and whatever came after all."""
+    before = turn.memory.orders.get(new.order_id)
+    if never_came(new) and (before is None or before.state not in TERMINAL):
+        # Where the old one is not known to have been placed either, the request may be made again.
+        request_failed(turn, new, new.reason_text or new.reason)
+    old = turn.order(old_id)
+    while old is not None and never_came(new) and new.replaced_by is None and _is_only_named(old, new):
+        heir = overlays.heir(turn, old)
+        if heir is not None:
+            overlays.tie(turn, old, heir)
+            return
+        old = evolve(old, replaced_by=None)
+        turn.save(old)
+        new, old = old, turn.order(old.replaces or "")
+    if old is not None and old.replaced_by is None and was_placed(new):
+        overlays.tie(turn, old, new)
+
+
+def _is_only_named(old: Order, new: Order) -> bool:
+    # While what was asked of the venue is not settled, the order that carries it is needed to find out.
+    return old.replaced_by == new.order_id and old.modification is None
 
 
 def _go_on(turn: Turn, desk: Desk, old: Order, new: Order) -> None:
@@ -149,7 +171,7 @@ def _go_on(turn: Turn, desk: Desk, old: Order, new: Order) -> None:
             settlement.begin_verification(turn, desk, new, NOT_ATTEMPTED)
         elif ended_now and not new_changed and new.state is OrderState.SUBMITTED and overlays.is_unplaced(new):
             turn.effect(resend_timer(new.order_id, 0))
-    elif new_changed and overlays.was_placed(new):
+    elif new_changed and was_placed(new):
         # Both are at the venue: the old one must not stay there.
         turn.effect(cancel_again_timer(old.order_id, 0))
     elif new_changed and overlays.is_unplaced(new) and overlays.is_replaced_by(old, new):
@@ -195,6 +217,8 @@ def _obstacle(turn: Turn, old: Order | None, new: Order, *, late: bool) -> str:
         return "nothing is known any more of the order whose place it was to take"
     if old.state is not OrderState.CANCELLED:
         return f"the order whose place it was to take is {old.state}"
+    if not overlays.may_lead_on(turn, old):
+        return "what an order before them executed is not left out of its size"
     if old.filled_size >= new.size:
         return f"{plain(old.filled_size)} had executed before the order could be changed"
     if late:
@@ -274,7 +298,7 @@ def _answer(turn: Turn, old: Order | None, new: Order) -> None:
 
 
 def _tell(turn: Turn, waiter: ModifyWaiter, old: Order | None, new: Order) -> None:
-    placed = overlays.was_placed(new)
+    placed = was_placed(new)
     shown = new if placed or old is None else old
     if waiter.cancel:
         turn.reply(CancelDone(correlation_id=waiter.correlation_id, view=turn.view_of(shown)))

@@ -12,6 +12,7 @@ from actors.absorbing import absorb_claim, after_acknowledgement, request_failed
 from actors.admission import next_attempt, place_request
 from actors.adoption import take_in
 from actors.desk import Desk, cancel_request, is_stopped, known_again, request_round, reread
+from actors.domain.chains import was_placed
 from actors.domain.claims import CANCEL_TRIGGER, ran_out_of_time
 from actors.domain.lifecycle import AT_VENUE, TERMINAL, evolve, transition
 from actors.domain.verification import fence_of, may_send_again, proven_unplaced
@@ -86,6 +87,10 @@ def on_place_rejected(turn: Turn, desk: Desk, report: PlaceRejected) -> None:
         return
     last = order.attempts[-1]
     if last.outcome is AttemptOutcome.REJECTED and last.number == report.attempt:
+        return
+    if order.state is OrderState.REJECTED and not was_placed(order) and last.number == report.attempt:
+        # An event has told it before the answer did.
+        turn.save(evolve(order, attempts=_settle_attempt(order, report.attempt, AttemptOutcome.REJECTED)))
         return
     if order.state is not OrderState.SUBMITTED or last.number != report.attempt:
         turn.alert(

@@ -7,10 +7,9 @@ and how, is no decision.)
 
 from collections.abc import Iterable
 
+from actors.domain.chains import answering, never_came
 from actors.domain.fills import fill_key
-from actors.domain.idempotency import TAG_DIGITS, client_order_id
 from actors.domain.lifecycle import TERMINAL
-from actors.domain.modification import LEGS_MAX
 from actors.domain.positions import flat, position_key
 from actors.domain.projection import view
 from actors.errors import check
@@ -106,9 +105,13 @@ class Turn:
         agreed_ms = self._agreed_ms.get(exchange, self.memory.agreed_ms.get(exchange, 0))
         return agreed_ms if agreed_ms <= self.now_ms else 0
 
-    def booked(self, order_id: str, key: str) -> Fill | None:
-        """An execution that is booked, by this turn or before."""
-        return self._booked.get(key) or self.memory.fills.get(order_id, {}).get(key)
+    def booked(self, key: str) -> Fill | None:
+        """An execution that is booked, by this turn or before, of whatever order."""
+        return self._booked.get(key) or self.memory.booked.get(key)
+
+    def entry(self, key: str | None) -> IdempotencyEntry | None:
+        """An idempotency entry as this turn has it so far."""
+        return None if key is None else self._entries.get(key) or self.memory.entries.get(key)
 
     def position(self, exchange: str, symbol: str) -> Position | None:
         """A position as it was before this turn, but for what a comparison with the venue has said of it."""
@@ -193,7 +196,7 @@ class Turn:
                 self._agreed_ms[exchange] = self.agreed_ms(exchange)
 
     def forget_order(self, order: Order) -> None:
-        """Keep nothing of an order that has ended but its executions, and that its request was made."""
+        """Keep nothing of an order that has ended but its executions."""
         writes = self.outcome.writes
         writes.append(Write(Table.ORDERS, order.order_id, None))
         for step in self.memory.transitions.get(order.order_id, ()):
@@ -201,14 +204,6 @@ class Turn:
         close_id = self.memory.close_of.get(order.order_id)
         if close_id is not None:
             writes.append(Write(Table.CLOSES, close_id, None))
-        key = order.idempotency_key or ""
-        entry = self._entries.get(key) or self.memory.entries.get(key)
-        if entry is not None and entry.order_id == order.order_id:
-            self.save_entry(copied(entry, details=(), error=""))
-        elif entry is not None:
-            tag, legs = order.order_id[:TAG_DIGITS], range(entry.legs, LEGS_MAX)
-            leg = next((n for n in legs if client_order_id(tag, key, order.generation, n) == order.order_id), 0)
-            self.save_entry(copied(entry, legs=max(entry.legs, leg + 1)))
         self.note(OrderForgotten(order.order_id))
 
     def note(self, record: object) -> None:
@@ -411,32 +406,32 @@ class Turn:
 
     def _answer_waiters(self, order: Order) -> None:
         waiters = self.memory.waiters.get(order.order_id, ())
-        if not waiters or (order.state in _UNSETTLED and not order.needs_review):
+        if not waiters or _is_open(order):
             return
         ended = order.state in TERMINAL
         shown = self.view_of(order)
+        self.note(WaitersGone(order.order_id, cancels_too=ended or order.needs_review))
+        # Whoever placed an order that was replaced is told what became of the one in its place.
+        fate = answering(order, self.order) if ended else order
         for waiter in waiters:
             if waiter.cancel and (ended or order.needs_review):
                 done = CancelDone if ended else OrderUnresolved
                 self.reply(done(correlation_id=waiter.correlation_id, view=shown))
+            elif not waiter.cancel and _is_open(fate):
+                self.note(copied(waiter, order_id=fate.order_id))
             elif not waiter.cancel:
-                self.reply(settled_reply(order, shown, waiter.correlation_id, duplicate=waiter.duplicate))
-        self.note(WaitersGone(order.order_id, cancels_too=ended or order.needs_review))
+                view = self.view_of(fate)
+                self.reply(settled_reply(fate, view, waiter.correlation_id, duplicate=waiter.duplicate))
 
 
 def settled_reply(order: Order, shown: OrderView, correlation_id: str, *, duplicate: bool) -> Reply:
     """What the host that placed an order is told when its outcome is known, or cannot be known without a human."""
-    if order.state is OrderState.REJECTED and order.filled_size == 0:
+    if never_came(order):
+        # What was refused here, and never sent, its venue has not refused.
+        by_venue = order.state is OrderState.REJECTED and bool(order.attempts)
         return Refused(
             correlation_id=correlation_id,
-            code=RefusalCode.VENUE_REJECTED,
-            text=order.reason_text or order.reason,
-            view=shown,
-        )
-    if _never_placed(order):
-        return Refused(
-            correlation_id=correlation_id,
-            code=RefusalCode.NOT_PLACED,
+            code=RefusalCode.VENUE_REJECTED if by_venue else RefusalCode.NOT_PLACED,
             text=order.reason_text or order.reason,
             view=shown,
         )
@@ -447,11 +442,9 @@ def settled_reply(order: Order, shown: OrderView, correlation_id: str, *, duplic
     )
 
 
-def _never_placed(order: Order) -> bool:
-    # Also an order that was cancelled before any sending of it took effect: nobody may be told that it was placed.
-    if order.state is OrderState.FAILED:
-        return order.filled_size == 0
-    return order.state is OrderState.CANCELLED and order.venue_order_id is None
+def _is_open(order: Order) -> bool:
+    # Nobody knows yet what becomes of it, and there is no need of a person.
+    return order.state in _UNSETTLED and not order.needs_review
 
 
 def _remove_step(step: StateTransition) -> Write:

@@ -10,7 +10,7 @@ from actors.absorbing import absorb_claim, holds_back
 from actors.adoption import take_in
 from actors.desk import CANCEL_AGAIN_MS, VERIFICATION, Desk, known_again, request_round
 from actors.domain.claims import Absorbed
-from actors.domain.idempotency import bare_client_id
+from actors.domain.idempotency import bare_client_id, is_ours
 from actors.domain.lifecycle import TERMINAL, evolve
 from actors.domain.matching import (
     FoundByFills,
@@ -119,18 +119,17 @@ def on_searched(turn: Turn, desk: Desk, report: OrdersSearched) -> str:
         return "superseded"
     can = desk.exchange(order).capabilities
     sent = order.attempts[-1].recorded_ms + desk.offsets_ms.get(order.exchange, 0) if order.attempts else 0
-    owned = {
-        venue_id
-        for (exchange, symbol, venue_id), owner in turn.memory.by_venue_id.items()
-        if exchange == order.exchange and symbol == order.symbol and owner != order.order_id
-    }
+    owners, tag = _owners(turn, order), desk.policy.tag
     judged = judge_search(
         order,
         report,
         client_id_echoed=can.client_id_in_lists,
         required_sources=can.search_sources,
-        owned_venue_ids=owned,
+        owned_venue_ids=owners,
+        own_venue_ids={venue_id for venue_id, owner in owners.items() if not _is_external(turn, owner, tag)},
+        tag=tag,
         sent_venue_ms=sent,
+        fence_venue_ms=None if order.verification is None else order.verification.fence_venue_ms,
         thresholds=desk.policy.thresholds_ms,
     )
     asked = _asked(turn, order)
@@ -152,8 +151,8 @@ def on_searched(turn: Turn, desk: Desk, report: OrdersSearched) -> str:
             ids = tuple(each.venue_order_id for each in candidates)
             _review(turn, desk, order, asked, "more than one order at the venue could be this one", ids)
             return "undecidable"
-        case NoMatch():
-            return _nothing_found(turn, desk, order, asked, report)
+        case NoMatch(suspects):
+            return _nothing_found(turn, desk, order, asked, report, suspects=suspects)
         case Inconclusive():
             _round_over(turn, desk, order, asked)
             return "inconclusive"
@@ -181,7 +180,31 @@ def _take_in_found(
         _round_over(turn, desk, order, asked)
 
 
-def _nothing_found(turn: Turn, desk: Desk, order: Order, asked: Watched, report: OrdersSearched) -> str:
+def _owners(turn: Turn, order: Order) -> dict[str, str]:
+    # Our id of the order that owns it, by venue order id of the symbol: also of those nothing is kept of.
+    memory = turn.memory
+    return {
+        venue_id: owner
+        for known in (memory.forgotten, memory.by_venue_id)
+        for (exchange, symbol, venue_id), owner in known.items()
+        if exchange == order.exchange and symbol == order.symbol and owner != order.order_id
+    }
+
+
+def _is_external(turn: Turn, order_id: str, tag: str) -> bool:
+    owner = turn.order(order_id)
+    return not is_ours(order_id, tag) if owner is None else owner.external
+
+
+def _nothing_found(
+    turn: Turn,
+    desk: Desk,
+    order: Order,
+    asked: Watched,
+    report: OrdersSearched,
+    *,
+    suspects: tuple[VenueOrder, ...],
+) -> str:
     question = order.verification
     if (
         question is None
@@ -195,6 +218,10 @@ def _nothing_found(turn: Turn, desk: Desk, order: Order, asked: Watched, report:
     ):
         _round_over(turn, desk, order, asked)
         return "not_found"
+    if suspects:
+        ids = tuple(each.venue_order_id for each in suspects)
+        _review(turn, desk, order, asked, "an order under another client id equals this one in all else", ids)
+        return "undecidable"
     last = order.attempts[-1]
     evidence = replace(
         report.evidence,

@@ -8,7 +8,8 @@ its symbol.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from itertools import takewhile
+from typing import TypeAlias
 
 from actors.needs import Awaited, Need
 from actors.policy import AccountPolicy
@@ -16,13 +17,9 @@ from actors.reminders import HeldDue
 from actors.runtime.outcome import CancelTimer, SetTimer
 from actors.turn import Turn
 from messages.commands import ModifyOrder, SubmitDraft, SubmitOrder
-from messages.queries import RefusalCode
+from messages.queries import OrderUnresolved, RefusalCode
 
 Waiting: TypeAlias = SubmitOrder | SubmitDraft | ModifyOrder
-
-HELD_MAX: Final = 1000
-"""Placements that may wait for one symbol; one more is refused."""
-
 
 _CODES = {
     Need.HISTORY: RefusalCode.GATE_CLOSED,
@@ -66,9 +63,9 @@ class WaitingRoom:
         place = awaits.exchange, awaits.symbol
         held = Held(command, turn.now_ms, awaits)
         queue = self._queues.get(place, [])
-        if len(queue) >= HELD_MAX:
-            text = f"{HELD_MAX} placements wait on {awaits.exchange} for {awaits.symbol} already: {awaits.need.value}"
-            turn.refuse(command.correlation_id, RefusalCode.QUEUE_FULL, text)
+        waiting, limit = sum(map(len, self._queues.values())), self._policy.max_waiting
+        if waiting >= limit:
+            self._refuse_beyond(turn, command, waiting, limit)
             return
         if not queue:
             self._queues[place] = queue
@@ -94,13 +91,22 @@ class WaitingRoom:
             turn.effect(CancelTimer(_timer(place)))
 
     def fail(self, turn: Turn, need: Need, exchange: str, symbol: str | None, *, asked_ms: int, why: str) -> None:
-        """A venue did not answer: refuse whoever waits for that answer, is first on his symbol, and came before it."""
+        """A venue did not answer: refuse everybody of the queues that wait for that answer who came before the question.
+        It was asked for all of them; if each asked anew, a venue that refuses would be asked as fast as it says no.
+        """
         for place, queue in list(self._queues.items()):
-            held = queue[0]
-            concerned = place[0] == exchange and symbol in (None, place[1]) and held.awaits.need is need
-            if concerned and held.arrived_ms <= asked_ms:
+            if place[0] != exchange or symbol not in (None, place[1]) or queue[0].awaits.need is not need:
+                continue
+            for held in list(takewhile(lambda each: each.arrived_ms <= asked_ms, queue)):
                 self._refuse(turn, held, why)
                 self.leave(turn, held)
+
+    def report(self, turn: Turn, name: str) -> None:
+        """A host's patience is over: say that its command waits, and goes on waiting until its own time is over."""
+        for queue in self._queues.values():
+            for held in queue:
+                if held.command.correlation_id == name:
+                    self._tell_waiting(turn, held)
 
     def on_due(self, turn: Turn, message: HeldDue) -> None:
         """Refuse the placements that have waited as long as a command may."""
@@ -122,10 +128,27 @@ class WaitingRoom:
         self._queues.clear()
         return commands
 
+    def _refuse_beyond(self, turn: Turn, command: Waiting, waiting: int, limit: int) -> None:
+        turn.refuse(
+            command.correlation_id, RefusalCode.QUEUE_FULL,
+            f"{waiting} commands wait for something to be read from their venues, at most {limit} may",
+            rule="maxQueueSize", limit=str(limit), actual=str(waiting),
+        )  # fmt: skip
+
     def _refuse(self, turn: Turn, held: Held, why: str = "") -> None:
         awaits = held.awaits
         text = f"{awaits.exchange} takes no new orders on {awaits.symbol}: {why or awaits.need.value}"
         turn.refuse(held.command.correlation_id, _CODES[awaits.need], text)
+
+    def _tell_waiting(self, turn: Turn, held: Held) -> None:
+        command, awaits = held.command, held.awaits
+        order = None if isinstance(command, SubmitOrder) else turn.memory.find(command.order_id)
+        text = (
+            f"nothing was sent yet: it waits, because of {awaits.symbol} on {awaits.exchange} {awaits.need.value}; "
+            f"it may still be carried out, and is refused {self._policy.queue_timeout_ms} ms after it came"
+        )
+        view = None if order is None else turn.view_of(order)
+        turn.reply(OrderUnresolved(correlation_id=command.correlation_id, view=view, text=text))
 
     def _remind(self, turn: Turn, place: tuple[str, str], since_ms: int) -> None:
         delay_ms = max(0, since_ms + self._policy.queue_timeout_ms - turn.now_ms)

@@ -130,14 +130,17 @@ class ModifyOrder(AccountCommand):
     """Change size or prices of an order; what is None stays. Answered by `ModifyDone`.
 
     Its `message_id` is its identity: the same command again is answered with the first one's result. An order that was
-    replaced is modified as its latest replacement.
+    replaced is modified as its latest replacement, whichever of its ids is named.
     """
 
     urgent: ClassVar[bool] = False
     places_an_order: ClassVar[bool] = True
     order_id: str
     size: Decimal | None = None
-    """New total size in base units, executed parts included."""
+    """New total size of the intent in base units: what the order, and every order that it has replaced, have executed
+    included. It must be more than that. The reply's view shows the order that works now, whose own size leaves out what
+    the others executed.
+    """
     price: Decimal | None = None
     stop_price: Decimal | None = None
     expected_version: int | None = None

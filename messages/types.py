@@ -270,7 +270,9 @@ class Modification:
     """Message id of the command: the same command again finds this modification."""
     kind: ModificationKind
     size: Decimal
-    """The order's new total size, executed parts included."""
+    """The order's new total size, its executed parts included."""
+    executed_before: Decimal = ZERO
+    """What former orders of the intent had executed: the size that was asked for is `size` and this."""
     price: Decimal | None = None
     stop_price: Decimal | None = None
     asked_ms: int
@@ -404,6 +406,8 @@ class IdempotencyEntry:
     access_count: int = 0
     legs: int = 1
     """How many orders in each other's place the request led to, as far as nothing else is kept of them."""
+    forgotten_ms: int | None = None
+    """When an order of the request was forgotten last, our clock; None: all that were placed are recorded."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from typing import Final, TypeAlias
 from actors.app.verdict import Change, Sweep
 from actors.app.workload import Intent
 from exchanges.paper.client import Fills
-from messages.queries import OrderUnresolved, RefusalCode, Refused, Reply
+from messages.queries import RefusalCode, Refused, Reply
 from messages.types import OrderView
 
 PASSING: Final = frozenset(
@@ -36,11 +36,6 @@ def is_passing(reply: Reply) -> bool:
     # Withdrawn before anything of it was recorded, because all orders were being cancelled.
     withdrawn = reply.code is RefusalCode.NOT_PLACED and reply.view is None
     return reply.code in PASSING or reply.rule == KILL_SWITCH or withdrawn
-
-
-def is_unknown(reply: Reply) -> bool:
-    """Whether a reply says that nobody knows yet."""
-    return isinstance(reply, OrderUnresolved)
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,6 @@ from actors.app.acts import (
     Take,
     is_passing,
     is_second,
-    is_unknown,
 )
 from actors.app.audit_changes import as_placed
 from actors.app.ledger import Ledger
@@ -36,7 +35,7 @@ from actors.domain.lifecycle import AT_VENUE
 from actors.oms import Oms
 from exchanges.paper.client import ControlClient, ControlError, Fills
 from messages.commands import CancelAll, CancelOrder, ClosePosition, ModifyOrder
-from messages.queries import ModifyDone, OrderPlaced, Refused, Reply
+from messages.queries import ModifyDone, OrderPlaced, OrderUnresolved, Refused, Reply
 from messages.types import OrderView
 
 _POLL_S: Final = 0.1
@@ -181,9 +180,12 @@ class Trader:
             case Place(intent), OrderPlaced():
                 self._ledger.answered(intent, reply)
                 self._begin_fate(intent, reply.view)
+            case Place(), OrderUnresolved(view=None):
+                # Not even the intent is known to be recorded: the same request finds out.
+                self._at(4 * _LATER_S, act)
             case Place(intent), _:
                 self._ledger.answered(intent, reply)
-            case (Cancel() | Modify(), _) if is_unknown(reply):
+            case Cancel() | Modify(), OrderUnresolved():
                 self._at(4 * _LATER_S, act)
             case Cancel(view), _:
                 with self._ledger.lock:

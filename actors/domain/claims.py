@@ -171,6 +171,8 @@ def _believe_terms(
     order = merged.order
     change, dated = amend_of(order), claim.updated_venue_ms or 0
     shown = shown_terms(order, claim)
+    # A word that is older than the latest we believed is not about this change.
+    amended = amended and not 0 < dated < order.terms_venue_ms
     if change is not None and (amended or shows_amended(order, change, claim, evidence, tolerance)):
         after = overlaid(terms_wanted(change), shown, tolerance)
         if after != terms_of(order):
@@ -208,6 +210,7 @@ def _amend(
         metadata=described_change(
             terms_of(order), after,
             modify_id=change.modify_id, kind=change.kind, by=change.initiated_by, merged=change.merged,
+            executed_before=change.executed_before,
         ),
         evidence=evidence, terms_venue_ms=venue_ms, replace_pending=False, modification=None,
         modified_by=change.initiated_by, modified_at_ms=at_ms,

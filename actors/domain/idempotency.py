@@ -22,7 +22,7 @@ Must never: take a request for new when an equal one may be alive, or hold two d
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from hashlib import sha256
@@ -248,6 +248,15 @@ def client_order_id(tag: str, key: str, generation: int, leg: int) -> str:
     The same for every sending. `leg` numbers the orders of a cancel-replace.
     """
     return tag + _hash(f"{key}|{generation}|{leg}")[:_OWN_DIGITS]
+
+
+def client_order_ids(tag: str, key: str, generation: int, legs: Iterable[int]) -> Iterator[str]:
+    """Derive the same of several legs, at half the price of each."""
+    begun = sha256(f"{key}|{generation}|".encode())
+    for leg in legs:
+        one = begun.copy()
+        one.update(str(leg).encode())
+        yield tag + one.hexdigest()[:_OWN_DIGITS]
 
 
 def bare_client_id(venue_form: str) -> str:

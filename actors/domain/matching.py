@@ -5,21 +5,28 @@ one order that equals it in everything the venue shows, belongs to nobody else, 
 cannot be told apart is not guessed between. Executions count as well as orders: an execution under our id proves an
 order even where no list shows one, and an execution of an order nobody lists keeps absence from being concluded.
 
-Must never: conclude absence from a search that was not complete, or choose between equals.
+A client id proves an order to be ours, and that of an order which works proves it to be somebody else's; that of an
+order which has ended proves nothing: a venue may show a cancelled order under the id of its cancel.
+
+Must never: conclude absence from a search that was not complete or that shows an order which could be ours, or choose
+between equals.
 """
 
 from collections.abc import Collection, Container
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from actors.domain.arithmetic import QUANTITY_TOLERANCE, apart_by
-from actors.domain.idempotency import bare_client_id
+from actors.domain.idempotency import bare_client_id, is_ours
 from messages.fills import VenueFill
 from messages.reports import OrdersSearched
 from messages.types import ZERO, MatchQuality, Order, PublicStatus, Side, VenueOrder
 
 _WORKING = frozenset({PublicStatus.PENDING, PublicStatus.OPEN})
+
+_CLOCK_ERROR_MS: Final = 1000
+"""By how much an order of ours may seem to be older than its sending: our estimate of the venue's clock may be off."""
 
 Thresholds: TypeAlias = tuple[int, int, int, int]
 """Distance in time between sending and creation below which a match is excellent, good, acceptable, suspicious;
@@ -69,7 +76,11 @@ class Undecidable:
 
 @dataclass(frozen=True, slots=True)
 class NoMatch:
-    """Every source was read completely and shows no such order. Proof of absence only after the fence."""
+    """Every source was read completely and shows no such order. Proof of absence only after the fence, and only where
+    there are no suspects."""
+
+    suspects: tuple[VenueOrder, ...] = ()
+    """Orders that are like ours in all but their client id, which proves nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,14 +120,20 @@ def judge_search(
     client_id_echoed: bool,
     required_sources: Collection[str],
     owned_venue_ids: Container[str],
+    own_venue_ids: Container[str],
+    tag: str,
     sent_venue_ms: int,
+    fence_venue_ms: int | None,
     thresholds: Thresholds,
 ) -> SearchVerdict:
     """Judge what a search found.
 
     `client_id_echoed`: this venue's lists show client ids, so that nothing else is needed. `required_sources`: those
     that must have been read before absence may be concluded. `owned_venue_ids`: venue orders that other orders of this
-    account, live, past or external, already own. `sent_venue_ms`: when the request left, venue clock.
+    account, live, past or external, already own. `own_venue_ids`: those of them that belong to orders which are not
+    external. `tag`: begins every client id of ours. `sent_venue_ms`: when the request left, venue clock.
+    `fence_venue_ms`: after it the request can have made no order any more; None: the order is known to exist, and
+    nobody suspects others to be it.
     """
     listed = _listed(report.orders)
     ours = {key: each for key, each in listed.items() if _has_our_id(order, each)}
@@ -142,7 +159,10 @@ def judge_search(
     candidates = [] if client_id_echoed else _candidates(
         order, listed, owned_venue_ids, sent_venue_ms=sent_venue_ms, far_ms=thresholds[-1]
     )
-    return _nearest(order, candidates, sent_venue_ms, thresholds) if candidates else NoMatch()
+    if candidates:
+        return _nearest(order, candidates, sent_venue_ms, thresholds)
+    created = None if fence_venue_ms is None else (sent_venue_ms - _CLOCK_ERROR_MS, fence_venue_ms)
+    return NoMatch(_suspects(order, listed, own_venue_ids, tag=tag, echoed=client_id_echoed, created=created))
 
 
 def _listed(orders: tuple[VenueOrder, ...]) -> dict[_Key, VenueOrder]:
@@ -211,12 +231,41 @@ def _candidates(
         for each in listed.values()
         if not each.client_order_id
         and each.venue_order_id not in owned_venue_ids
-        and each.type is order.type
-        and not agrees(order, each)
-        and _shown_equal(each.price, order.price)
-        and _shown_equal(each.stop_price, order.stop_price)
+        and _equals(order, each)
         and (_distance(each, sent_venue_ms) or 0) < far_ms
     ]
+
+
+def _suspects(
+    order: Order,
+    listed: dict[_Key, VenueOrder],
+    own_venue_ids: Container[str],
+    *,
+    tag: str,
+    echoed: bool,
+    created: tuple[int, int] | None,
+) -> tuple[VenueOrder, ...]:
+    # That an order was taken for an external one says no more than the client id that it is shown under.
+    if created is None:
+        return ()
+    return tuple(
+        each
+        for each in listed.values()
+        if each.venue_order_id not in own_venue_ids
+        and not is_ours(each.client_order_id, tag)
+        and (each.status not in _WORKING or not (echoed or each.client_order_id))
+        and _equals(order, each)
+        and (each.created_venue_ms is None or created[0] <= each.created_venue_ms <= created[1])
+    )
+
+
+def _equals(order: Order, venue_order: VenueOrder) -> bool:
+    return (
+        venue_order.type is order.type
+        and not agrees(order, venue_order)
+        and _shown_equal(venue_order.price, order.price)
+        and _shown_equal(venue_order.stop_price, order.stop_price)
+    )
 
 
 def _shown_equal(shown: Decimal | None, asked: Decimal | None) -> bool:

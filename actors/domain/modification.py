@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
-from actors.domain.arithmetic import apart_by, plain
-from actors.domain.idempotency import client_order_id
+from actors.domain.arithmetic import EXACT, apart_by, plain
+from actors.domain.idempotency import client_order_id, client_order_ids
 from messages.commands import ModifyOrder, OrderTerms
 from messages.types import (
     ZERO,
@@ -31,6 +31,8 @@ FIELDS: Final = ("size", "price", "stop_price")
 """What of an order can be changed."""
 LEGS_MAX: Final = 1000
 """How often one intent may be replaced by another order."""
+_EXECUTED_BEFORE: Final = "executed_before"
+"""In the record of a change: what the former orders of the intent had executed."""
 KINDS: Final = {kind.value: kind for kind in ModificationKind}
 
 _RANK = {InitiatedBy.USER: 0, InitiatedBy.RISK_RULE: 1, InitiatedBy.SYSTEM: 2, InitiatedBy.VENUE: 2}
@@ -52,10 +54,14 @@ def terms_of(order: Order) -> Terms:
     return Terms(order.size, order.price, order.stop_price)
 
 
-def terms_asked(order: Order, command: ModifyOrder) -> Terms:
-    """An order's terms as they are to be: what the command does not name stays."""
+def terms_asked(order: Order, command: ModifyOrder, executed_before: Decimal = ZERO) -> Terms:
+    """An order's terms as they are to be: what the command does not name stays.
+
+    A command's size is the total of the intent; `executed_before` is what the orders have executed whose place this one
+    has taken, and is no part of its own size.
+    """
     return Terms(
-        order.size if command.size is None else command.size,
+        order.size if command.size is None else EXACT.subtract(command.size, executed_before),
         order.price if command.price is None else command.price,
         order.stop_price if command.stop_price is None else command.stop_price,
     )
@@ -163,17 +169,28 @@ def described(before: Terms, after: Terms, by: InitiatedBy) -> tuple[tuple[str, 
 
 
 def described_change(
-    before: Terms, after: Terms, *, modify_id: str, kind: str, by: InitiatedBy, merged: bool
+    before: Terms,
+    after: Terms,
+    *,
+    modify_id: str,
+    kind: str,
+    by: InitiatedBy,
+    merged: bool,
+    executed_before: Decimal = ZERO,
 ) -> tuple[tuple[str, str], ...]:
     """The same of a change that a command asked for."""
     also = (("merged", "yes"),) if merged else ()
-    return (*described(before, after, by), ("modify_id", modify_id), ("kind", kind), *also)
+    done = ((_EXECUTED_BEFORE, plain(executed_before)),) if executed_before else ()
+    return (*described(before, after, by), ("modify_id", modify_id), ("kind", kind), *also, *done)
 
 
 def recorded_otherwise(step: StateTransition, command: ModifyOrder) -> tuple[str, ...]:
     """Name the fields in which a command is not the one that a step carried out under the same identity."""
     became = {name: change.rsplit(" -> ", 1)[-1] for name, change in step.metadata if name in FIELDS}
     asked = {name: getattr(command, name) for name in FIELDS}
+    done = dict(step.metadata).get(_EXECUTED_BEFORE)
+    if command.size is not None and done is not None:
+        asked["size"] = EXACT.subtract(command.size, Decimal(done))
     return tuple(
         name
         for name, value in asked.items()
@@ -237,6 +254,15 @@ def next_leg_id(tag: str, order: Order, is_taken: Callable[[str], bool]) -> str 
             if passed:
                 return free
     return free
+
+
+def later_leg_ids(tag: str, order: Order, count: int) -> list[str]:
+    """Derive the ids of the next orders, `count` of them, that may have taken an order's place."""
+    key = order.idempotency_key or order.order_id
+    legs = range(LEGS_MAX) if order.idempotency_key is not None else ()
+    ids = enumerate(client_order_ids(tag, key, order.generation, legs))
+    own = next((leg for leg, each in ids if each == order.order_id), 0)
+    return list(client_order_ids(tag, key, order.generation, range(own + 1, own + 1 + count)))
 
 
 def leg_ids(tag: str, order: Order, is_taken: Callable[[str], bool]) -> list[str]:

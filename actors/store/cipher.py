@@ -39,9 +39,9 @@ _DERIVED_MAX: Final = 4096
 _CHECKED: Final = b"livermore-orders"
 
 
-def place(account_id: str, table: str, scope: str, field: str) -> bytes:
+def place(deployment: str, account_id: str, table: str, scope: str, field: str) -> bytes:
     """Spell where a value is stored, to bind it there. Only the field may hold any character; it comes last."""
-    return f"{account_id}\0{table}\0{scope}\0{field}".encode()
+    return f"{deployment}\0{account_id}\0{table}\0{scope}\0{field}".encode()
 
 
 def key_id_of(value: bytes) -> str:
@@ -177,4 +177,4 @@ def _derive(key: bytes, salt: bytes) -> AESGCM:
 
 
 def _check_place(key_id: str) -> bytes:
-    return place("", "check", "", key_id)
+    return place("", "", "check", "", key_id)

@@ -28,6 +28,8 @@ class _Account:
     """Section number, index in the section, encoded event."""
     key_ids: frozenset[str] = frozenset({PLAIN})
     """Under which encryption keys its values may be."""
+    plain_events_to: str = ""
+    """The newest event when it was switched to encryption."""
 
 
 class MemoryStore:
@@ -129,16 +131,17 @@ class MemoryStore:
         with self._lock:
             return {account_id: account.key_ids for account_id, account in self._accounts.items()}
 
-    def stored(self, account_id: str, public_ids: Collection[int] = ()) -> StoredAccount:
+    def stored(self, account_id: str, public_ids: Collection[int] = (), *, records: bool = True) -> StoredAccount:
         """See `SealableStore`."""
         with self._lock:
             for table in Table:
                 if (account_id, table) in self._damaged:
                     raise StoreUnavailable(f"the {table} of account {account_id} hold something else")
             account = self._accounts.get(account_id, _Account())
-            places = [(table, "") for table in Table if table not in _PUBLIC]
+            places = [(table, "") for table in Table if records and table not in _PUBLIC]
             places += [(Table.OPEN, str(public_id)) for public_id in public_ids]
-            return StoredAccount(account.key_ids, {place: dict(account.records.get(place, {})) for place in places})
+            values = {place: dict(account.records.get(place, {})) for place in places}
+            return StoredAccount(account.key_ids, values, account.plain_events_to)
 
     def stored_events(self, account_id: str, after: str = "", limit: int = 1000) -> list[tuple[str, bytes]]:
         """See `SealableStore`."""
@@ -156,6 +159,8 @@ class MemoryStore:
             account = self._accounts.get(lease.account_id)
             if account is None or account.epoch != lease.epoch:
                 return False
+            if only and key_id != PLAIN and PLAIN in account.key_ids:
+                account.plain_events_to = "{}-{}".format(*account.events[-1]) if account.events else ""
             account.key_ids = frozenset({key_id}) if only else account.key_ids | {key_id}
             for (table, scope, field_name), value in values.items():
                 records = account.records.get((table, scope), {})

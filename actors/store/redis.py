@@ -28,7 +28,10 @@ _RECORD_TABLES = tuple(table for table in Table if table not in (Table.OPEN, Tab
 _DURABILITIES = ("none", "everysec", "fsync")
 _OLDEST_SERVER = (6, 2)
 _KEY_IDS = "keys"
-"""Field of an account's meta hash: under which keys its values may be, as `reseal.lua` writes it."""
+_PLAIN_EVENTS = "plain_events_to"
+"""Fields of an account's meta hash, as `reseal.lua` writes them: under which keys its values may be, and which event
+was the newest when none of them was plain any more.
+"""
 
 
 class RedisStore:
@@ -66,7 +69,8 @@ class RedisStore:
         """
         if durability not in _DURABILITIES:
             raise StoreUnfit(f"redis.durability is {durability!r}; it must be one of {', '.join(_DURABILITIES)}")
-        self._deployment = check_deployment(deployment)
+        self.deployment = check_deployment(deployment)
+        """Whose records these are; `open` makes sure of it."""
         self._keys = Keys(deployment, partitions)
         self._durability = durability
         self._events_max = events_max
@@ -192,23 +196,24 @@ class RedisStore:
             noted = _raise_first(self._run_all([("HGET", meta, _KEY_IDS) for meta in metas]))
         return {self._keys.account_of(meta): _key_ids(ids) for meta, ids in zip(metas, noted, strict=True)}
 
-    def stored(self, account_id: str, public_ids: Collection[int] = ()) -> StoredAccount:
+    def stored(self, account_id: str, public_ids: Collection[int] = (), *, records: bool = True) -> StoredAccount:
         """See `SealableStore`. One transaction, so that no commit can fall between two tables."""
-        places: list[tuple[Table, str]] = [(table, "") for table in _RECORD_TABLES]
+        tables = _RECORD_TABLES if records else ()
+        places: list[tuple[Table, str]] = [(table, "") for table in tables]
         places += [(Table.OPEN, str(public_id)) for public_id in public_ids]
         commands: list[tuple[str, ...]] = [("HGETALL", self._keys.records(account_id, *place)) for place in places]
         # Events are not needed, but without a sound stream nothing could be committed afterwards.
         commands.append(("XLEN", self._keys.events(account_id)))
-        commands.append(("HGET", self._keys.meta(account_id), _KEY_IDS))
+        commands.append(("HMGET", self._keys.meta(account_id), _KEY_IDS, _PLAIN_EVENTS))
         with self._answering():
             replies = self._run_all(commands, transaction=True)
-            for index in range(len(_RECORD_TABLES), len(places)):
+            for index in range(len(tables), len(places)):
                 # A public hash to which another program gave another type is made anew by the next commit.
                 if isinstance(replies[index], redis.exceptions.ResponseError):
                     replies[index] = {}
-            *values, _, noted = _raise_first_naming_its_key(commands, replies)
+            *values, _, (noted, plain_to) = _raise_first_naming_its_key(commands, replies)
         read = {place: _by_name(found) for place, found in zip(places, values, strict=True)}
-        return StoredAccount(_key_ids(noted), read)
+        return StoredAccount(_key_ids(noted), read, (plain_to or b"").decode())
 
     def stored_events(self, account_id: str, after: str = "", limit: int = 1000) -> list[tuple[str, bytes]]:
         """See `SealableStore`."""
@@ -221,11 +226,12 @@ class RedisStore:
         self, lease: Lease, key_id: str, values: Mapping[tuple[Table, str, str], bytes], *, only: bool = False
     ) -> bool:
         """See `SealableStore`."""
-        arguments: list[Any] = [self._keys.meta(lease.account_id), lease.epoch, key_id, int(only)]
+        keys = (self._keys.meta(lease.account_id), self._keys.events(lease.account_id))
+        arguments: list[Any] = [*keys, lease.epoch, key_id, int(only)]
         for (table, scope, field), value in values.items():
             arguments += (self._keys.records(lease.account_id, table, scope), field, value)
         with self._answering():
-            return bool(self._run_script(self._reseal_script, 1, *arguments))
+            return bool(self._run_script(self._reseal_script, len(keys), *arguments))
 
     @contextmanager
     def _answering(self) -> Iterator[None]:
@@ -320,14 +326,14 @@ class RedisStore:
 
     def _stamped_schema(self) -> int:
         """Read the schema version of what is stored, after making sure that the database is this deployment's."""
-        ours = {"deployment": self._deployment, "partitions": str(self._keys.partitions), "schema": str(newest())}
+        ours = {"deployment": self.deployment, "partitions": str(self._keys.partitions), "schema": str(newest())}
         commands: list[tuple[Any, ...]] = [("HSETNX", STAMP, name, value) for name, value in ours.items()]
         *_, stored = _raise_first(self._run_all([*commands, ("HGETALL", STAMP)], transaction=True))
         return self._schema_of(stored)
 
     def _schema_of(self, stamp: dict[bytes, bytes]) -> int:
         """Read the schema version in a stamp that must be this deployment's."""
-        ours = {"deployment": self._deployment, "partitions": str(self._keys.partitions)}
+        ours = {"deployment": self.deployment, "partitions": str(self._keys.partitions)}
         found = {name: value.decode() for name, value in _by_name(stamp).items()}
         for name, setting in (("deployment", "deployment.name"), ("partitions", "redis.partitions")):
             if found[name] != ours[name]:

@@ -9,12 +9,13 @@ replaced and, with keys given but sealing off, encryption is switched off, accou
   no process ever takes an account over that it cannot read.
 - An old key may be dropped for records once every account was loaded under the new one; before, `open` refuses.
 - Events are never written anew: they leave their stream in time. Until then `events` needs the key they are under and
-  raises `EncryptionKeyMissing` without it. Plain events, from before encryption, are read as they are.
-- A public hash whose exchange is in no configuration any more stays as it is.
+  raises `EncryptionKeyMissing` without it. Plain events are read as they are up to the last one that was there when
+  encryption was switched on, which is noted, too.
+- A public hash whose exchange is in no configuration any more stays as it is, and is not read while it is plain.
 
-Must never: write over a value that it could not open, or hand out one that is not what was stored at its place.
-Somebody who may write to the server can still put back an older value of the same place, remove values, or edit what
-is noted.
+Must never: write over a value that it could not open, or hand out one that is not what was stored at its place in this
+deployment. Somebody who may write to the server without having the key can still put back an older value of the same
+place, remove values, write plain events in the place of those from before encryption, or edit what is noted.
 """
 
 from collections.abc import Collection, Mapping
@@ -40,6 +41,8 @@ class StoredAccount:
     """Under which keys its values may be; `PLAIN` stands for none."""
     values: Mapping[tuple[Table, str], Mapping[str, bytes]]
     """By table and scope, then by field."""
+    plain_events_to: str = ""
+    """Id of the newest event that was there when encryption was switched on; later ones are encrypted."""
 
     def records(self) -> dict[Table, dict[str, bytes]]:
         """All but the public projections, by table and field."""
@@ -69,8 +72,11 @@ class SealableStore(StateStore, Protocol):
         """Under which keys the values of each account may be; accounts without any encrypted value may be left out."""
         ...
 
-    def stored(self, account_id: str, public_ids: Collection[int] = ()) -> StoredAccount:
-        """Read an account's records and, for exchanges with these numbers, its public hashes. Raises as `load`."""
+    def stored(self, account_id: str, public_ids: Collection[int] = (), *, records: bool = True) -> StoredAccount:
+        """Read an account's records and, for exchanges with these numbers, its public hashes. Raises as `load`.
+
+        Without `records`, only the public hashes and what is noted.
+        """
         ...
 
     def stored_events(self, account_id: str, after: str = "", limit: int = 1000) -> list[tuple[str, bytes]]:
@@ -82,7 +88,8 @@ class SealableStore(StateStore, Protocol):
     ) -> bool:
         """Note that the account's values may be under a key, or with `only` all are, and replace values that exist.
 
-        By table, scope and field. False, and nothing changed, when the lease's epoch is not the account's.
+        By table, scope and field. Where `only` ends the time of plain values, the newest event is noted, too. False,
+        and nothing changed, when the lease's epoch is not the account's.
         """
         ...
 
@@ -90,10 +97,20 @@ class SealableStore(StateStore, Protocol):
 class SealedStore:
     """A `StateStore` that keeps its values encrypted in another one. Thread-safe as that one is."""
 
-    def __init__(self, inner: SealableStore, keyring: Keyring, *, public_ids: Collection[int] = ()) -> None:
-        """`public_ids` are the numbers of all exchanges, whose public hashes are written anew with the records."""
+    def __init__(
+        self, inner: SealableStore, keyring: Keyring, *, deployment: str, public_ids: Collection[int] = ()
+    ) -> None:
+        """Prepare; nothing is read before `open`.
+
+        Args:
+            inner: Keeps the values.
+            keyring: Seals and opens them.
+            deployment: Whose values they are; those of another one do not open.
+            public_ids: Numbers of all exchanges, whose public hashes are written anew with the records.
+        """
         self._inner = inner
         self._keyring = keyring
+        self._deployment = deployment
         self._public_ids = tuple(public_ids)
         self._taken: dict[str, Lease] = {}
         """Accounts that were taken and not loaded yet."""
@@ -167,7 +184,12 @@ class SealedStore:
     def open_orders(self, account_id: str, exchange_id: int) -> dict[str, bytes]:
         """See `StateStore`. Raises as `load`."""
         scope = str(exchange_id)
-        found = self._inner.open_orders(account_id, exchange_id)
+        found: Mapping[str, bytes] = self._inner.open_orders(account_id, exchange_id)
+        if any(key_id_of(value) == PLAIN for value in found.values()):
+            # Read in one step with what is noted, which may change between two.
+            stored = self._inner.stored(account_id, (exchange_id,), records=False)
+            found = stored.values[Table.OPEN, scope]
+            self._refuse_plain(account_id, Table.OPEN, found, stored)
         return {field: self._open(value, account_id, Table.OPEN, scope, field) for field, value in found.items()}
 
     def events(self, account_id: str, after: str = "", limit: int = 1000) -> list[tuple[str, bytes]]:
@@ -178,6 +200,13 @@ class SealedStore:
             SealBroken: an event is not what was stored under its id.
         """
         found = self._inner.stored_events(account_id, after, limit)
+        plain = {event_id: value for event_id, value in found if key_id_of(value) == PLAIN}
+        if plain:
+            # Noted only after the last plain event, so what is read later covers those read before.
+            stored = self._inner.stored(account_id, records=False)
+            known_to = _numbers(stored.plain_events_to)
+            later = {event_id: value for event_id, value in plain.items() if _numbers(event_id) > known_to}
+            self._refuse_plain(account_id, _EVENTS, later, stored)
         return [(event_id, self._open(value, account_id, _EVENTS, "", event_id)) for event_id, value in found]
 
     def oldest_event(self, account_id: str) -> str:
@@ -214,13 +243,14 @@ class SealedStore:
             else Write(
                 write.table,
                 write.field,
-                seal(write.value, place(account_id, write.table, write.scope, write.field)),
+                seal(write.value, self._place(account_id, write.table, write.scope, write.field)),
                 write.scope,
             )
             for write in section.writes
         )
         events = tuple(
-            seal(event, place(account_id, _EVENTS, "", f"{seq}-{index}")) for index, event in enumerate(section.events)
+            seal(event, self._place(account_id, _EVENTS, "", f"{seq}-{index}"))
+            for index, event in enumerate(section.events)
         )
         return Section(account_id, section.epoch, seq, writes, events)
 
@@ -230,13 +260,13 @@ class SealedStore:
         outdated: dict[tuple[Table, str, str], bytes] = {}
         for (table, scope), values in stored.values.items():
             old = {field: value for field, value in values.items() if key_id_of(value) != current}
-            readable = self._opened_of(account_id, scope, old) if table is Table.OPEN else opened[table]
+            readable = self._opened_of(stored, account_id, scope, old) if table is Table.OPEN else opened[table]
             outdated |= {(table, scope, field): readable[field] for field in old if field in readable}
         places = list(outdated)
         for start in range(0, len(places), _REWRITTEN_AT_ONCE):
             batch = places[start : start + _REWRITTEN_AT_ONCE]
             seal = self._keyring.seal
-            self._reseal(lease, {where: seal(outdated[where], place(account_id, *where)) for where in batch})
+            self._reseal(lease, {where: seal(outdated[where], self._place(account_id, *where)) for where in batch})
         if stored.key_ids != {current}:
             self._reseal(lease, {}, only=True)
 
@@ -247,26 +277,41 @@ class SealedStore:
     # ----- reading
 
     def _opened(self, account_id: str, table: Table, stored: StoredAccount) -> dict[str, bytes]:
-        opened = {}
-        for field, value in stored.values[table, ""].items():
-            if PLAIN not in stored.key_ids and key_id_of(value) == PLAIN:
-                raise SealBroken(
-                    f"{table} {field!r} of account {account_id} is not encrypted, though all its records were: another "
-                    "program wrote it. Nothing was changed"
-                )
-            opened[field] = self._open(value, account_id, table, "", field)
-        return opened
+        values = stored.values[table, ""]
+        self._refuse_plain(account_id, table, values, stored)
+        return {field: self._open(value, account_id, table, "", field) for field, value in values.items()}
 
-    def _opened_of(self, account_id: str, scope: str, values: Mapping[str, bytes]) -> dict[str, bytes]:
+    def _opened_of(
+        self, stored: StoredAccount, account_id: str, scope: str, values: Mapping[str, bytes]
+    ) -> dict[str, bytes]:
         """Open what can be opened of a public hash: others may have written there, and its account makes it anew."""
         opened = {}
         for field, value in values.items():
             with suppress(EncryptionKeyMissing, SealBroken):
+                self._refuse_plain(account_id, Table.OPEN, {field: value}, stored)
                 opened[field] = self._open(value, account_id, Table.OPEN, scope, field)
         return opened
 
+    def _refuse_plain(self, account_id: str, table: str, values: Mapping[str, bytes], stored: StoredAccount) -> None:
+        if PLAIN in stored.key_ids:
+            return
+        for field, value in values.items():
+            if key_id_of(value) == PLAIN:
+                raise SealBroken(
+                    f"{table} {field!r} of account {account_id} is not encrypted, though all its values were: another "
+                    "program wrote it. Nothing was changed"
+                )
+
     def _open(self, value: bytes, account_id: str, table: str, scope: str, field: str) -> bytes:
         try:
-            return self._keyring.open(value, place(account_id, table, scope, field))
+            return self._keyring.open(value, self._place(account_id, table, scope, field))
         except (EncryptionKeyMissing, SealBroken) as error:
             raise type(error)(f"{table} {field!r} of account {account_id}: {error}") from None
+
+    def _place(self, account_id: str, table: str, scope: str, field: str) -> bytes:
+        return place(self._deployment, account_id, table, scope, field)
+
+
+def _numbers(event_id: str) -> tuple[int, int]:
+    seq, _, index = (event_id or "0-0").partition("-")
+    return int(seq), int(index)

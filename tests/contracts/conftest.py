@@ -90,7 +90,7 @@ def store(request: pytest.FixtureRequest) -> Iterator[StateStore]:
         url = request.getfixturevalue("server").url
         made = RedisStore(url, deployment="test", partitions=8 if spread else 1)
     if request.param in SEALED_STORES:
-        made = SealedStore(made, Keyring([b"k" * 32]), public_ids=(3, 4))
+        made = SealedStore(made, Keyring([b"k" * 32]), deployment="test", public_ids=(3, 4))
     made.open()
     yield made
     made.close()

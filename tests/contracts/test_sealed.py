@@ -43,9 +43,9 @@ def inner(request: pytest.FixtureRequest) -> SealableStore:
     return MemoryStore() if request.param == "memory" else request.getfixturevalue("real_store")
 
 
-def under(inner: SealableStore, *keys: bytes, seals: bool = True) -> SealedStore:
+def under(inner: SealableStore, *keys: bytes, seals: bool = True, deployment: str = "test") -> SealedStore:
     """The store as a process opens it that was given these keys."""
-    store = SealedStore(inner, Keyring(keys, seals=seals), public_ids=(EXCHANGE,))
+    store = SealedStore(inner, Keyring(keys, seals=seals), deployment=deployment, public_ids=(EXCHANGE,))
     store.open()
     return store
 
@@ -158,7 +158,7 @@ def test_open_with_a_wrong_key_names_the_right_one_and_changes_nothing(inner: Se
     with pytest.raises(EncryptionKeyMissing, match=rf"2 accounts \(a1 among them\) are encrypted under key {OLD_ID}"):
         under(inner, NEW)
     with pytest.raises(EncryptionKeyMissing, match=OLD_ID):
-        SealedStore(inner, Keyring([NEW])).accounts()
+        SealedStore(inner, Keyring([NEW]), deployment="test").accounts()
     assert everything(inner, "a1", "a2") == before
 
 
@@ -239,7 +239,7 @@ def test_events_under_a_key_that_was_dropped_name_it(inner: SealableStore, secti
 def test_load_by_a_reader_without_a_lease_writes_nothing_anew(inner: SealableStore, section: Make) -> None:
     filled(under(inner, OLD), section)
     before = everything(inner)
-    reader = SealedStore(inner, Keyring([NEW, OLD]))
+    reader = SealedStore(inner, Keyring([NEW, OLD]), deployment="test")
 
     assert "a1" in reader.accounts()
     assert reader.load("a1")[Table.ORDERS] == RECORDS[Table.ORDERS]
@@ -315,7 +315,8 @@ def test_load_that_ends_in_the_middle_is_taken_up_by_the_next_owner(
     assert first.commit([section("a1", lease.epoch, 1, *writes)]) == [Verdict.OK]
 
     ring = {"keys": after or before, "seals": bool(after)}
-    dying = SealedStore(Dying(inner, dies_at, heard=heard), Keyring(**ring), public_ids=(EXCHANGE,))
+    made = Dying(inner, dies_at, heard=heard)
+    dying = SealedStore(made, Keyring(**ring), deployment="test", public_ids=(EXCHANGE,))
     with pytest.raises(StoreUnavailable):
         taken(dying)
     finished = dies_at == 3 and heard
@@ -338,7 +339,7 @@ def test_load_of_records_that_are_all_under_the_key_that_seals_writes_nothing(
     filled(under(inner, NEW), section)
     taken(under(inner, NEW))
 
-    assert taken(SealedStore(Dying(inner, 0, heard=False), Keyring([NEW]))) == RECORDS
+    assert taken(SealedStore(Dying(inner, 0, heard=False), Keyring([NEW]), deployment="test")) == RECORDS
 
 
 def test_reseal_by_an_owner_of_former_times_changes_nothing(inner: SealableStore, section: Make) -> None:
@@ -373,7 +374,7 @@ def test_load_whose_account_is_taken_over_meanwhile_is_refused_and_writes_nothin
         def reseal(self, lease: Lease, key_id: str, values: Mapping[Any, bytes], *, only: bool = False) -> bool:
             return self._inner.reseal(lease, key_id, values, only=only)
 
-    slow = SealedStore(Overtaken(inner, 0, heard=False), Keyring([OLD, NEW]))
+    slow = SealedStore(Overtaken(inner, 0, heard=False), Keyring([OLD, NEW]), deployment="test")
     slow.acquire("a1", "slow")
     with pytest.raises(AccountOwnedElsewhere):
         slow.load("a1")
@@ -426,6 +427,87 @@ def test_load_account_with_a_value_that_is_plain_again_is_refused(
     plain.hset(ORDERS_KEY, "o1", b'{"order":1000000}')
 
     refused(sealed_account, plain, "orders 'o1' of account a1 is not encrypted")
+
+
+def write_without_a_key(inner: SealableStore, section: Make, *writes: Write, events: tuple[bytes, ...] = ()) -> None:
+    """Somebody who may write to the server, and has no key, does it the way we do."""
+    lease = inner.acquire("a1", "intruder")
+    assert inner.commit([section("a1", lease.epoch, lease.seq + 1, *writes, events=events)]) == [Verdict.OK]
+    inner.release(lease)
+
+
+def test_plain_event_after_all_was_encrypted_is_refused_and_nothing_of_its_page_is_handed_out(
+    inner: SealableStore, section: Make
+) -> None:
+    store = under(inner, NEW)
+    assert taken(store) == {}
+    filled(store, section)
+    write_without_a_key(inner, section, events=(b'{"event":"forged"}',))
+
+    with pytest.raises(SealBroken, match="events '2-0' of account a1 is not encrypted"):
+        store.events("a1")
+    assert [event for _, event in store.events("a1", limit=2)] == list(EVENTS)
+
+
+@pytest.mark.parametrize("rotated", [False, True])
+def test_plain_events_from_before_encryption_are_read_and_none_that_came_later(
+    inner: SealableStore,
+    section: Make,
+    rotated: bool,  # noqa: FBT001 - the two cases
+) -> None:
+    filled(inner, section)
+    store = under(inner, OLD)
+    assert taken(store) == RECORDS
+    filled(store, section)
+    if rotated:
+        store = under(inner, NEW, OLD)
+        assert taken(store) == RECORDS
+    assert [event for _, event in store.events("a1")] == [*EVENTS, *EVENTS]
+    write_without_a_key(inner, section, events=(b'{"event":"forged"}',))
+    store = under(inner, NEW, OLD)
+    assert taken(store) == RECORDS
+
+    assert [event for _, event in store.events("a1", limit=4)] == [*EVENTS, *EVENTS]
+    with pytest.raises(SealBroken, match="events '3-0' of account a1 is not encrypted"):
+        store.events("a1")
+
+
+def test_events_of_plain_sealed_plain_and_sealed_times_are_all_read(inner: SealableStore, section: Make) -> None:
+    for keys, seals in (((OLD,), False), ((OLD,), True), ((OLD,), False), ((OLD,), True)):
+        store = under(inner, *keys, seals=seals)
+        taken(store)
+        filled(store, section)
+        taken(store)
+
+    assert [event for _, event in store.events("a1")] == list(EVENTS * 4)
+
+
+def test_plain_value_in_a_public_hash_that_was_encrypted_is_refused_and_never_encrypted_as_ours(
+    inner: SealableStore, section: Make
+) -> None:
+    store = under(inner, NEW)
+    taken(store)
+    filled(store, section)
+    forged = Write(Table.OPEN, "v1", b'{"public":"forged"}', str(EXCHANGE))
+    write_without_a_key(inner, section, forged)
+
+    for _ in range(2):
+        with pytest.raises(SealBroken, match="open 'v1' of account a1 is not encrypted"):
+            store.open_orders("a1", EXCHANGE)
+        assert taken(store) == RECORDS
+    filled(store, section)
+    assert store.open_orders("a1", EXCHANGE) == {"v1": b'{"public":1}'}
+
+
+def test_values_of_another_deployment_under_the_same_key_are_refused(section: Make) -> None:
+    ours, theirs = MemoryStore(), MemoryStore()
+    filled(under(ours, NEW), section)
+    filled(under(theirs, NEW, deployment="another"), section)
+    stolen = theirs.stored("a1").values[Table.ORDERS, ""]["o1"]
+    write_without_a_key(ours, section, Write(Table.ORDERS, "o1", stolen))
+
+    with pytest.raises(SealBroken, match="orders 'o1' of account a1"):
+        under(ours, NEW).load("a1")
 
 
 def refused(store: SealedStore, plain: redis.Redis, words: str) -> None:

@@ -34,6 +34,7 @@ from messages import (
 D = Decimal
 SOURCES = ("openOrders", "allOrders", "myTrades")
 OURS = make(Order, size=D("0.01"), venue_order_id=None)
+FENCE_MS = 8000
 
 
 def shown(venue_order_id: str = "28", *, after_ms: int | None = 1000, **changes: object) -> VenueOrder:
@@ -53,6 +54,8 @@ def judged(
     order: Order = OURS,
     echoed: bool = False,
     owned: frozenset[str] = frozenset(),
+    own: frozenset[str] | None = None,
+    fence_ms: int | None = FENCE_MS,
     **report: object,
 ) -> SearchVerdict:
     return judge_search(
@@ -61,7 +64,10 @@ def judged(
         client_id_echoed=echoed,
         required_sources=SOURCES,
         owned_venue_ids=owned,
+        own_venue_ids=owned if own is None else own,
+        tag=CLIENT_ORDER_ID[:8],
         sent_venue_ms=NOW_MS,
+        fence_venue_ms=None if fence_ms is None else NOW_MS + fence_ms,
         thresholds=(5_000, 30_000, 60_000, 120_000),
     )
 
@@ -220,6 +226,69 @@ def test_execution_of_a_sell_below_its_limit_cannot_be_ours() -> None:
 def test_execution_may_be_of_an_order_without_price_or_size() -> None:
     market = make(Order, type=OrderType.MARKET, price=None, size=D(0), quote_size=D(100))
     assert isinstance(judged(fills=(executed(size=D(7), price=D(10**6)),), order=market), Inconclusive)
+
+
+# ----- orders like ours whose client id proves nothing
+
+
+def ended(venue_order_id: str = "28", **changes: object) -> VenueOrder:
+    """A cancelled order like ours, shown under the id of its cancel."""
+    return shown(venue_order_id, **{"client_order_id": "a-cancel", "status": PublicStatus.CANCELLED, **changes})
+
+
+@pytest.mark.parametrize("echoed", [True, False])
+@pytest.mark.parametrize("client_id", ["a-cancel", None, ""])
+@pytest.mark.parametrize("status", [PublicStatus.CANCELLED, PublicStatus.EXPIRED, PublicStatus.FILLED, None])
+def test_ended_order_that_is_like_ours_is_a_suspect_whatever_its_client_id(
+    echoed: bool,  # noqa: FBT001
+    client_id: str | None,
+    status: PublicStatus | None,
+) -> None:
+    # Far off where nothing but the terms could tell: only the fence says that it may be ours.
+    like = ended(client_order_id=client_id, status=status, after_ms=130_000)
+    assert judged(like, echoed=echoed, fence_ms=200_000) == NoMatch((like,))
+
+
+@pytest.mark.parametrize("echoed", [True, False])
+def test_ended_order_taken_for_an_external_one_is_a_suspect(echoed: bool) -> None:  # noqa: FBT001
+    found = judged(ended(), echoed=echoed, owned=frozenset({"28"}), own=frozenset())
+    assert found == NoMatch((ended(),))
+
+
+def test_working_order_without_a_client_id_is_a_suspect_where_none_are_echoed() -> None:
+    taken = shown(status=PublicStatus.OPEN)
+    for echoed, suspects in ((False, (taken,)), (True, ())):
+        found = judged(taken, echoed=echoed, owned=frozenset({"28"}), own=frozenset())
+        assert found == NoMatch(suspects)
+
+
+@pytest.mark.parametrize(("after_ms", "suspected"), [(-1001, False), (-1000, True), (FENCE_MS, True),
+                                                     (FENCE_MS + 1, False), (None, True)])  # fmt: skip
+def test_suspect_was_made_between_our_sending_and_the_fence(after_ms: int | None, suspected: bool) -> None:  # noqa: FBT001
+    like = ended(after_ms=after_ms)
+    assert judged(like, echoed=True) == NoMatch((like,) if suspected else ())
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"symbol": "ETH-USDT"},
+        {"side": Side.SELL},
+        {"type": OrderType.STOP_LIMIT},
+        {"size": D("0.02")},
+        {"price": D("42500.01")},
+        {"status": PublicStatus.OPEN},
+        {"client_order_id": CLIENT_ORDER_ID[:8] + "f" * 24},
+        {"venue_order_id": "owned"},
+    ],
+    ids=lambda changes: next(iter(changes)),
+)
+def test_order_that_differs_works_or_is_another_of_ours_is_no_suspect(changes: dict[str, object]) -> None:
+    assert judged(ended(**changes), echoed=True, owned=frozenset({"owned"})) == NoMatch()
+
+
+def test_order_that_is_known_to_exist_has_no_suspects() -> None:
+    assert judged(ended(), echoed=True, fence_ms=None) == NoMatch()
 
 
 # ----- matching by characteristics

@@ -5,7 +5,7 @@ each test has accounts, and where accounts may meet prices, of its own.
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -15,7 +15,7 @@ from typing import Any, Self
 
 import pytest
 import redis
-from fill_world import DEADLINE_S, EXCHANGE, PRICE, SIZE, SYMBOL, Desk, FillVenue, until
+from fill_world import DEADLINE_S, EXCHANGE, PRICE, SIZE, SYMBOL, Desk, FillVenue
 
 from actors import Oms
 from actors.settings import Settings
@@ -219,11 +219,6 @@ def by_hand(control: ControlClient, account: str, name: str, **terms: Any) -> Js
 def live_at_venue(control: ControlClient, account: str) -> list[Json]:
     """The orders of an account that work at the venue, by the venue's own books."""
     return control.orders(account=account, open=True)
-
-
-def eventually(condition: Callable[[], Any], what: str) -> Any:
-    """Wait until a condition holds; returns its value."""
-    return until(condition, what)
 
 
 def settles_at_once(patch: pytest.MonkeyPatch, **abilities: Any) -> None:

@@ -19,7 +19,7 @@ from actors import Oms
 from exchanges import registry
 from exchanges.paper.client import ControlClient
 
-PATIENCE_S = 40.0
+PATIENCE_S = 20.0
 SURVIVED = 1
 
 

@@ -140,7 +140,8 @@ def _new_is_there(control: ControlClient, request: Any) -> bool:
 
 
 def _old_is_gone(control: ControlClient, request: CancelVenueOrder) -> bool:
-    return not control.orders(account=request.account_id, open=True)
+    rows = control.orders(account=request.account_id, clientOrderId=request.client_order_id)
+    return all(row["status"] != "OPEN" for row in rows)
 
 
 def _asked(order: Order) -> bool:

@@ -10,14 +10,13 @@ from awareness_world import (
     World,
     answered,
     by_hand,
-    eventually,
     limit_order,
     live_at_venue,
     placed,
     settles_at_once,
     synced,
 )
-from fill_world import EXCHANGE, SYMBOL, Desk, FillVenue, venue_id
+from fill_world import EXCHANGE, SYMBOL, Desk, FillVenue, until, venue_id
 
 from exchanges.paper.faults import Fault, FaultRule, RequestKind
 from messages.commands import CheckParity, SyncOpenOrders
@@ -84,7 +83,7 @@ def test_answers_with_the_stream_cut_say_gap_and_cache_until_it_is_back(world: W
 
         world.control.begin_outage()
         try:
-            eventually(lambda: not is_open(desk, account), "the stream to be missed")
+            until(lambda: not is_open(desk, account), "the stream to be missed")
             last = world.last_sync(account)
             assert last is not None
             for each in answers(desk, account, order.order_id):
@@ -103,9 +102,9 @@ def test_answers_with_the_stream_cut_say_gap_and_cache_until_it_is_back(world: W
         finally:
             world.control.end_outage()
 
-        eventually(lambda: is_open(desk, account), "the stream to be back")
+        until(lambda: is_open(desk, account), "the stream to be back")
         known = {(False, AnswerSource.STREAM)}
-        eventually(lambda: said_by(answers(desk, account, order.order_id)) == known, "every answer to be whole again")
+        until(lambda: said_by(answers(desk, account, order.order_id)) == known, "every answer to be whole again")
         desk.settled(order, OrderState.CANCELLED)
         assert world.public(account) == {}
         listed = synced(desk, SyncOpenOrders(account_id=account))
@@ -131,7 +130,7 @@ def parity(desk: Desk, account: str) -> ParityReport:
 
 def compared_whole(desk: Desk, account: str) -> ParityReport:
     """Ask until nothing is too young to be compared."""
-    return eventually(
+    return until(
         lambda: report if not (report := parity(desk, account)).not_compared else None, "everything to be comparable"
     )  # fmt: skip
 
@@ -145,7 +144,7 @@ def test_parity_when_all_is_quiet_finds_no_difference(world: World, monkeypatch:
         by_hand(world.control, account, "by-hand", price=Decimal(39000))
         world.control.execute(venue_id(order), size=Decimal("0.004"))
         desk.filled(order, Decimal("0.004"))
-        eventually(lambda: len(world.public(account)) == 2, "both orders to be known")
+        until(lambda: len(world.public(account)) == 2, "both orders to be known")
         report = compared_whole(desk, account)
         assert report.differences == ()
         compared = {what: count for _, what, count in report.compared}
@@ -159,13 +158,13 @@ def test_parity_lists_what_no_frame_told_and_it_is_repaired(world: World, monkey
     world.open_accounts(account)
     with world.trading(account, partialFillTracking={"audit": {"intervalMs": 600_000}}) as desk:
         ours, gone, part = [placed(desk, limit_order(account, price=Decimal(price))) for price in (42500, 41000, 40000)]
-        eventually(lambda: is_compared(parity(desk, account), "orders"), "the orders to be comparable")
+        until(lambda: is_compared(parity(desk, account), "orders"), "the orders to be comparable")
         world.control.add_fault(FaultRule(fault=Fault.FRAME_DROP, kind=RequestKind.FRAME))
         manual = by_hand(world.control, account, "by-hand", price=Decimal(39000))
         world.control.cancel(venue_id(gone))
         world.control.execute(venue_id(part), size=Decimal("0.004"))
         old_enough_ms = world.control.now_ms() + 2 * SETTLE_MS
-        eventually(lambda: world.control.now_ms() > old_enough_ms, "what differs to be old enough to count")
+        until(lambda: world.control.now_ms() > old_enough_ms, "what differs to be old enough to count")
         assert len(world.public(account)) == 3
 
         report = parity(desk, account)
@@ -175,10 +174,10 @@ def test_parity_lists_what_no_frame_told_and_it_is_repaired(world: World, monkey
         assert ours.order_id not in {each.name for each in report.differences}
 
         at_venue = {str(row["orderId"]) for row in live_at_venue(world.control, account)}
-        eventually(lambda: world.public(account).keys() == at_venue, "what differed to be repaired")
+        until(lambda: world.public(account).keys() == at_venue, "what differed to be repaired")
         desk.filled(part, Decimal("0.004"))
         assert desk.alerts(account, "ParityDrift")
-        again = eventually(
+        again = until(
             lambda: report if is_compared(report := parity(desk, account), "orders") else None, "another comparison"
         )
         assert again.differences == ()

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 import pytest
-from awareness_world import LONG_MS, World, answered, by_hand, eventually, limit_order, live_at_venue, placed
-from fill_world import Desk, FillVenue, venue_id
+from awareness_world import LONG_MS, World, answered, by_hand, limit_order, live_at_venue, placed
+from fill_world import Desk, FillVenue, until, venue_id
 
 from exchanges.paper.faults import Fault, FaultRule, RequestKind
 from messages.commands import AccountCommand, CancelAll, CancelOrder, CancelOrders, ClaimOrder
@@ -94,7 +94,7 @@ def test_order_cancellation_of_all_leaves_orders_placed_by_hand(world: World) ->
     with world.trading(account) as desk:
         manual = by_hand(world.control, account, "by-hand", price=Decimal(39000))
         ours = bitcoin(desk, account, 2)
-        eventually(lambda: len(world.public(account)) == 3, "the manual order to be known")
+        until(lambda: len(world.public(account)) == 3, "the manual order to be known")
         reply = cancelled(desk, CancelAll(account_id=account))
         assert {view.local_id for view in reply.ended} == {order.order_id for order in ours}
         assert live_ids(world, account) == world.public(account).keys() == {str(manual["orderId"])}
@@ -186,7 +186,7 @@ def test_order_cancellation_with_the_venue_away_leaves_nothing_answered_as_done(
         world.control.begin_outage()
         try:
             future = desk.oms.submit(CancelAll(account_id=account))
-            eventually(lambda: desk.order(account, order.order_id).cancel_pending, "the cancel to be recorded")
+            until(lambda: desk.order(account, order.order_id).cancel_pending, "the cancel to be recorded")
             assert not future.done()
         finally:
             world.control.end_outage()

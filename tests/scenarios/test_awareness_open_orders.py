@@ -14,12 +14,11 @@ from awareness_world import (
     VENUE_NUMBER,
     World,
     by_hand,
-    eventually,
     limit_order,
     placed,
     synced,
 )
-from fill_world import DEADLINE_S, SIZE, FillVenue, venue_id
+from fill_world import DEADLINE_S, SIZE, FillVenue, until, venue_id
 
 from exchanges.paper.faults import Fault, FaultRule, RequestKind
 from messages import OrderType, Side
@@ -50,7 +49,7 @@ def test_order_awareness_orders_of_two_accounts_by_us_and_by_hand_are_read_by_an
         bobs = placed(desk, limit_order(bob, side=Side.SELL, price=Decimal("71000.00")))
         by_hands = by_hand(world.control, ann, "beside-us", side=Side.SELL, price=Decimal("72000.00"))
         numbers = {str(before["orderId"]), ours.venue_order_id, str(by_hands["orderId"])}
-        eventually(lambda: world.public(ann).keys() == numbers, "all orders of the first account")
+        until(lambda: world.public(ann).keys() == numbers, "all orders of the first account")
 
         row = world.public(ann)[str(ours.venue_order_id)]
         assert {name: row[name] for name in row.keys() - {"createdAt", "updatedAt"}} == {
@@ -81,13 +80,13 @@ def test_open_order_filled_in_part_then_wholly_is_shown_and_gone(world: World) -
         order = placed(desk, limit_order(account, size=Decimal("0.03"), price=Decimal("42000.01")))
         field = str(order.venue_order_id)
         world.control.execute(venue_id(order), size=Decimal("0.01"))
-        eventually(lambda: world.public(account)[field]["filledSize"] == Decimal("0.01"), "the fill to be shown")
+        until(lambda: world.public(account)[field]["filledSize"] == Decimal("0.01"), "the fill to be shown")
         row = world.public(account)[field]
         assert (row["status"], row["size"], row["remainingSize"]) == ("OPEN", Decimal("0.03"), Decimal("0.02"))
         assert (row["averageFilledPrice"], row["filledValue"]) == (Decimal("42000.01"), Decimal("420.0001"))
 
         world.control.execute(venue_id(order))
-        eventually(lambda: world.public(account) == {}, "the order to be gone")
+        until(lambda: world.public(account) == {}, "the order to be gone")
 
 
 def test_stop_limit_order_is_shown_with_both_prices(world: World) -> None:
@@ -130,7 +129,7 @@ def test_sync_on_demand_older_than_allowed_is_read_from_the_venue(world: World) 
             assert answer.source in (AnswerSource.VENUE, AnswerSource.STREAM)
             return answer.source is AnswerSource.VENUE
 
-        eventually(read, "what we have to become too old")
+        until(read, "what we have to become too old")
         assert [row["clientOrderId"] for row in world.public(account).values()] == ["unseen"]
 
 
@@ -210,7 +209,7 @@ def test_sync_on_demand_concurrent_callers_share_one_request(world: World) -> No
         world.control.add_fault(late)
         asked = world.asked(RequestKind.OPEN_ORDERS)
         first = desk.oms.submit(SyncOpenOrders(account_id=account, force=True))
-        eventually(lambda: world.asked(RequestKind.OPEN_ORDERS) == asked + 1, "the request to be at the venue")
+        until(lambda: world.asked(RequestKind.OPEN_ORDERS) == asked + 1, "the request to be at the venue")
         ready, futures = threading.Barrier(callers), []
 
         def ask() -> None:
@@ -248,7 +247,7 @@ class Watcher:
 
     def __enter__(self) -> Self:
         self._thread.start()
-        eventually(lambda: self.reads, "the other program to read")
+        until(lambda: self.reads, "the other program to read")
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -259,7 +258,7 @@ class Watcher:
     def wait_for(self, name: str | None) -> None:
         """Wait until an order has been seen: a reader that sees nothing proves nothing."""
         field = str(name).encode()
-        eventually(lambda: any(field in seen for seen in list(self.seen)), f"the other program to see {name}")
+        until(lambda: any(field in seen for seen in list(self.seen)), f"the other program to see {name}")
 
     def _read(self) -> None:
         while not self._done.is_set():
@@ -292,7 +291,7 @@ def test_plain_reader_while_lists_replace_all_and_orders_come_and_go_sees_no_hal
                     each.result(DEADLINE_S)
             assert len(world.public(account)) == resting
             reads = watcher.reads
-            eventually(lambda: watcher.reads > reads + 1, "the other program to read once more")
+            until(lambda: watcher.reads > reads + 1, "the other program to read once more")
     for seen in watcher.seen:
         assert {str(each).encode() for each in kept} <= seen.keys()
         assert len(seen) <= resting + 1

@@ -76,11 +76,11 @@ def test_ask_of_an_account_that_fails_meanwhile_is_told_so(oms: Oms, monkeypatch
 
 def test_query_about_an_account_out_of_service_says_how_old_the_answer_is(oms: Oms) -> None:
     views = oms.views("a1")
-    views.as_of_ms = 5
+    views.gates["binance"], views.agreed_ms["binance"], views.as_of_ms = "", 5, 7
     fresh = oms.ask(GetOrders(account_id="a1"))
     oms._on_account_lost("a1")
     stale = oms.ask(GetOrders(account_id="a1"))
     assert isinstance(fresh, OrdersSnapshot)
     assert isinstance(stale, OrdersSnapshot)
-    assert fresh.as_of_ms > 5
-    assert stale.as_of_ms == 5
+    assert (fresh.as_of_ms > 5, fresh.gap) == (True, False)
+    assert (stale.as_of_ms, stale.gap) == (5, True)

@@ -9,7 +9,6 @@ from awareness_world import (
     World,
     answered,
     by_hand,
-    eventually,
     history,
     limit_order,
     live_at_venue,
@@ -18,7 +17,7 @@ from awareness_world import (
     refused,
     settles_at_once,
 )
-from fill_world import SIZE, FillVenue, differences, venue_id
+from fill_world import SIZE, FillVenue, differences, until, venue_id
 
 from exchanges.paper.faults import Fault, FaultRule, RequestKind
 from messages import OrderType, Side
@@ -311,11 +310,11 @@ def test_order_modification_by_another_session_of_the_account_is_shown_by_ours(
     with elsewhere as other, world.trading(account) as ours, other.trading(account) as theirs:
         order = placed(theirs, limit_order(account))
         field = str(order.venue_order_id)
-        eventually(lambda: field in world.public(account), "the other session's order")
+        until(lambda: field in world.public(account), "the other session's order")
         modified(theirs, change(order, size=HALF))
-        eventually(lambda: world.public(account)[field]["size"] == HALF, "its new size")
+        until(lambda: world.public(account)[field]["size"] == HALF, "its new size")
         done = modified(theirs, change(order, price=NEW_PRICE))
-        eventually(lambda: world.public(account).keys() == {done.view.order.order_id}, "what took its place")
+        until(lambda: world.public(account).keys() == {done.view.order.order_id}, "what took its place")
         assert world.public(account)[done.view.order.order_id]["price"] == NEW_PRICE
         assert {each.external for each in ours.oms.views(account).orders.values()} == {True}
 

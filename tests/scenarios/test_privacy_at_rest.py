@@ -6,8 +6,8 @@ from secrets import token_hex
 from typing import Any
 
 import pytest
-from awareness_world import World, answered, eventually, limit_order, live_at_venue, placed, synced
-from fill_world import Desk, FillVenue, differences, venue_id
+from awareness_world import World, answered, limit_order, live_at_venue, placed, synced
+from fill_world import Desk, FillVenue, differences, until, venue_id
 
 from actors import Oms
 from actors.errors import EncryptionKeyMissing, StoreError, StoreUnfit
@@ -179,7 +179,7 @@ def test_privacy_logout_clears_what_others_read_and_orders_live_on(world: World)
         assert list(world.plain.scan_iter(match=f"orders:{account}:*")) == []
         assert len(live_at_venue(world.control, account)) == 1
         answered(desk, SyncOpenOrders(account_id=account))
-        eventually(lambda: world.public(account).keys() == {other.venue_order_id}, "the orders to be shown again")
+        until(lambda: world.public(account).keys() == {other.venue_order_id}, "the orders to be shown again")
 
 
 def test_privacy_logout_without_clearing_leaves_what_others_read(world: World) -> None:
@@ -223,7 +223,7 @@ def test_privacy_without_cache_keeps_an_unresolved_intent_over_a_restart(world: 
         hang = FaultRule(fault=Fault.ANSWER_LATE, kind=RequestKind.PLACE, amount_ms=60_000, count_max=1)
         world.control.add_fault(hang)
         desk.oms.submit(command)
-        eventually(lambda: live_at_venue(world.control, account), "the venue to have the order")
+        until(lambda: live_at_venue(world.control, account), "the venue to have the order")
     world.control.set_faults()
     assert telling(world, ("BTC-USDT", "42123.45", "only-once")) == set()
     with world.trading(account, privacy=settings) as desk:

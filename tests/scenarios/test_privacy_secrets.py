@@ -14,8 +14,8 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from awareness_world import World, answered, eventually, limit_order, placed, settings_of, settles_at_once
-from fill_world import EXCHANGE, FUNDS, SYMBOL, Desk, FillVenue, venue_id
+from awareness_world import World, answered, limit_order, placed, settings_of, settles_at_once
+from fill_world import EXCHANGE, FUNDS, SYMBOL, Desk, FillVenue, until, venue_id
 from loguru import logger
 from prometheus_client import generate_latest
 from test_privacy_at_rest import stored_values
@@ -139,7 +139,7 @@ def disturbed_session(world: World, desk: Desk, ears: Ears) -> None:
         except OmsError as error:
             ears.errors.append(error)
     control.abort_streams(GOOD)
-    eventually(desk.oms.runtime.all_open, "the stream to be back")
+    until(desk.oms.runtime.all_open, "the stream to be back")
 
 
 def everything_alive() -> Iterator[tuple[str, str]]:

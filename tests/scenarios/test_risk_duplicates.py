@@ -11,13 +11,12 @@ from awareness_world import (
     World,
     answered,
     by_hand,
-    eventually,
     limit_order,
     live_at_venue,
     placed,
     refused,
 )
-from fill_world import PRICE, SIZE, FillVenue
+from fill_world import PRICE, SIZE, FillVenue, until
 
 from exchanges.paper.faults import Fault, FaultRule, RequestKind
 from messages import OrderType, Side
@@ -91,7 +90,7 @@ def test_duplicate_prevention_sees_an_order_that_another_session_placed_by_hand(
     world.open_accounts(account)
     with world.trading(account) as desk:
         manual = by_hand(world.control, account, "by-hand")
-        eventually(lambda: world.public(account), "the manual order to be known")
+        until(lambda: world.public(account), "the manual order to be known")
         refusal = refused(desk, limit_order(account))
         assert refusal.code is RefusalCode.DUPLICATE_ORDER
         assert refusal.view is not None
@@ -135,7 +134,7 @@ def test_placements_that_need_a_list_share_one_and_are_placed_in_their_order(wor
         commands = [limit_order(account, price=Decimal(40000 + number)) for number in range(count)]
         first = desk.oms.submit(commands[0])
         if freshness == "always_fetch":
-            eventually(lambda: world.asked(RequestKind.OPEN_ORDERS) == asked + 1, "the first list to be asked for")
+            until(lambda: world.asked(RequestKind.OPEN_ORDERS) == asked + 1, "the first list to be asked for")
         futures = [first, *[desk.oms.submit(command) for command in commands[1:]]]
         replies = [each.result(30) for each in futures]
         assert all(isinstance(reply, OrderPlaced) for reply in replies), replies
@@ -187,7 +186,7 @@ def test_conflict_by_policy_cancels_ours_first_and_never_what_others_placed(worl
         assert world.control.executions(account=account) == []
 
         manual = by_hand(world.control, account, "by-hand", side=Side.SELL, price=Decimal(60000))
-        eventually(lambda: str(manual["orderId"]) in world.public(account), "the manual order to be known")
+        until(lambda: str(manual["orderId"]) in world.public(account), "the manual order to be known")
         reply = answered(desk, limit_order(account, price=Decimal(60000)))
         assert isinstance(reply, Refused)
         assert reply.code is RefusalCode.SELF_TRADE

@@ -9,14 +9,13 @@ from awareness_world import (
     World,
     answered,
     by_hand,
-    eventually,
     limit_order,
     live_at_venue,
     placed,
     refused,
     settles_at_once,
 )
-from fill_world import Desk, FillVenue, venue_id
+from fill_world import Desk, FillVenue, until, venue_id
 
 from exchanges.paper.faults import Fault, FaultRule, RequestKind
 from messages import OrderType, Side
@@ -58,16 +57,16 @@ def test_exposure_of_open_unknown_manual_and_replaced_orders_is_what_adds_up_by_
         stop = {"type": OrderType.STOP_LIMIT, "price": Decimal(38900), "stop_price": Decimal(39000)}
         placed(desk, limit_order(account, side=Side.SELL, size=Decimal("0.010"), **stop))
         ether = placed(desk, limit_order(account, symbol=ETH, size=Decimal("0.01"), price=Decimal(2000)))
-        eventually(lambda: len(world.public(account)) == 5, "all orders to be known")
+        until(lambda: len(world.public(account)) == 5, "all orders to be known")
 
         for kind in (RequestKind.PLACE, RequestKind.REPLACE):
             hang = FaultRule(fault=Fault.HANG, kind=kind, amount_ms=HANG_MS, count_max=1)
             world.control.add_fault(hang)
         desk.oms.submit(limit_order(account, size=Decimal("0.050"), price=Decimal(41000)))
-        eventually(lambda: submitted(desk, account) == 1, "the unknown order to be on its way")
+        until(lambda: submitted(desk, account) == 1, "the unknown order to be on its way")
         change = ModifyOrder(account_id=account, order_id=ether.order_id, price=Decimal(2100), size=Decimal("0.02"))
         desk.oms.submit(change)
-        eventually(lambda: submitted(desk, account) == 2, "the replacement to be on its way")
+        until(lambda: submitted(desk, account) == 2, "the replacement to be on its way")
 
         found = exposure(desk, account)
         assert found.symbols == (
@@ -101,7 +100,7 @@ def test_exposure_of_an_unknown_order_goes_when_it_is_proven_not_to_exist(
     with world.trading(account, **WATCHFUL) as desk:
         world.control.add_fault(FaultRule(fault=Fault.BREAK_BEFORE, kind=RequestKind.PLACE, count_max=1))
         future = desk.oms.submit(limit_order(account, max_sends=1))
-        eventually(lambda: submitted(desk, account) == 1, "the order to be unknown")
+        until(lambda: submitted(desk, account) == 1, "the order to be unknown")
         (symbol,) = exposure(desk, account).symbols
         assert (symbol.open_orders, symbol.buy_notional) == (1, Decimal(425))
         future.result(30)
@@ -155,8 +154,8 @@ def test_kill_switch_with_everything_cancels_what_others_placed(world: World) ->
         world.control.silence_streams(60_000, account)
         by_hand(world.control, account, "manual", price=Decimal(39000))
         thrown(desk, account, on=True, everything=True)
-        eventually(lambda: live_at_venue(world.control, account) == [], "nothing to work any more")
-        eventually(lambda: world.public(account) == {}, "nothing to be shown any more")
+        until(lambda: live_at_venue(world.control, account) == [], "nothing to work any more")
+        until(lambda: world.public(account) == {}, "nothing to be shown any more")
 
 
 def test_kill_switch_thrown_while_an_order_is_unknown_cancels_it_when_it_is_found(world: World) -> None:
@@ -167,11 +166,11 @@ def test_kill_switch_thrown_while_an_order_is_unknown_cancels_it_when_it_is_foun
         late = FaultRule(fault=Fault.ANSWER_LATE, kind=RequestKind.PLACE, amount_ms=500, count_max=1)
         world.control.add_fault(late)
         future = desk.oms.submit(limit_order(account))
-        eventually(lambda: live_at_venue(world.control, account), "the venue to have the order")
+        until(lambda: live_at_venue(world.control, account), "the venue to have the order")
         assert submitted(desk, account) == 1
         thrown(desk, account, on=True)
         future.result(30)
-        eventually(lambda: live_at_venue(world.control, account) == [], "the order to be cancelled")
+        until(lambda: live_at_venue(world.control, account) == [], "the order to be cancelled")
 
 
 def test_kill_switch_thrown_without_cancelling_leaves_orders_and_lets_them_be_cancelled(world: World) -> None:

@@ -11,14 +11,13 @@ from awareness_world import (
     World,
     answered,
     by_hand,
-    eventually,
     history,
     limit_order,
     live_at_venue,
     placed,
     refused,
 )
-from fill_world import DEADLINE_S, Desk, FillVenue, venue_id
+from fill_world import DEADLINE_S, Desk, FillVenue, until, venue_id
 
 from exchanges.paper.faults import Fault, FaultRule, RequestKind
 from messages import OrderType, Side, SubmitOrder
@@ -160,11 +159,11 @@ def test_risk_limits_count_orders_placed_by_hand(world: World) -> None:
     often = {"cache": {"cleanupInterval": 1000}}
     with world.trading(account, risk={"maxOpenOrders": {"perSymbol": 2}}, idempotency=often) as desk:
         by_hand(world.control, account, "by-hand-2", price=Decimal(38000))
-        eventually(lambda: len(world.public(account)) == 2, "both manual orders to be known")
+        until(lambda: len(world.public(account)) == 2, "both manual orders to be known")
         refusal = refused(desk, limit_order(account))
         assert (refusal.rule, refusal.limit, refusal.actual) == ("maxOpenOrders.perSymbol", "2", "3")
         by_hand(world.control, account, "by-hand-3", price=Decimal(37000))
-        eventually(lambda: desk.alerts(account, "RiskLimitExceeded"), "the broken limit to be told")
+        until(lambda: desk.alerts(account, "RiskLimitExceeded"), "the broken limit to be told")
         assert len(live_at_venue(world.control, account)) == 3
 
 

@@ -185,9 +185,13 @@ class ChainAudit:
         later = reply.duplicate or order.version > reply.view.version
         if command.price not in (None, shown.price) and not later:
             self._violate("chains", f"ModifyDone for {command.price} shows {shown.order_id} at {shown.price}")
-        old = self._orders.all_orders(account).get(order.replaces or "") if not reply.kept_order_id else None
-        total = shown.size + (old.filled_size if old is not None else 0)
-        if command.size not in (None, total, shown.size) and not later:
+        totals = [shown.size]
+        former = self._orders.all_orders(account).get(order.replaces or "")
+        while former is not None:
+            # What the orders before it have executed is part of the total that was asked for.
+            totals.append(totals[-1] + former.filled_size)
+            former = self._orders.all_orders(account).get(former.replaces or "")
+        if command.size is not None and command.size not in totals and not later:
             self._violate("chains", f"ModifyDone for a size of {command.size} shows {shown.order_id} of {shown.size}")
         of_draft = reply.duplicate and (account, command.message_id) not in self._changes
         if reply.view.state is not S.DRAFT and not of_draft and not self._orders.venue_orders(account, order):

@@ -60,17 +60,20 @@ class LimitAudit:
             if self.switched_on[account] and not (close and order.initiated_by is InitiatedBy.RISK_RULE):
                 self._violate("kill switch", f"{order.order_id} is sent while the kill switch is on")
             if not close and (before is None or before.submitted_at_ms is None):
-                self._check(account, order, orders, position)
+                reserved = before is not None and before.state is S.PENDING and order.replaces is not None
+                self._check(account, order, orders, None if reserved else position)
 
     # ----- one order
 
     def _check(
-        self, account: str, order: Order, orders: dict[str, Order], position: Callable[[str], Position | None]
+        self, account: str, order: Order, orders: dict[str, Order], position: Callable[[str], Position | None] | None
     ) -> None:
+        """Check an order; without `position` not what it may come to: that was reserved when it was recorded."""
         others = [each for each in orders.values() if each.state not in _NOT_LIVE and each is not order]
         self._check_neighbours(account, order, others)
         self._check_counts(order, others, orders)
-        self._check_sums(order, others, position)
+        if position is not None:
+            self._check_sums(order, others, position)
         self._check_price(order)
 
     def _check_amend(
@@ -80,10 +83,12 @@ class LimitAudit:
         assert change is not None
         if change.kind is not ModificationKind.AMEND:
             return
-        grows = change.size > order.size or change.price != order.price
         others = [each for each in orders.values() if each.state not in _NOT_LIVE and each is not order]
-        if grows:
+        before = order.size * (order.price or 0)
+        if change.size > order.size or change.size * (change.price or 0) > before:
+            # What makes no sum larger than it is may be done, whatever the sums are.
             self._check_sums(order, others, position)
+        if change.price != order.price:
             self._check_neighbours(account, order, others)
 
     def _check_neighbours(self, account: str, order: Order, others: list[Order]) -> None:

@@ -22,10 +22,14 @@ REGRESSIONS: dict[int, str] = {
 
 AWARENESS_REGRESSIONS: dict[int, str] = {
     13: "a replacement that waited was no order of its minute",
+    46: "a restart cancelled what the kill switch had been told to leave",
     91: "an order that was forgotten by the privacy settings came back with every restart",
+    87: "a replacement that had executed nothing and was forgotten came back with a restart",
     102: "a replacement that was forgotten came back with a restart",
+    107: "an earlier order of a request made again was forgotten and came back with a restart",
     120: "an order placed by hand that was forgotten came back with a restart",
     130: "an order proven not placed was sent again while the kill switch was on",
+    159: "an order was not found by its first id after its replacement was replaced before it was placed",
     262: "an execution of a forgotten order was parked, and its order was taken in anew",
     305: "the change of a replacement was told done before the venue was asked",
 }
