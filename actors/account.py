@@ -145,6 +145,8 @@ class AccountActor(CommittingActor[_Inbox]):
         self._memory = AccountMemory()
         self._lease: Lease | None = None
         self._store_available = True
+        self._behind_seq = 0
+        """The last section made before the store was back; until it is durable, readers lack what happened."""
         self._exchange_ids = {name: str(exchange.public_id) for name, exchange in policy.exchanges.items()}
         self._addresses = {name: f"{address}/exchange/{name}" for name in policy.exchanges}
         self._desk = Desk(policy=policy, exchange_address=self._addresses, offsets_ms={})
@@ -183,6 +185,7 @@ class AccountActor(CommittingActor[_Inbox]):
             self._views.as_of_ms = self.system.clock.now_ms()
         for record in outcome.apply:
             self._views.publish(record)
+        self._tell_store()
         doubts = self._connections.doubts(self._memory)
         self._connections.showing.release(self._standing_after(outcome, doubts), doubts)
 
@@ -359,7 +362,9 @@ class AccountActor(CommittingActor[_Inbox]):
         return self._finish(turn)
 
     def _on_store(self, message: StoreAvailability) -> Outcome:
-        self._store_available = self._views.store_available = message.available
+        self._store_available = message.available
+        self._behind_seq = self.seq
+        self._tell_store()
         if not message.available:
             self.release_early(needs_no_commit)
         if message.available or self._policy.refuse_without_store:
@@ -415,6 +420,11 @@ class AccountActor(CommittingActor[_Inbox]):
         return self._finish(turn)
 
     # ----- helpers
+
+    def _tell_store(self) -> None:
+        # What happened while the store was away is shown by and by when it is back.
+        caught_up = not self._unreleased or self._unreleased[0][0] > self._behind_seq
+        self._views.store_available = self._store_available and caught_up
 
     def _standing_after(self, outcome: Outcome, doubts: frozenset[str]) -> Standing | None:
         if not self._unreleased:

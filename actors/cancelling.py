@@ -8,6 +8,7 @@ an order as cancelled that may still work, or leave a host without an answer.
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import count
+from typing import Final
 
 from actors import overlays
 from actors.commanding import cancel
@@ -17,10 +18,13 @@ from actors.domain.lifecycle import TERMINAL
 from actors.syncing import Syncing
 from actors.turn import Turn
 from actors.waiting import WaitingRoom
-from messages.commands import CancelAll, CancelOrder, CancelOrders
+from messages.commands import CancelAll, CancelOrder, CancelOrders, SubmitDraft, SubmitOrder
+from messages.events import Severity
 from messages.queries import CancelsDone, RefusalCode
 from messages.reports import OpenOrdersFetched
 from messages.types import InitiatedBy, Order, OrderState
+
+_WITHDRAWN: Final = "withdrawn before it was placed: every order was cancelled"
 
 
 @dataclass(slots=True)
@@ -47,6 +51,8 @@ class CancelGroups:
         self._syncing = syncing
         self._room = room
         self._groups: dict[str, _Group] = {}
+        self._latest: list[tuple[CancelAll, int]] = []
+        """Cancels of everything that may have overtaken placements, and when."""
         self._unheard = count()
 
     def cancel_orders(self, turn: Turn, command: CancelOrders) -> None:
@@ -65,8 +71,9 @@ class CancelGroups:
             text = f"account {command.account_id!r} has no exchange {command.exchange!r}; it has: {have}"
             turn.refuse(command.correlation_id, RefusalCode.UNKNOWN_EXCHANGE, text)
             return ()
-        why = "withdrawn before it was placed: every order is being cancelled"
-        self._room.withdraw(turn, lambda *place: _meant(command, *place), RefusalCode.NOT_PLACED, why)
+        self._room.withdraw(turn, lambda *place: _meant(command, *place), RefusalCode.NOT_PLACED, _WITHDRAWN)
+        kept = [(former, since_ms) for former, since_ms in self._latest if self._may_be_overtaken(turn, since_ms)]
+        self._latest = [*kept, (command, turn.now_ms)]
         group = _Group(command, turn.now_ms)
         orders = self._concerned(turn, command)
         self._cancel(turn, group, orders)
@@ -76,6 +83,22 @@ class CancelGroups:
                 self._syncing.want(turn, exchange)
         self._keep(turn, group)
         return tuple(order.order_id for order in orders)
+
+    def withdrew(self, turn: Turn, command: SubmitOrder | SubmitDraft, exchange: str, symbol: str) -> bool:
+        """Refuse a placement that was offered before its symbol's orders were cancelled, and has come after it: cancels
+        overtake placements. False: it was not.
+        """
+        number = command.offered_no
+        for cancelled, since_ms in self._latest:
+            overtaken = 0 < number < cancelled.offered_no and self._may_be_overtaken(turn, since_ms)
+            if overtaken and _meant(cancelled, exchange, symbol):
+                turn.refuse(command.correlation_id, RefusalCode.NOT_PLACED, _WITHDRAWN)
+                return True
+        return False
+
+    def _may_be_overtaken(self, turn: Turn, since_ms: int) -> bool:
+        # Whatever waits for longer is refused for that.
+        return abs(turn.now_ms - since_ms) <= self._desk.policy.queue_timeout_ms
 
     def on_list(self, turn: Turn, report: OpenOrdersFetched) -> None:
         """The open orders of an exchange were merged: cancel those that were not known before."""
@@ -99,6 +122,9 @@ class CancelGroups:
         for group in self._waiting_for(exchange):
             group.lists.discard(exchange)
             group.errors.append(f"{exchange}: its open orders could not be read ({reason})")
+            if not group.command.correlation_id:
+                text = "orders of others may work on; what turns up later is cancelled, while the kill switch is on"
+                turn.alert("KillSwitchIncomplete", Severity.CRITICAL, text, exchange=exchange, reason=reason)
             self._answer_if_done(turn, group)
 
     def follow(self, turn: Turn) -> None:

@@ -8,6 +8,7 @@ from actors.commanding import cancel
 from actors.desk import Desk, is_stopped
 from actors.domain.lifecycle import TERMINAL, evolve
 from actors.turn import Turn
+from messages.base import copied
 from messages.commands import CancelOrder, ClaimOrder, Logout, SetKillSwitch
 from messages.events import KillSwitchChanged, Severity
 from messages.queries import KillSwitchSet, LogoutDone, OrderClaimed, RefusalCode
@@ -23,10 +24,17 @@ def set_kill_switch(turn: Turn, desk: Desk, groups: CancelGroups, command: SetKi
         return
     known = turn.memory.kill_switch
     cancels = command.on and command.cancel_orders
-    switch = known if known is not None and (known.on, known.cancels) == (command.on, cancels) else None
-    if switch is None:
-        since_ms = known.since_ms if known is not None and known.on is command.on else turn.now_ms
-        switch = KillSwitch(on=command.on, since_ms=since_ms, reason=command.reason, cancels=cancels)
+    everything = cancels and command.everything
+    switch = KillSwitch(
+        on=command.on,
+        since_ms=known.since_ms if known is not None and known.on is command.on else turn.now_ms,
+        reason=command.reason,
+        cancels=cancels,
+        everything=everything,
+    )
+    if known is not None and copied(known, reason=command.reason) == switch:
+        switch = known
+    else:
         turn.save_control(switch)
         turn.event(KillSwitchChanged(account_id=turn.account_id, kill_switch=switch))
         text = f"the kill switch is {'on' if command.on else 'off'}: {command.reason or 'no reason given'}"
@@ -34,8 +42,7 @@ def set_kill_switch(turn: Turn, desk: Desk, groups: CancelGroups, command: SetKi
     cancelling: tuple[str, ...] = ()
     if command.on and command.cancel_orders:
         # Thrown once more, it cancels once more.
-        everything = cancel_everything_of_ours(turn.account_id, everything=command.everything)
-        cancelling = groups.cancel_all(turn, everything)
+        cancelling = groups.cancel_all(turn, cancel_everything_of_ours(turn.account_id, everything=everything))
     turn.reply(
         KillSwitchSet(correlation_id=command.correlation_id, kill_switch=switch, cancelling=cancelling)
     )
@@ -66,10 +73,11 @@ def _cancels(turn: Turn, desk: Desk) -> bool:
 
 
 def _to_be_cancelled(turn: Turn, desk: Desk, order: Order) -> bool:
+    switch = turn.memory.kill_switch
     return (
         order.state not in TERMINAL
         and order.state is not OrderState.DRAFT
-        and not order.external
+        and (not order.external or (switch is not None and switch.on and switch.everything))
         and not order.cancel_pending
         and is_stopped(turn, desk, order)
         and order.exchange not in turn.memory.unserved
@@ -103,6 +111,8 @@ def claim(turn: Turn, command: ClaimOrder) -> None:
         turn.refuse(command.correlation_id, RefusalCode.WRONG_STATE, text, view=turn.view_of(order))
         return
     if order.external:
-        order = evolve(order, external=False, updated_at_ms=turn.now_ms)
+        # Its latest execution may lie long back: the wait for the next one begins now.
+        waits_since_ms = None if order.last_fill_ms is None else turn.now_ms
+        order = evolve(order, external=False, last_fill_ms=waits_since_ms, updated_at_ms=turn.now_ms)
         turn.save(order)
     turn.reply(OrderClaimed(correlation_id=command.correlation_id, view=turn.view_of(order)))

@@ -61,7 +61,16 @@ class HostCommands:
 
     def _refused(self, turn: Turn, command: HostCommand) -> bool:
         late = not command.urgent and refused_late(turn, self._policy, command)
-        return late or refuse_unserved(turn, command)
+        return late or refuse_unserved(turn, command) or self._withdrawn(turn, command)
+
+    def _withdrawn(self, turn: Turn, command: HostCommand) -> bool:
+        groups = self._connections.groups
+        if isinstance(command, SubmitOrder):
+            return groups.withdrew(turn, command, command.exchange, command.symbol)
+        order = turn.memory.find(command.order_id) if isinstance(command, SubmitDraft) else None
+        return order is not None and isinstance(command, SubmitDraft) and groups.withdrew(
+            turn, command, order.exchange, order.symbol
+        )
 
     def _first_on_its_symbol(self, turn: Turn, command: HostCommand) -> Held | None:
         room = self._connections.room

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, InvalidStateError
 from concurrent.futures import TimeoutError as FutureTimeoutError
+from itertools import count
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -76,6 +77,7 @@ class Oms:
         )
         self._average = self._runtime.metrics.timed_averages(weighted_average)
         self._futures: dict[str, tuple[AccountCommand, Future[Reply]]] = {}
+        self._offers = count(1)
         self._subscriptions: tuple[Subscription, ...] = ()
         self._subscribing = threading.Lock()
         self._stopping = False
@@ -177,7 +179,7 @@ class Oms:
 
     def tell(self, message: AccountCommand) -> None:
         """Send a command and wait for nothing."""
-        self._send(_addressed(message, self._runtime.next_id(), self._runtime.now_ms()))
+        self._send(_addressed(message, self._runtime.next_id(), self._runtime.now_ms(), next(self._offers)))
 
     # ----- events
 
@@ -252,7 +254,7 @@ class Oms:
 
     def _offer(self, message: CommandT) -> tuple["Future[Reply]", CommandT]:
         future: Future[Reply] = Future()
-        command = _addressed(message, self._runtime.next_id(), self._runtime.now_ms())
+        command = _addressed(message, self._runtime.next_id(), self._runtime.now_ms(), next(self._offers))
         self._futures[command.correlation_id] = command, future
         self._send(command)
         return future, command
@@ -362,8 +364,12 @@ def _events_missed(account_id: str, after: str, oldest: str, now_ms: int) -> Ale
     )
 
 
-def _addressed(message: CommandT, command_id: str, now_ms: int) -> CommandT:
+def _addressed(message: CommandT, command_id: str, now_ms: int, number: int) -> CommandT:
     # The host keeps its object and may send it again, so the header goes into a copy.
     return copied(
-        message, message_id=message.message_id or command_id, correlation_id=command_id, offered_ms=now_ms
+        message,
+        message_id=message.message_id or command_id,
+        correlation_id=command_id,
+        offered_ms=now_ms,
+        offered_no=number,
     )

@@ -113,7 +113,7 @@ def may_follow(turn: Turn, order: Order) -> bool:
 def may_lead_on(turn: Turn, order: Order) -> bool:
     """Whether an order that is not known to have been placed may be replaced: only as far as it might be sent itself.
 
-    What it was to take the place of, it or a former one, may have executed. While that one works, it is too early to say.
+    What it was to take the place of may have executed. While that one works, it is too early to say.
     """
     while not was_placed(order) and order.replaces is not None:
         if predecessor(turn, order) is None and not may_follow(turn, order):

@@ -91,7 +91,8 @@ class WaitingRoom:
             turn.effect(CancelTimer(_timer(place)))
 
     def fail(self, turn: Turn, need: Need, exchange: str, symbol: str | None, *, asked_ms: int, why: str) -> None:
-        """A venue did not answer: refuse everybody of the queues that wait for that answer who came before the question.
+        """A venue did not answer: in the queues that wait for the answer, refuse everybody who came before the question.
+
         It was asked for all of them; if each asked anew, a venue that refuses would be asked as fast as it says no.
         """
         for place, queue in list(self._queues.items()):

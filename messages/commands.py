@@ -20,6 +20,9 @@ class AccountCommand(Message):
     offered_ms: int = 0
     """When the command was offered (our clock); filled by the facade. A command that waited longer than the queue
     timeout is refused and never executed. 0: not checked."""
+    offered_no: int = 0
+    """Number of the offer, rising in the order in which a process made them; filled by the facade. Cancels overtake
+    placements, and take those that were offered before them along. 0: not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,7 +153,9 @@ class ModifyOrder(AccountCommand):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClaimOrder(AccountCommand):
-    """Treat an order that this deployment never placed as one of ours from now on. Answered by `OrderClaimed`."""
+    """Treat an order that this deployment never placed as one of ours from now on; where it has executed in part, the
+    wait for the next execution begins now. Answered by `OrderClaimed`.
+    """
 
     order_id: str
 

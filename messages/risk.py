@@ -55,6 +55,8 @@ class KillSwitch:
     reason: str = ""
     cancels: bool = True
     """Whether orders of ours that turn up while it is on are cancelled, too."""
+    everything: bool = False
+    """And those that this deployment never placed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -51,13 +51,15 @@ def drill_table(result: DrillResult) -> tuple[RenderableType, ...]:
     table.add_row("positions compared", str(verdict.positions))
     table.add_row("closes of positions; refused", f"{verdict.closes}; {result.close_refusals.total()}")
     for what, found in (("modifications", result.modifications), ("refused by rule", result.rules)):
-        shown = ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in found.most_common())
-        table.add_row(f"{what}: {shown or 'none'}", str(found.total()))
+        table.add_row(what, str(found.total()))
+        for name, count in found.most_common():
+            table.add_row(f"- {name.replace('_', ' ')}", str(count))
     operated = result.operated
     told = f"{operated.cancels_of_all}; {operated.kill_switches}; {operated.synchronised}"
     table.add_row("cancels of everything; kill switches; synchronisations", told)
-    compared = ", ".join(f"{count} {what}" for what, count in sorted(operated.compared.items()))
-    table.add_row("compared by the accounts themselves", compared or "nothing")
+    parts = ("orders", "fills", "balances")
+    compared = " / ".join(str(operated.compared[part]) for part in parts)
+    table.add_row(f"compared by the accounts themselves: {' / '.join(parts)}", compared)
     table.add_row("orders timed out after their last fill", str(verdict.timed_out))
     table.add_row("manual reviews on the way", str(result.reviews_raised))
     table.add_row("refused for now, and asked again", str(result.refusals.total()))

@@ -1,7 +1,8 @@
 """A trader: places the intents of one account, asks again what was refused, and does to each order what was drawn.
 
-A refusal for a passing reason is not an outcome: the same request, with the same id, is made again later. What is
-unresolved is never asked for twice by us; its reply comes when it is known. Runs on a thread of its own.
+A refusal for a passing reason is not an outcome: the same request, with the same id, is made again later. A
+placement that is unresolved is asked for again only where not even its intent is known to be recorded. Runs on a thread
+of its own.
 """
 
 import heapq

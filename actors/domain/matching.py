@@ -77,7 +77,8 @@ class Undecidable:
 @dataclass(frozen=True, slots=True)
 class NoMatch:
     """Every source was read completely and shows no such order. Proof of absence only after the fence, and only where
-    there are no suspects."""
+    there are no suspects.
+    """
 
     suspects: tuple[VenueOrder, ...] = ()
     """Orders that are like ours in all but their client id, which proves nothing."""

@@ -242,7 +242,8 @@ def next_leg_id(tag: str, order: Order, is_taken: Callable[[str], bool]) -> str 
     The same in every process. None: the intent has had `LEGS_MAX` orders.
     """
     key = order.idempotency_key or order.order_id
-    passed = order.replaces is None
+    # One without a key of its own begins its intent. Another one may be a later leg even where no former one is known.
+    passed = order.idempotency_key is None
     free = None
     for leg in range(LEGS_MAX):
         each = client_order_id(tag, key, order.generation, leg)

@@ -2,18 +2,19 @@
 
 A sealed value is a marker that no JSON starts with, the key's id, a salt, a number, and AES-256-GCM's ciphertext and
 tag. Every keyring draws a salt, derives from it and the key what it encrypts with, and numbers what it encrypts: so no
-nonce is used twice however much is written under a key, which random nonces of 96 bits could not promise.
+nonce is used twice however much is written under a key, which random nonces of 96 bits could not promise. After a fork
+the child draws a salt of its own.
 
 It proves that a value was written at its place by somebody with the key. It cannot prove that the value is the newest
 one, nor that others are not missing. Must never: show a key, or give out what it could not open.
 """
 
 import os
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import lru_cache
 from hashlib import sha256
 from itertools import count
-from typing import Final
+from typing import Final, NamedTuple
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -149,20 +150,25 @@ class Keyring:
 class _Key:
     """One key: seals under a salt of its own, opens whatever was sealed under it."""
 
-    __slots__ = ("_cipher", "_derived", "_head", "_numbers", "id")
+    __slots__ = ("_derived", "_sealing", "id")
 
     def __init__(self, key: bytes) -> None:
         self.id = sha256(_ID_DOMAIN + key).digest()[:_ID_BYTES].hex()
-        salt = os.urandom(_SALT_BYTES)
         self._derived: Callable[[bytes], AESGCM] = lru_cache(_DERIVED_MAX)(lambda salt: _derive(key, salt))
-        self._cipher = _derive(key, salt)
-        self._head = MARKER + bytes.fromhex(self.id) + salt
-        self._numbers = count()
+        self._sealing = self._begin()
+
+    def _begin(self) -> "_Sealing":
+        salt = os.urandom(_SALT_BYTES)
+        return _Sealing(os.getpid(), MARKER + bytes.fromhex(self.id) + salt, self._derived(salt), count())
 
     def seal(self, value: bytes, where: bytes) -> bytes:
+        sealing = self._sealing
+        if sealing.process_id != os.getpid():
+            # A forked process has our salt and would go on counting where we do.
+            sealing = self._sealing = self._begin()
         # One step of a counter is never given to two threads.
-        number = next(self._numbers).to_bytes(_NUMBER_BYTES)
-        return self._head + number + self._cipher.encrypt(_NONCE_START + number, value, where)
+        number = next(sealing.numbers).to_bytes(_NUMBER_BYTES)
+        return sealing.head + number + sealing.cipher.encrypt(_NONCE_START + number, value, where)
 
     def open(self, value: bytes, where: bytes) -> bytes:
         cipher = self._derived(value[_ID_END:_SALT_END])
@@ -170,6 +176,16 @@ class _Key:
             return cipher.decrypt(_NONCE_START + value[_SALT_END:_HEADER_END], value[_HEADER_END:], where)
         except InvalidTag:
             raise SealBroken(f"a stored value is not what was encrypted there under key {self.id}") from None
+
+
+class _Sealing(NamedTuple):
+    """What one process seals with under one key."""
+
+    process_id: int
+    head: bytes
+    """What all its values begin with."""
+    cipher: AESGCM
+    numbers: Iterator[int]
 
 
 def _derive(key: bytes, salt: bytes) -> AESGCM:

@@ -3,7 +3,7 @@
 Owns the dispatch. It never turns an unknown outcome into a known one, and never repeats what changes anything.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
 from typing import assert_never
@@ -45,8 +45,8 @@ from messages.commands import (
     SearchOrder,
     VenueRequest,
 )
-from messages.reports import CallReport, FetchFailed, InstrumentsFetched, ServerTimeFetched
-from messages.types import Evidence, EvidenceSource
+from messages.reports import CallReport, FetchFailed, InstrumentsFetched, PriceFetched, ServerTimeFetched
+from messages.types import Evidence, EvidenceSource, OrderType
 
 FETCH_BUDGET_MS = 30_000
 """Time for a list with all its pages."""
@@ -57,6 +57,7 @@ _AMEND_COST = {"weight": 4}
 _REPLACE_COST = {"weight": 1, "orders": 1}
 _UNLISTED = "the venue lists no such symbol"
 
+_STOPS = frozenset({OrderType.STOP_MARKET, OrderType.STOP_LIMIT})
 _Changing = PlaceOrder | CancelVenueOrder | AmendVenueOrder | ReplaceVenueOrder
 
 
@@ -77,11 +78,8 @@ class BinanceClient:
         connect_timeout_ms: int = 1000,
         pool_size: int = 16,
         neighbours: Neighbours | None = None,
-        last_price: Callable[[str], Decimal | None] = lambda _symbol: None,
     ) -> None:
-        """`aliases` maps canonical names to venue symbols; `neighbours` are the clients a ban of this one concerns;
-        `last_price` answers by canonical symbol, where known.
-        """
+        """`aliases` maps canonical names to venue symbols; `neighbours` are the clients a ban of this one concerns."""
         self.session = RestSession(
             api_key=api_key,
             signer=signer,
@@ -94,7 +92,6 @@ class BinanceClient:
             neighbours=neighbours or Neighbours(),
         )
         self._clock = clock
-        self._last_price = last_price
 
     def __repr__(self) -> str:
         return f"BinanceClient({self.session!r})"
@@ -158,7 +155,7 @@ class BinanceClient:
             _PLACE_COST,
             "POST",
             ORDER_PATH,
-            place_params(request, venue_symbol, self._last_price(request.symbol)),
+            place_params(request, venue_symbol, self._last_price(request)),
             timeout_ms=self.session.call_timeout_ms,
             valid_until_ms=request.valid_until_venue_ms,
         )
@@ -198,11 +195,19 @@ class BinanceClient:
             _REPLACE_COST,
             "POST",
             REPLACE_PATH,
-            replace_params(request, venue_symbol, self._last_price(request.symbol)),
+            replace_params(request, venue_symbol, self._last_price(request.place)),
             timeout_ms=self.session.call_timeout_ms,
             valid_until_ms=request.place.valid_until_venue_ms,
         )
         return replace_report(request, result, symbols)
+
+    def _last_price(self, request: PlaceOrder) -> Decimal | None:
+        # On which side of the market a stop is triggered decides what the venue calls it.
+        if request.type not in _STOPS:
+            return None
+        asked = FetchPrice(account_id=request.account_id, exchange=request.exchange, symbol=request.symbol)
+        told = self._price(asked)
+        return told.price if isinstance(told, PriceFetched) else None
 
     def _refused_here(self, request: _Changing, code: str, words: str) -> CallReport:
         now_ms = self._clock.now_ms()

@@ -99,9 +99,10 @@ class Aware(Account):
         at_ms = self.now_ms if received_ms is None else received_ms
         self.do(make(PriceFetched, **HEAD, symbol=symbol, price=D(price), received_ms=at_ms))
 
-    def fail_price(self, *, symbol: str = "BTC-USDT") -> None:
+    def fail_price(self, *, symbol: str = "BTC-USDT", sent_ms: int | None = None) -> None:
         """A symbol's price could not be read."""
-        failed = {"request": FetchPrice.__name__, "sent_ms": self.now_ms, "reason": "timeout", "symbol": symbol}
+        asked = self.now_ms if sent_ms is None else sent_ms
+        failed = {"request": FetchPrice.__name__, "sent_ms": asked, "reason": "timeout", "symbol": symbol}
         self.do(make(FetchFailed, **HEAD, **failed))
 
     def cancelled(self, place: PlaceOrder, venue_order_id: str = "28", **changes: Any) -> None:

@@ -23,7 +23,7 @@ from messages.commands import (
 )
 from messages.control import VerificationDue, VerificationEnded, VerificationRequested
 from messages.fills import FillSource, VenueFill
-from messages.queries import ModifyDone, Refused, Reply
+from messages.queries import ModifyDone, OrderPlaced, Refused, Reply
 from messages.reports import (
     AmendAmbiguous,
     AmendConfirmed,
@@ -45,7 +45,7 @@ from messages.reports import (
     ReplaceAnswered,
 )
 from messages.types import Evidence, EvidenceSource, Order, OrderType, PublicStatus, Side, VenueOrder
-from tests.actors.account_kit import EXCHANGE_ADDRESS, HEAD, Account
+from tests.actors.account_kit import EXCHANGE_ADDRESS, HEAD, Account, submit
 from tests.factories import make
 
 SIZE = Decimal("0.01")
@@ -53,6 +53,8 @@ LESS = Decimal("0.008")
 MORE = Decimal("0.02")
 PRICE = Decimal("42500.00")
 OTHER = Decimal("42400.00")
+THIRD = Decimal("42450.00")
+PART = Decimal("0.004")
 SOURCES = ("openOrders", "allOrders", "myTrades")
 Ordered = PlaceOrder | CancelVenueOrder | AmendVenueOrder | ReplaceVenueOrder
 
@@ -114,6 +116,12 @@ def done(reply: Any) -> ModifyDone:
 def refused(reply: Any) -> Refused:
     """The reply, which must be a refusal."""
     assert isinstance(reply, Refused), reply
+    return reply
+
+
+def placed(reply: Any) -> OrderPlaced:
+    """The reply, which must say that the order was placed."""
+    assert isinstance(reply, OrderPlaced), reply
     return reply
 
 
@@ -403,3 +411,28 @@ def working_order(account: ModifyAccount, venue: Venue, **terms: Any) -> PlaceOr
     request = venue.take(PlaceOrder)
     account.do(venue.carry_out(request))
     return place
+
+
+def ask(account: ModifyAccount, correlation_id: str) -> None:
+    """A host makes the request `r1`, for the first time or again."""
+    terms = {"side": Side.BUY, "size": SIZE, "price": PRICE}
+    account.do(submit(request_id="r1", correlation_id=correlation_id, **terms))
+
+
+def in_flight() -> tuple[ModifyAccount, Venue, PlaceOrder]:
+    """The order of `r1`, which has left, and whose answer is awaited by `s1`."""
+    account = ModifyAccount()
+    venue = Venue(account)
+    ask(account, "s1")
+    return account, venue, venue.take(PlaceOrder)
+
+
+def at_work(**can: Any) -> tuple[ModifyAccount, Venue, PlaceOrder]:
+    """The order of `r1`, which works at the venue."""
+    account = ModifyAccount(**can)
+    venue = Venue(account)
+    ask(account, "s1")
+    place = venue.take(PlaceOrder)
+    account.do(venue.carry_out(place))
+    account.pass_ms(10)
+    return account, venue, place

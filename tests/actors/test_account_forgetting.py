@@ -100,6 +100,15 @@ def test_late_execution_told_alone_under_another_client_id_is_taken_in_with_its_
     assert account.stored.get(Table.PARKED, {}) == {}
 
 
+def test_late_execution_is_booked_although_the_record_of_its_forgotten_order_lags_behind() -> None:
+    account, place = forgotten()
+    account.hear_fill(executed(place, "0.003", "57"))
+    answer(account, gone(place, filled_size=D("0.004")), executed(place, "0.004"))
+
+    assert sizes(account) == {place.order_id: D("0.007")}
+    assert (account.position().size, account.stored[Table.PARKED]) == (D("0.007"), {})
+
+
 def with_twin() -> tuple[Aware, PlaceOrder]:
     """The venue has two orders under one client id: 28 executed 0.001, 29 executed 0.002 and has ended."""
     account = aware(privacy=NO_HISTORY)

@@ -215,11 +215,15 @@ def test_price_that_cannot_be_read_refuses_the_order() -> None:
     assert (account.told(PlaceOrder), account.views.orders) == ([], {})
 
 
-def test_price_that_failed_is_read_again_for_whoever_waited_behind() -> None:
+def test_price_that_failed_refuses_whoever_came_before_it_was_asked_for_and_is_read_again_for_the_others() -> None:
     account = aware(limits={"max_order_notional": D(1000)})
     account.do(market("a"))
     account.do(market("b"))
-    account.fail_price()
+    sent_ms = account.now_ms
+    account.pass_ms(10)
+    account.do(market("c"))
+    account.fail_price(sent_ms=sent_ms)
+    assert [account.refusal(name).code for name in "ab"] == [RefusalCode.SYNC_FAILED] * 2
     assert len(account.asked_of(FetchPrice)) == 2
     account.tell_price("42000.00")
     assert len(account.told(PlaceOrder)) == 1

@@ -1,5 +1,7 @@
 """Rounds of look-ups as the account counts them: what the venue leaves unanswered, and what leads to manual review."""
 
+from dataclasses import replace
+
 import pytest
 
 from actors.domain.verification import VerificationPolicy
@@ -8,8 +10,8 @@ from messages.control import VerificationDue, VerificationRequested
 from messages.events import ManualReviewRequired
 from messages.queries import OrderUnresolved
 from messages.reports import LookUpFailed, OrderNotFound, OrdersSearched, PlaceAmbiguous
-from messages.types import OrderState, VerificationPhase
-from tests.actors.account_kit import Account, submit
+from messages.types import OrderState, PublicStatus, VenueOrder, VerificationPhase
+from tests.actors.account_kit import Account, shown, submit
 from tests.factories import make
 from tests.simulation.regime import CAPABILITIES
 
@@ -45,6 +47,13 @@ class Question:
     def list_nothing(self, asked_venue_ms: int = 0) -> None:
         """No source of the venue lists the order."""
         listed = {"symbol": self.place.symbol, "sources": CAPABILITIES.search_sources, "orders": (), "fills": ()}
+        self.account.do(make(OrdersSearched, **self.about, **listed, asked_venue_ms=asked_venue_ms))
+
+    def list_like(self, asked_venue_ms: int = 0, **changes: object) -> None:
+        """The venue lists an order that was cancelled and equals ours in everything but its client id."""
+        record = {"client_order_id": "a-cancel", "created_venue_ms": self.account.now_ms, **changes}
+        like = shown(self.place, status=PublicStatus.CANCELLED, venue_status="CANCELED", **record)
+        listed = {"symbol": self.place.symbol, "sources": CAPABILITIES.search_sources, "orders": (like,), "fills": ()}
         self.account.do(make(OrdersSearched, **self.about, **listed, asked_venue_ms=asked_venue_ms))
 
     def wait(self) -> int:
@@ -146,3 +155,54 @@ def test_search_after_an_unanswered_look_up_proves_nothing(answered: bool, state
     assert len(question.account.to_venue(SearchOrder)) == 1
     question.list_nothing(LATE_MS)
     assert question.account.only_order().state is state
+
+
+# ----- an order that could be ours under another client id
+
+
+def test_order_like_ours_under_another_client_id_keeps_absence_from_being_proven() -> None:
+    """The venue may show a cancelled order under the id of its cancel: sent again, the intent would execute twice."""
+    question = Question()
+    question.begin()
+    question.deny(LATE_MS)
+    question.list_like(LATE_MS)
+    order = question.account.order(question.place)
+    assert (order.state, order.needs_review) == (OrderState.SUBMITTED, True)
+    (review,) = question.account.happened(ManualReviewRequired)
+    assert review.candidates == ("28",)
+    assert len(question.account.to_venue(PlaceOrder)) == 1
+
+
+@pytest.mark.parametrize("external", [True, False])
+def test_order_like_ours_that_was_taken_in_before_is_suspected_unless_it_is_another_of_ours(external: bool) -> None:  # noqa: FBT001
+    question = Question()
+    account = question.account
+    other = None if external else account.working("28", request_id="other")
+    taken = shown(other or question.place, client_order_id="a-cancel", venue_order_id="28")
+    like: VenueOrder = replace(taken, status=PublicStatus.CANCELLED, created_venue_ms=account.now_ms)
+    account.hear(like)
+    question.begin()
+    question.deny(LATE_MS)
+    question.list_like(LATE_MS)
+    state = OrderState.SUBMITTED if external else OrderState.FAILED
+    assert account.order(question.place).state is state
+
+
+def test_order_like_ours_before_the_fence_raises_no_review_and_ours_may_still_turn_up() -> None:
+    question = Question()
+    question.begin()
+    question.deny()
+    question.list_like()
+    assert question.reviews() == []
+    question.wait()
+    question.begin()
+    question.account.find(question.place.order_id, shown(question.place, venue_order_id="29"))
+    assert question.account.order(question.place).state is OrderState.ACKNOWLEDGED
+
+
+def test_order_like_ours_that_was_made_before_our_sending_is_no_suspect() -> None:
+    question = Question()
+    question.begin()
+    question.deny(LATE_MS)
+    question.list_like(LATE_MS, created_venue_ms=question.account.now_ms - 5000)
+    assert question.account.order(question.place).state is OrderState.FAILED

@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 
 from actors.policy import Freshness
-from actors.waiting import HELD_MAX
 from messages.commands import (
     CancelOrder,
     CreateDraft,
@@ -16,10 +15,10 @@ from messages.commands import (
     SearchOrder,
     SubmitDraft,
 )
-from messages.control import Verdict
-from messages.queries import DraftDone, GetOrders, OrderAdmitted, OrderPlaced, RefusalCode
+from messages.control import ReportCommand, Verdict
+from messages.queries import DraftDone, GetOrders, OrderAdmitted, OrderPlaced, OrderUnresolved, RefusalCode
 from messages.reports import OpenOrdersFetched, StreamConnected, StreamLost
-from messages.types import OrderType, Side
+from messages.types import OrderState, OrderType, Side
 from tests.actors.account_kit import HEAD, shown, submit
 from tests.actors.awareness_kit import BOTH, Aware, D, aware, cancel_all, foreign, kill_switch, sync
 from tests.factories import make
@@ -265,57 +264,17 @@ def test_placement_that_waits_longer_than_the_queue_timeout_is_refused_and_leave
     assert (placed(account), account.views.orders, account.stored.get("idempotency", {})) == ([], {}, {})
 
 
-def test_list_that_fails_refuses_the_placement_and_nothing_is_placed() -> None:
-    account = fetching()
-    account.do(wish("a"))
-    account.fail_list(reason="HTTP 503")
-    refusal = account.refusal("a")
-    assert refusal.code is RefusalCode.SYNC_FAILED
-    assert "HTTP 503" in refusal.text
-    account.list_orders()
-    assert (placed(account), account.views.orders) == ([], {})
-
-
-def test_placement_behind_a_refused_one_is_decided_with_the_next_list() -> None:
-    account = fetching()
-    account.do(wish("a"))
-    account.do(wish("b"))
-    account.sent.clear()
-    account.fail_list()
-    assert account.replies_to("b") == []
-    assert len(account.asked_of(FetchOpenOrders)) == 1
-    account.list_orders()
-    assert placed(account) == ["b"]
-
-
-def test_list_that_is_incomplete_places_nothing() -> None:
-    account = fetching()
-    account.do(wish("a"))
-    account.list_orders(unreadable=2)
-    assert account.refusal("a").code is RefusalCode.SYNC_FAILED
-    assert placed(account) == []
-
-
-def test_failure_of_an_older_question_does_not_refuse_whoever_came_after_it() -> None:
-    account = fetching()
-    account.do(wish("a"))
-    sent_ms = account.now_ms
-    account.pass_ms(10)
-    account.know("ETH-USDT")
-    account.do(wish("b", symbol="ETH-USDT"))
-    account.fail_list(sent_ms=sent_ms)
-    assert account.refusal("a").code is RefusalCode.SYNC_FAILED
-    assert account.replies_to("b") == []
-
-
 def test_placement_beyond_those_that_may_wait_is_refused_and_the_others_wait_on() -> None:
-    account = fetching()
-    for number in range(HELD_MAX + 1):
-        account.do(wish(f"{number}"))
-    assert account.refusal(f"{HELD_MAX}").code is RefusalCode.QUEUE_FULL
-    assert [reply.correlation_id for reply in account.replies] == [f"{HELD_MAX}"]
+    """All symbols are counted together: they wait for one account."""
+    account = fetching(max_waiting=3)
+    account.know("ETH-USDT")
+    for name, symbol in (("a", "BTC-USDT"), ("b", "ETH-USDT"), ("c", "ETH-USDT"), ("d", "BTC-USDT")):
+        account.do(wish(name, symbol=symbol))
+    refused = account.refusal("d")
+    assert (refused.code, refused.rule, refused.limit) == (RefusalCode.QUEUE_FULL, "maxQueueSize", "3")
+    assert [reply.correlation_id for reply in account.replies] == ["d"]
     account.list_orders()
-    assert len(placed(account)) == HELD_MAX
+    assert placed(account) == ["a", "b", "c"]
 
 
 def test_gate_that_closed_while_a_placement_waited_refuses_it() -> None:

@@ -16,7 +16,7 @@ from actors.store.keys import Keys
 from actors.store.memory import MemoryStore
 from actors.store.port import Section, StateStore, Table, Write
 from actors.store.redis import RedisStore
-from actors.store.sealed import SealedStore
+from actors.store.sealed import SealableStore, SealedStore
 
 
 class FakeServer(fakeredis.FakeRedis):
@@ -69,6 +69,12 @@ def real_store(server: EmbeddedServer, plain: redis.Redis) -> Iterator[RedisStor
     store.open()
     yield store
     store.close()
+
+
+@pytest.fixture(params=["memory", "valkey"])
+def inner(request: pytest.FixtureRequest) -> SealableStore:
+    """What the encrypted values are kept in, first opened without any key."""
+    return MemoryStore() if request.param == "memory" else request.getfixturevalue("real_store")
 
 
 STORES = ["memory", "fakeredis", "fakeredis-partitions", "valkey", "valkey-partitions"]

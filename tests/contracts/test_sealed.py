@@ -1,84 +1,37 @@
-"""The encrypted store: what others can read of it, wrong keys, keys that are replaced, and what was tampered with."""
+"""The encrypted store: what others can read of it, wrong keys, keys that are replaced."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import pytest
 import redis
 from factories import CLIENT_ORDER_ID, SYMBOL, make
 
-from actors.errors import AccountOwnedElsewhere, EncryptionKeyMissing, SealBroken, StoreUnavailable, StoreUnfit
-from actors.store.cipher import PLAIN, Keyring, key_id_of
+from actors.errors import AccountOwnedElsewhere, EncryptionKeyMissing, StoreUnavailable, StoreUnfit
+from actors.store.cipher import PLAIN, Keyring
 from actors.store.keys import SEALS, Keys
-from actors.store.memory import MemoryStore
-from actors.store.port import Lease, Section, Table, Write
+from actors.store.port import Lease, Table, Write
 from actors.store.redis import RedisStore
 from actors.store.sealed import SealableStore, SealedStore, StoredAccount
 from messages import Fill, FillRecorded, NormalizedOrder, Order, Position
 from messages.codec import encode, encode_public, encode_record
 from messages.control import Verdict
-
-Make = Callable[..., Section]
-
-OLD, NEW = b"o" * 32, b"n" * 32
-OLD_ID, NEW_ID = Keyring([OLD]).current, Keyring([NEW]).current
-EXCHANGE = 3
-WRITES = (
-    Write(Table.ORDERS, "o1", b'{"order":1}'),
-    Write(Table.ORDERS, "o2", b'{"order":2}'),
-    Write(Table.FILLS, "binance|BTC-USDT|7|f1", b'{"fill":1}'),
-    Write(Table.OPEN, "v1", b'{"public":1}', str(EXCHANGE)),
-    Write(Table.LAST_SYNC, "", b"1700000000000", str(EXCHANGE)),
+from tests.contracts.sealed_kit import (
+    EVENTS,
+    EXCHANGE,
+    NEW,
+    NEW_ID,
+    OLD,
+    OLD_ID,
+    RECORDS,
+    WRITES,
+    Make,
+    everything,
+    filled,
+    key_ids,
+    taken,
+    under,
 )
-EVENTS = (b'{"event":1}', b'{"event":2}')
-RECORDS = {
-    Table.ORDERS: {"o1": b'{"order":1}', "o2": b'{"order":2}'},
-    Table.FILLS: {"binance|BTC-USDT|7|f1": b'{"fill":1}'},
-}
-
-
-@pytest.fixture(params=["memory", "valkey"])
-def inner(request: pytest.FixtureRequest) -> SealableStore:
-    """What the encrypted values are kept in, first opened without any key."""
-    return MemoryStore() if request.param == "memory" else request.getfixturevalue("real_store")
-
-
-def under(inner: SealableStore, *keys: bytes, seals: bool = True, deployment: str = "test") -> SealedStore:
-    """The store as a process opens it that was given these keys."""
-    store = SealedStore(inner, Keyring(keys, seals=seals), deployment=deployment, public_ids=(EXCHANGE,))
-    store.open()
-    return store
-
-
-def filled(store: SealedStore | SealableStore, section: Make, *names: str) -> None:
-    """Write everything there is into some accounts, and leave them."""
-    for name in names or ("a1",):
-        lease = store.acquire(name, "me")
-        assert store.commit([section(name, lease.epoch, lease.seq + 1, *WRITES, events=EVENTS)]) == [Verdict.OK]
-        store.release(lease)
-
-
-def taken(store: SealedStore | SealableStore, account_id: str = "a1") -> dict[Table, dict[str, bytes]]:
-    """Take and load an account as its owner does; gives the tables that hold something."""
-    lease = store.acquire(account_id, "me")
-    records = store.load(account_id)
-    store.release(lease)
-    return {table: fields for table, fields in records.items() if fields}
-
-
-def key_ids(inner: SealableStore, account_id: str = "a1") -> set[str]:
-    """Under which keys the values of an account really are, events left out."""
-    stored = inner.stored(account_id, (EXCHANGE,))
-    return {key_id_of(value) for fields in stored.values.values() for value in fields.values()}
-
-
-def everything(inner: SealableStore, *names: str) -> list[object]:
-    """All that is stored, to see that nothing was changed."""
-    return [
-        [(inner.stored(name, (EXCHANGE,)), inner.stored_events(name)) for name in names or ("a1",)],
-        inner.key_checks(),
-    ]
-
 
 # ----- what others can read
 
@@ -380,164 +333,3 @@ def test_load_whose_account_is_taken_over_meanwhile_is_refused_and_writes_nothin
         slow.load("a1")
     assert newer.load("a1")[Table.ORDERS] == RECORDS[Table.ORDERS] | {"o1": b"newer"}
     assert key_ids(inner) == {NEW_ID}
-
-
-# ----- what was tampered with
-
-
-@pytest.fixture
-def sealed_account(real_store: RedisStore, section: Make) -> SealedStore:
-    """An account on a real server whose values are all encrypted."""
-    store = under(real_store, NEW)
-    filled(store, section, "a1", "a2")
-    assert taken(store, "a1") == taken(store, "a2") == RECORDS
-    return store
-
-
-ORDERS_KEY = Keys("test", 1).records("a1", Table.ORDERS)
-OTHERS = {
-    "field": (ORDERS_KEY, "o2"),
-    "table": (Keys("test", 1).records("a1", Table.FILLS), "binance|BTC-USDT|7|f1"),
-    "account": (Keys("test", 1).records("a2", Table.ORDERS), "o1"),
-    "public hash": ("orders:a1:3:open", "v1"),
-}
-
-
-@pytest.mark.parametrize(("key", "field"), OTHERS.values(), ids=OTHERS)
-def test_load_account_with_a_value_from_another_place_is_refused(
-    sealed_account: SealedStore, plain: redis.Redis, key: str, field: str
-) -> None:
-    plain.hset(ORDERS_KEY, "o1", plain.hget(key, field))
-
-    refused(sealed_account, plain, "orders 'o1' of account a1")
-
-
-@pytest.mark.parametrize("length", [0, 3, 4, 8, 24, 32, 47, 48, -1])
-def test_load_account_with_a_value_cut_short_is_refused(
-    sealed_account: SealedStore, plain: redis.Redis, length: int
-) -> None:
-    plain.hset(ORDERS_KEY, "o1", plain.hget(ORDERS_KEY, "o1")[:length])
-
-    refused(sealed_account, plain, "orders 'o1' of account a1")
-
-
-def test_load_account_with_a_value_that_is_plain_again_is_refused(
-    sealed_account: SealedStore, plain: redis.Redis
-) -> None:
-    plain.hset(ORDERS_KEY, "o1", b'{"order":1000000}')
-
-    refused(sealed_account, plain, "orders 'o1' of account a1 is not encrypted")
-
-
-def write_without_a_key(inner: SealableStore, section: Make, *writes: Write, events: tuple[bytes, ...] = ()) -> None:
-    """Somebody who may write to the server, and has no key, does it the way we do."""
-    lease = inner.acquire("a1", "intruder")
-    assert inner.commit([section("a1", lease.epoch, lease.seq + 1, *writes, events=events)]) == [Verdict.OK]
-    inner.release(lease)
-
-
-def test_plain_event_after_all_was_encrypted_is_refused_and_nothing_of_its_page_is_handed_out(
-    inner: SealableStore, section: Make
-) -> None:
-    store = under(inner, NEW)
-    assert taken(store) == {}
-    filled(store, section)
-    write_without_a_key(inner, section, events=(b'{"event":"forged"}',))
-
-    with pytest.raises(SealBroken, match="events '2-0' of account a1 is not encrypted"):
-        store.events("a1")
-    assert [event for _, event in store.events("a1", limit=2)] == list(EVENTS)
-
-
-@pytest.mark.parametrize("rotated", [False, True])
-def test_plain_events_from_before_encryption_are_read_and_none_that_came_later(
-    inner: SealableStore,
-    section: Make,
-    rotated: bool,  # noqa: FBT001 - the two cases
-) -> None:
-    filled(inner, section)
-    store = under(inner, OLD)
-    assert taken(store) == RECORDS
-    filled(store, section)
-    if rotated:
-        store = under(inner, NEW, OLD)
-        assert taken(store) == RECORDS
-    assert [event for _, event in store.events("a1")] == [*EVENTS, *EVENTS]
-    write_without_a_key(inner, section, events=(b'{"event":"forged"}',))
-    store = under(inner, NEW, OLD)
-    assert taken(store) == RECORDS
-
-    assert [event for _, event in store.events("a1", limit=4)] == [*EVENTS, *EVENTS]
-    with pytest.raises(SealBroken, match="events '3-0' of account a1 is not encrypted"):
-        store.events("a1")
-
-
-def test_events_of_plain_sealed_plain_and_sealed_times_are_all_read(inner: SealableStore, section: Make) -> None:
-    for keys, seals in (((OLD,), False), ((OLD,), True), ((OLD,), False), ((OLD,), True)):
-        store = under(inner, *keys, seals=seals)
-        taken(store)
-        filled(store, section)
-        taken(store)
-
-    assert [event for _, event in store.events("a1")] == list(EVENTS * 4)
-
-
-def test_plain_value_in_a_public_hash_that_was_encrypted_is_refused_and_never_encrypted_as_ours(
-    inner: SealableStore, section: Make
-) -> None:
-    store = under(inner, NEW)
-    taken(store)
-    filled(store, section)
-    forged = Write(Table.OPEN, "v1", b'{"public":"forged"}', str(EXCHANGE))
-    write_without_a_key(inner, section, forged)
-
-    for _ in range(2):
-        with pytest.raises(SealBroken, match="open 'v1' of account a1 is not encrypted"):
-            store.open_orders("a1", EXCHANGE)
-        assert taken(store) == RECORDS
-    filled(store, section)
-    assert store.open_orders("a1", EXCHANGE) == {"v1": b'{"public":1}'}
-
-
-def test_values_of_another_deployment_under_the_same_key_are_refused(section: Make) -> None:
-    ours, theirs = MemoryStore(), MemoryStore()
-    filled(under(ours, NEW), section)
-    filled(under(theirs, NEW, deployment="another"), section)
-    stolen = theirs.stored("a1").values[Table.ORDERS, ""]["o1"]
-    write_without_a_key(ours, section, Write(Table.ORDERS, "o1", stolen))
-
-    with pytest.raises(SealBroken, match="orders 'o1' of account a1"):
-        under(ours, NEW).load("a1")
-
-
-def refused(store: SealedStore, plain: redis.Redis, words: str) -> None:
-    """The account is not loaded, however often it is tried; nothing is written over, and others are not concerned."""
-    before = plain.hgetall(ORDERS_KEY)
-    for _ in range(2):
-        store.acquire("a1", "me")
-        with pytest.raises(SealBroken, match=words):
-            store.load("a1")
-    assert plain.hgetall(ORDERS_KEY) == before
-    assert taken(store, "a2") == RECORDS
-
-
-def test_events_with_one_moved_to_another_id_are_refused(
-    sealed_account: SealedStore, plain: redis.Redis, section: Make
-) -> None:
-    stream = Keys("test", 1).events("a1")
-    first = plain.xrange(stream)[0][1]
-    plain.xadd(stream, first, id="1-7")
-
-    with pytest.raises(SealBroken, match="events '1-7' of account a1"):
-        sealed_account.events("a1")
-
-
-def test_load_account_whose_public_hash_others_wrote_to_goes_on(
-    sealed_account: SealedStore, plain: redis.Redis
-) -> None:
-    plain.hset("orders:a1:3:open", mapping={"v1": b"somebody else's", "v2": plain.hget("orders:a2:3:open", "v1")})
-    assert taken(sealed_account, "a1") == RECORDS
-    plain.delete("orders:a1:3:open")
-    plain.set("orders:a1:3:open", "not a hash")
-
-    assert taken(sealed_account, "a1") == RECORDS

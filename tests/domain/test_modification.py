@@ -16,6 +16,7 @@ from actors.domain.modification import (
     described_change,
     differing,
     judge,
+    later_leg_ids,
     leg_ids,
     modify_id_of,
     next_leg_id,
@@ -301,3 +302,27 @@ def test_amend_is_proven_by_the_wanted_terms_in_newer_word(
 ) -> None:
     order = working(size=Decimal("0.01"), price=Decimal(42500), terms_venue_ms=watermark)
     assert shows_amended(order, amend(), claim(**shown), evidence, TOLERANCE) is expected
+
+
+def test_order_after_a_later_leg_whose_former_ones_are_lost_gets_an_id_that_none_of_them_had() -> None:
+    key = "k" * 64
+    third = working(order_id=client_order_id(TAG, key, 0, 2), idempotency_key=key)
+    assert next_leg_id(TAG, third, {third.order_id}.__contains__) == client_order_id(TAG, key, 0, 3)
+    assert later_leg_ids(TAG, third, 2) == [client_order_id(TAG, key, 0, leg) for leg in (3, 4)]
+
+
+def test_order_after_one_without_a_key_of_its_own_has_the_first_id_of_its_intent() -> None:
+    taken_in = working(order_id="by-hand", idempotency_key=None)
+    assert later_leg_ids(TAG, taken_in, 1) == [next_leg_id(TAG, taken_in, {"by-hand"}.__contains__)]
+
+
+def test_size_that_is_asked_for_leaves_out_what_former_orders_executed() -> None:
+    order, command = working(), make(ModifyOrder, size=Decimal("0.009"), price=None, stop_price=None)
+    assert terms_asked(order, command, Decimal("0.004")).size == Decimal("0.005")
+    said = described_change(
+        terms_of(order), terms_asked(order, command, Decimal("0.004")),
+        modify_id="m", kind="amend", by=USER, merged=False, executed_before=Decimal("0.004"),
+    )  # fmt: skip
+    recorded = make(StateTransition, metadata=said)
+    assert recorded_otherwise(recorded, command) == ()
+    assert recorded_otherwise(recorded, replace(command, size=Decimal("0.005"))) == ("size",)

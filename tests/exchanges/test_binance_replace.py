@@ -109,7 +109,10 @@ def test_replace_by_a_stop_order_chooses_its_kind_by_the_last_price():
     new = place(
         client_order_id=NEW_CLIENT_ID, type=OrderType.STOP_MARKET, price=None, stop_price=Decimal(59000)
     )
-    _, (request,) = execute(told(REPLACED), replace(new), last_price=lambda _symbol: Decimal(60000))
+    price = told({"symbol": "BTCUSDT", "price": "60000.00000000"})
+    with Venue(post_cancelReplace=[told(REPLACED)], get_price=[price]) as venue:
+        client(venue).execute(replace(new))
+        (request,) = venue.called("cancelReplace", "POST")
     assert request.params["type"] == "TAKE_PROFIT"
 
 
