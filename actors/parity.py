@@ -2,9 +2,10 @@
 
 One look asks an exchange for everything at once. Each answer is compared with our records before it is merged, since
 merging repairs what the comparison is to show; then it takes the ordinary way. Where a look shows something that may be
-a moment's matter, a second one follows after the settle time, and only what both show is a difference. So a difference
-says that our records and the venue's did not agree when the venue was asked; what can be merged has been merged since,
-and the same check asked again may find nothing. Nothing here is stored: a check ends with its process.
+a moment's matter, a second one follows after the settle time: what both show is a difference, and so is what was
+repaired between them and is dated before the first. So a difference says that our records and the venue's did not agree
+when the venue was asked; what can be merged has been merged since, and the same check asked again may find nothing.
+Nothing here is stored: a check ends with its process.
 
 Must never: merge or repair anything itself, or count what was not answered as equal.
 """
@@ -13,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from actors.desk import Desk
-from actors.parity_look import TAG, Conclusion, Look, Viewpoint
+from actors.parity_look import SYMBOLS_PER_LOOK, TAG, Conclusion, Look, Viewpoint
 from actors.reminders import ParityDue
 from actors.runtime.outcome import SetTimer
 from actors.turn import Turn
@@ -22,8 +23,6 @@ from messages.events import Severity
 from messages.queries import ParityReport, RefusalCode
 from messages.reports import BalancesFetched, FetchFailed, FillsFetched, OpenOrdersFetched, VenueReport
 
-SYMBOLS_PER_LOOK: Final = 12
-"""Symbols whose executions are read in one look; the lists would use up the budget that placements need."""
 ANSWER_WITHIN_MS: Final = 15_000
 """What is not answered by then is not compared."""
 
@@ -34,7 +33,7 @@ class _Check:
 
     look: Look
     step: int
-    first: Look | None = None
+    is_second: bool = False
     pausing: bool = False
     """The first look is over, and it is not time for the second."""
 
@@ -77,7 +76,7 @@ class ParityChecks:
         if check is None or not check.look.takes(report):
             return
         if isinstance(report, OpenOrdersFetched | FillsFetched | BalancesFetched | FetchFailed):
-            check.look.hear(turn.memory, report)
+            check.look.hear(turn.memory, report, turn.now_ms)
         if check.look.answered:
             # In a turn of its own, so that the result is told whatever becomes of merging this report.
             turn.effect(_timer(report.exchange, check.step, 0))
@@ -91,13 +90,13 @@ class ParityChecks:
             self._begin(turn, message.exchange, first=check.look)
             return None
         check.look.give_up(f"not answered within {ANSWER_WITHIN_MS} ms")
-        if check.first is None and not all(each.sure for each in check.look.findings.values()):
+        if not check.is_second and not all(each.sure for each in check.look.findings.values()):
             check.pausing, check.step = True, self._next_step()
             settle_ms = self._desk.policy.exchanges[message.exchange].settle_ms
             turn.effect(_timer(message.exchange, check.step, settle_ms))
             return None
         del self._checks[message.exchange]
-        conclusion = check.look.conclude(check.first, merged=True)
+        conclusion = check.look.conclude(merged=True)
         self._tell(turn, conclusion)
         return conclusion
 
@@ -118,8 +117,10 @@ class ParityChecks:
             lookback_ms=policy.lookback_ms,
         )
         step = self._next_step()
-        look = Look(turn.memory, view, number=step, now_ms=turn.now_ms, symbols_max=SYMBOLS_PER_LOOK)
-        self._checks[exchange] = _Check(look, step, first)
+        look = Look(
+            turn.memory, view, number=step, now_ms=turn.now_ms, symbols_max=SYMBOLS_PER_LOOK, first=first
+        )  # fmt: skip
+        self._checks[exchange] = _Check(look, step, is_second=first is not None)
         for question in look.questions:
             turn.send(self._desk.exchange_address[exchange], question)
         turn.effect(_timer(exchange, step, ANSWER_WITHIN_MS))
@@ -151,6 +152,6 @@ def _report(asker: _Asker) -> ParityReport:
         correlation_id=asker.command.correlation_id,
         differences=tuple(each for end in ends for each in end.differences),
         compared=tuple((end.exchange, what, count) for end in ends for what, count in end.compared),
-        not_compared=tuple((end.exchange, what, why) for end in ends for what, why in (*end.failed, *end.left_out)),
+        not_compared=tuple((end.exchange, *each) for end in ends for each in (*end.not_compared, *end.left_out)),
         as_of_ms=min(end.as_of_ms for end in ends),
     )

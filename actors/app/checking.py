@@ -4,25 +4,19 @@ It takes no account, raises no epoch and writes nothing, so it may read a server
 account is read in one transaction. A data folder belongs to one process at a time, and the check needs it for itself.
 """
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from actors.app.figures import price_places
+from actors.app.opened import opened
 from actors.app.records import AccountFinding, PositionFinding, examine
-from actors.build import DEFAULT_DEPLOYMENT, naming_redis_url, with_keys
 from actors.domain.arithmetic import plain
-from actors.errors import SealBroken, StoreError
+from actors.errors import SealBroken
 from actors.settings import Settings
-from actors.store.embedded import EmbeddedServer, state_folder
 from actors.store.redis import RedisStore
 from actors.store.sealed import SealedStore
-
-
-class NothingStored(StoreError):
-    """There is no store to check; the text says where it was looked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,40 +49,10 @@ def run_check(settings: Settings, folder: Path | None) -> CheckResult:
         NothingStored: these settings keep no records, or the folder has none.
         StoreError: the store is away, in use, another deployment's, of another schema, or under keys we do not have.
     """
-    deployment = settings.deployment.name or DEFAULT_DEPLOYMENT
-    with _server(settings, folder, deployment) as (url, where):
-        server = RedisStore(
-            url,
-            deployment=deployment,
-            partitions=settings.redis.partitions or 1,
-            connect_timeout_ms=settings.redis.connect_timeout_ms,
-        )
-        store = with_keys(server, settings)
-        keeps_history = _keeps_history(settings)
-        try:
-            with naming_redis_url(settings):
-                accounts = tuple(_examined(store, account, keeps_history) for account in store.accounts())
-        finally:
-            store.close()
-    return CheckResult(where, accounts, price_places(settings))
-
-
-@contextmanager
-def _server(settings: Settings, folder: Path | None, deployment: str) -> Iterator[tuple[str, str]]:
-    if folder is None and settings.redis.url is not None:
-        yield settings.redis.url.reveal(), "the server of redis.url"
-        return
-    if folder is None and settings.paper.venues and not settings.is_live:
-        raise NothingStored(
-            "records on paper venues live in a temporary folder and end with it: name a configuration with redis.url "
-            "or with live accounts (--config), or a data folder (--folder)"
-        )
-    data = state_folder(deployment) if folder is None else folder
-    if not (data / "appendonlydir").is_dir():
-        # A server that finds none makes one, and a check changes nothing.
-        raise NothingStored(f"{data} is no data folder of an embedded server")
-    with EmbeddedServer(data, durability=settings.durability) as server:
-        yield server.url, str(data)
+    keeps_history = _keeps_history(settings)
+    with opened(settings, folder) as found:
+        accounts = tuple(_examined(found.store, account, keeps_history) for account in found.store.accounts())
+    return CheckResult(found.where, accounts, price_places(settings))
 
 
 def _keeps_history(settings: Settings) -> bool:

@@ -2,26 +2,25 @@
 
 It takes no account, writes nothing and places nothing, so it may run while the order manager works; a data folder
 belongs to one process at a time. Nothing is merged: where a first look shows differences, a second one follows a few
-seconds later, over records read anew, and only what both show counts. An exchange that could not be asked is never
-called equal.
+seconds later, over records read anew: what both show counts, and what was repaired between them although it is dated
+before the first. An exchange that could not be asked is never called equal, nor is a record of which nobody knows what
+the venue has made.
 """
 
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from random import Random
 from typing import Any, Final
 
-from actors.build import DEFAULT_DEPLOYMENT, naming_redis_url, with_keys
+from actors.app.opened import opened
 from actors.errors import OmsError, SealBroken
 from actors.memory import AccountMemory
 from actors.parity_look import Conclusion, Look, Viewpoint
 from actors.recovery import rebuild
 from actors.settings import Settings
 from actors.settings.secret import Credentials
-from actors.store.embedded import EmbeddedServer, state_folder
 from actors.store.redis import RedisStore
 from actors.store.sealed import SealedStore
 from exchanges.gateway_pool import PooledGateway
@@ -46,7 +45,7 @@ _ANSWER_WITHIN_S: Final = 60.0
 
 
 class NothingToCompare(OmsError):
-    """These settings name no records that stay, or no account with credentials; the text says what is needed."""
+    """These settings name no account with credentials; the text says what is needed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,12 +76,12 @@ class ParityResult:
 
     @property
     def failures(self) -> list[str]:
-        """What could not be compared because nobody answered; while there is any, nothing is equal."""
-        return [f"{side.name}: {what}: {why}" for side in self.sides for what, why in side.conclusion.failed]
+        """What could not be compared: nobody answered, or nobody knows; while there is any, nothing is equal."""
+        return [f"{side.name}: {what}: {why}" for side in self.sides for what, why in side.conclusion.not_compared]
 
     @property
     def left_out(self) -> list[str]:
-        """What could not be compared yet."""
+        """What is too young to be compared, and symbols that our records do not speak of lately."""
         return [f"{side.name}: {what}: {why}" for side in self.sides for what, why in side.conclusion.left_out]
 
     def as_json(self) -> dict[str, Any]:
@@ -104,11 +103,12 @@ def run_parity(
 
     Raises:
         NothingToCompare: there is nothing lasting in these settings, or no such account.
+        NothingStored: the data folder is not there.
         StoreError: the store is away, in use, another deployment's, of another schema, or under keys we do not have.
     """
     targets = _targets(settings, account_id)
-    with _stored(settings) as (store, where), naming_redis_url(settings):
-        records = _Records(store, store.accounts())
+    with opened(settings) as found:
+        records = _Records(found.store, found.store.accounts())
         neighbours = {target.exchange: Neighbours() for target in targets}
         observers = [
             _Observer(settings, records, target, clock or SystemClock(), neighbours[target.exchange])
@@ -121,7 +121,7 @@ def run_parity(
             return None
         for observer in doubtful:
             observer.look()
-    return ParityResult(where, tuple(observer.side() for observer in observers))
+    return ParityResult(found.where, tuple(observer.side() for observer in observers))
 
 
 # ----- what is compared
@@ -153,35 +153,6 @@ def _targets(settings: Settings, account_id: str | None) -> list[_Target]:
             "name a configuration with accounts that have credentials of a venue (--config)"
         )
     return targets
-
-
-@contextmanager
-def _stored(settings: Settings) -> Iterator[tuple[RedisStore | SealedStore, str]]:
-    deployment = settings.deployment.name or DEFAULT_DEPLOYMENT
-    with _server(settings, deployment) as (url, where):
-        server = RedisStore(
-            url,
-            deployment=deployment,
-            partitions=settings.redis.partitions or 1,
-            connect_timeout_ms=settings.redis.connect_timeout_ms,
-        )
-        try:
-            yield with_keys(server, settings), where
-        finally:
-            server.close()
-
-
-@contextmanager
-def _server(settings: Settings, deployment: str) -> Iterator[tuple[str, str]]:
-    if settings.redis.url is not None:
-        yield settings.redis.url.reveal(), "the server of redis.url"
-        return
-    data = state_folder(deployment)
-    if not (data / "appendonlydir").is_dir():
-        # A server that finds none makes one, and a comparison changes nothing.
-        raise NothingToCompare(f"{data} is no data folder of an embedded server: nothing is stored to compare")
-    with EmbeddedServer(data, durability=settings.durability) as server:
-        yield server.url, str(data)
 
 
 # ----- looking
@@ -224,9 +195,7 @@ class _Observer:
 
     def side(self) -> Side:
         """What the looks come to."""
-        first, last = self._looks[0], self._looks[-1]
-        conclusion = last.conclude(None if last is first else first, merged=False)
-        return Side(account_id=self._target.account_id, conclusion=conclusion)
+        return Side(account_id=self._target.account_id, conclusion=self._looks[-1].conclude(merged=False))
 
     def look(self) -> None:
         """Ask the venue for everything, and compare with the records as they are when it has answered."""
@@ -241,14 +210,15 @@ class _Observer:
         # The clock and the names of the symbols come first: what is asked, and what it means, depends on both.
         opening = _answers(gateway, [FetchServerTime(**where), FetchInstruments(**where)])
         before, problem = self._records.of(self._target)
-        view, number = self._viewpoint(gateway), len(self._looks) + 1
-        look = Look(before, view, number=number, now_ms=self._clock.now_ms(), symbols_max=None)
+        view, first = self._viewpoint(gateway), self._looks[0] if self._looks else None
+        number, now_ms = len(self._looks) + 1, self._clock.now_ms()
+        look = Look(before, view, number=number, now_ms=now_ms, symbols_max=None, first=first)
         problem = problem or next((each.reason for each in opening if isinstance(each, FetchFailed)), "")
         if not problem:
             answers = _answers(gateway, look.questions)
             after, problem = self._records.of(self._target)
             if not problem:
-                _hear(look, after, opening, answers)
+                _hear(look, after, (*opening, *answers), self._clock.now_ms())
         look.give_up(problem or "not answered in time")
         return look
 
@@ -295,13 +265,13 @@ def _answers(gateway: PooledGateway, requests: Sequence[VenueRequest]) -> list[C
     return answers
 
 
-def _hear(look: Look, memory: AccountMemory, opening: Iterable[CallReport], answers: Iterable[CallReport]) -> None:
-    for told in opening:
+def _hear(look: Look, memory: AccountMemory, answers: Sequence[CallReport], now_ms: int) -> None:
+    for told in answers:
         for instrument in told.instruments if isinstance(told, InstrumentsFetched) else ():
             memory.remember(instrument)
-    for answer in answers:
-        if isinstance(answer, OpenOrdersFetched | FillsFetched | BalancesFetched | FetchFailed):
-            look.hear(memory, answer)
+    for told in answers:
+        if isinstance(told, OpenOrdersFetched | FillsFetched | BalancesFetched | FetchFailed):
+            look.hear(memory, told, now_ms)
 
 
 def _side_json(side: Side) -> dict[str, Any]:
@@ -318,5 +288,6 @@ def _side_json(side: Side) -> dict[str, Any]:
             for each in found.differences
         ],
         "notComparedYet": [{"what": what, "why": why} for what, why in found.left_out],
+        "notJudged": [{"what": what, "why": why} for what, why in found.unjudged],
         "failed": [{"what": what, "why": why} for what, why in found.failed],
     }  # fmt: skip

@@ -6,14 +6,18 @@ Must never: judge an amount that an order under way may have changed, or guess w
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable
 from decimal import Decimal
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from actors.domain.arithmetic import EXACT, QUANTITY_TOLERANCE, apart_by, plain
 from actors.domain.lifecycle import TERMINAL, UNSENT
-from actors.domain.parity import Compared, Finding, Question, Tally, is_busy
+from actors.domain.parity import YOUNG, Compared, Finding, Question, Tally
+from actors.domain.parity_records import since_ms, unsettled
+from messages.base import copied
 from messages.fills import Position
 from messages.risk import Difference, DifferenceKind
 from messages.types import ZERO, Order, OrderType, Side
+
+_UNCOMPARED: Final = "with a holding that was not compared with our executions"
 
 AssetsOf: TypeAlias = Callable[[str], tuple[str, str] | None]
 """Base and quote of a symbol; None while they are not known."""
@@ -37,40 +41,47 @@ def compare_locked(
     """
     reserves = _Reserves(question)
     for order in ours:
-        changing = order.order_id in unresolved or not question.covers_ours(order.updated_at_ms)
-        if order.state in UNSENT or (order.state in TERMINAL and not changing):
+        why = reserves.why_not(order, unresolved)
+        if order.state in UNSENT or (order.state in TERMINAL and not why):
             continue
         assets = assets_of(order.symbol)
         if assets is None:
-            return Compared(left_out=(f"what is locked: the currencies of {order.symbol} are not known",))
-        reserves.add(order, assets[1] if order.side is Side.BUY else assets[0], changing=changing)
+            return Compared(unjudged=(f"what is locked: the currencies of {order.symbol} are not known",))
+        reserves.add(order, assets[1] if order.side is Side.BUY else assets[0], why)
     return reserves.compared(balances)
 
 
-def compare_holdings(positions: Iterable[Position], *, assets_of: AssetsOf) -> Compared:
+def compare_holdings(
+    positions: Iterable[Position], question: Question, *, assets_of: AssetsOf, uncompared: Collection[str] = ()
+) -> Compared:
     """Report every position of which the comparisons of holdings have found that the venue holds more or less.
 
-    Those comparisons keep their own distance in time, so what they found is sure.
+    Those comparisons keep their own distance in time, so what they found is sure. `uncompared`: symbols that the last
+    of them could not compare.
     """
-    findings, count, never = [], 0, []
+    tally, findings = Tally(question), []
     for position in positions:
-        if position.unexplained is None:
-            never += [position.symbol] if position.size else []
+        if position.size and (position.unexplained is None or position.symbol in uncompared):
+            opened_ms = None if position.opened_ms is None else position.opened_ms + question.offset_ms
+            tally.leave_out(position.symbol, _UNCOMPARED, opened_ms)
             continue
-        count += 1
+        if position.unexplained is None:
+            continue
+        tally.count += 1
         if position.drift:
-            assets = assets_of(position.symbol)
-            difference = Difference(
-                exchange=position.exchange,
-                kind=DifferenceKind.HOLDING_DRIFT,
-                subject=position.symbol,
-                name="holding" if assets is None else f"holding of {assets[0]}",
-                ours="no change but by our executions",
-                venues=f"changed by {plain(position.drift)} beyond them",
-            )
-            findings.append(Finding(difference, sure=True))
-    left_out = (f"holdings of {', '.join(never)}: not compared with our executions yet",) if never else ()
-    return Compared(tuple(findings), count, left_out)
+            findings.append(Finding(_drift(position, assets_of(position.symbol)), sure=True))
+    return copied(tally.result(), findings=tuple(findings))
+
+
+def _drift(position: Position, assets: tuple[str, str] | None) -> Difference:
+    return Difference(
+        exchange=position.exchange,
+        kind=DifferenceKind.HOLDING_DRIFT,
+        subject=position.symbol,
+        name="holding" if assets is None else f"holding of {assets[0]}",
+        ours="no change but by our executions",
+        venues=f"changed by {plain(position.drift)} beyond them",
+    )
 
 
 class _Reserves:
@@ -79,37 +90,43 @@ class _Reserves:
     def __init__(self, question: Question) -> None:
         self._tally = Tally(question)
         self._amounts: dict[str, list[Decimal]] = {}
-        self._unsettled: set[str] = set()
-        self._unknown: set[str] = set()
+        self._left_out: dict[str, str] = {}
+        """Why currencies are not compared."""
         self._of_others: Counter[tuple[str, str]] = Counter()
         """Orders that this deployment never placed, by symbol and currency."""
 
-    def add(self, order: Order, currency: str, *, changing: bool) -> None:
-        """Count an order that pays with this currency."""
+    def why_not(self, order: Order, unresolved: Collection[str]) -> str:
+        """Why what an order reserves cannot be compared; empty when it can."""
+        question = self._tally.question
+        # What was asked about an order that has ended is no matter any more; that it is read again still is.
+        ended = order.state in TERMINAL
+        why = unsettled(order, unresolved) if not ended or order.order_id in unresolved else ""
+        return question.why_not(why, (since_ms(order) if why else order.updated_at_ms) + question.offset_ms)
+
+    def add(self, order: Order, currency: str, why: str) -> None:
+        """Count an order that pays with this currency; `why` it is not compared."""
+        place = order.symbol, currency
+        self._of_others[place] += order.external
         amount = _reserve(order)
-        if changing or is_busy(order):
-            self._unsettled.add(currency)
-        elif amount is None:
-            self._unknown.add(currency)
+        if why == YOUNG:
+            self._left_out.setdefault(currency, why)
+        elif why:
+            self._left_out[currency] = f"of an order {why}"
+        elif amount is None or self._of_others[place] > 1:
+            self._left_out[currency] = "what an order reserves of it is not known"
         else:
             self._amounts.setdefault(currency, []).append(amount)
-        self._of_others[order.symbol, currency] += order.external
-        if self._of_others[order.symbol, currency] > 1:
-            self._unknown.add(currency)
 
     def compared(self, balances: Iterable[tuple[str, Decimal, Decimal]]) -> Compared:
         """Compare with what is locked."""
         locked = {asset: EXACT.subtract(total, available) for asset, total, available in balances}
         spoken_of = {*self._amounts, *(asset for asset, amount in locked.items() if amount)}
-        for currency in sorted(spoken_of - self._unsettled - self._unknown):
+        for currency in sorted(spoken_of.difference(self._left_out)):
             self._compare(currency, locked.get(currency, ZERO))
-        whys = []
-        if self._unsettled:
-            whys.append(f"locked {', '.join(sorted(self._unsettled))}: orders are under way or have just changed")
-        unknown = self._unknown - self._unsettled
-        if unknown:
-            whys.append(f"locked {', '.join(sorted(unknown))}: what an order reserves of it is not known")
-        return self._tally.result(*whys)
+        young = sorted(currency for currency, why in self._left_out.items() if why == YOUNG)
+        unjudged = [f"locked {currency}: {why}" for currency, why in self._left_out.items() if why != YOUNG]
+        left_out = [f"locked {', '.join(young)}: orders are under way or have just changed"] if young else []
+        return copied(self._tally.result(), left_out=tuple(left_out), unjudged=tuple(sorted(unjudged)))
 
     def _compare(self, currency: str, locked: Decimal) -> None:
         amounts, total = self._amounts.get(currency, []), ZERO

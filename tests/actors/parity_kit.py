@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
-from account_kit import Account, shown
+from account_kit import HEAD, Account, shown
 from factories import make
 
 from actors.parity_look import TAG
@@ -90,6 +90,14 @@ class Checked:
             case _:
                 return make(BalancesFetched, **head | {"balances": tuple(balances), "received_ms": now_ms} | changes)
 
+    def audited(self, *fills: VenueFill) -> None:
+        """Audits list these executions and read the balances, until holdings are compared with executions."""
+        holding = ("BTC", Decimal(5), Decimal(5))
+        for _ in range(2):
+            self.account.pass_ms(2 * SETTLE_MS)
+            self.account.list_fills(*fills)
+            self.account.do(make(BalancesFetched, **HEAD, balances=(holding,), received_ms=self.account.now_ms))
+
     def settle(self) -> None:
         """So much time passes that everything up to now must be at the venue and here."""
         self.account.pass_ms(SETTLE_MS + 1)
@@ -132,6 +140,11 @@ def listed(checked: Checked, place: PlaceOrder, **changes: Any) -> VenueOrder:
     """How the venue lists it."""
     long_ago = checked.account.now_ms - 60_000
     return shown(place, created_venue_ms=long_ago, updated_venue_ms=long_ago, **changes)
+
+
+def symbols(checked: Checked) -> list[str]:
+    """Whose executions were asked for."""
+    return [each.symbol for each in checked.asked if isinstance(each, FetchFills)]
 
 
 LOCKED = ("USDT", Decimal(1000), Decimal(575))

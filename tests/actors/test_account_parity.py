@@ -6,9 +6,10 @@ from decimal import Decimal
 import pytest
 from account_kit import HEAD, Account, executed, shown, submit
 from factories import make
-from parity_kit import LOCKED, SETTLE_MS, Checked, listed, working
+from parity_kit import LOCKED, SETTLE_MS, Checked, listed, symbols, working
 
-from actors.parity import ANSWER_WITHIN_MS, SYMBOLS_PER_LOOK
+from actors.parity import ANSWER_WITHIN_MS
+from actors.parity_look import SYMBOLS_PER_LOOK, symbols_of
 from actors.reminders import ParityDue
 from messages import (
     DifferenceKind,
@@ -50,6 +51,8 @@ def test_check_of_equal_records_reports_what_was_compared_and_no_difference(chec
     place = working(checked)
     fill = executed(place, "0.004")
     checked.account.hear(shown(place, filled_size=Decimal("0.004")), fill)
+    checked.audited(fill)
+    checked.account.sent.clear()
     checked.settle()
     checked.ask()
     asked_ms = checked.account.now_ms
@@ -63,10 +66,26 @@ def test_check_of_equal_records_reports_what_was_compared_and_no_difference(chec
     assert checked.report.differences == ()
     assert ("binance", "orders", 1) in checked.report.compared
     assert ("binance", "fills", 1) in checked.report.compared
-    assert ("binance", "balances", 1) in checked.report.compared
+    assert ("binance", "balances", 2) in checked.report.compared
     assert checked.report.as_of_ms == asked_ms
+    assert checked.report.not_compared == ()
     assert checked.checks("agreed") == 1
     assert checked.account.alerts() == []
+
+
+def test_check_of_a_position_whose_holding_was_never_compared_is_incomplete(checked: Checked) -> None:
+    place = working(checked)
+    fill = executed(place, "0.01")
+    checked.account.hear(shown(place, filled_size=Decimal("0.01"), status="FILLED"), fill)
+    checked.settle()
+    checked.ask()
+
+    checked.answer_all(fills=[fill])
+
+    assert checked.report.not_compared == (
+        ("binance", "balances", "1 with a holding that was not compared with our executions: BTC-USDT"),
+    )
+    assert checked.checks("incomplete") == 1
 
 
 def test_check_compares_before_merging_so_a_fill_that_was_missed_is_reported_and_then_booked(checked: Checked) -> None:
@@ -139,19 +158,28 @@ def test_check_that_is_not_answered_leaves_the_differences_shown_that_were_found
     assert checked.counted("missing_here") == 1
 
 
-def test_check_with_orders_in_flight_calls_them_left_out_and_nothing_else(checked: Checked) -> None:
-    checked.account.placed()
-    checked.settle()
+def test_check_with_an_order_just_sent_calls_it_left_out_and_nothing_else(checked: Checked) -> None:
+    place = working(checked)
+    checked.account.placed(request_id="another", side=Side.SELL, price=Decimal(77000))
+    checked.ask()
+
+    checked.answer_all(orders=[listed(checked, place)], balances=[LOCKED])
+
+    assert checked.report.differences == ()
+    (orders, balances) = checked.report.not_compared
+    assert orders == ("binance", "orders", "1 under way, or changed less than 3000 ms before the question")
+    assert balances == ("binance", "balances", "locked BTC: orders are under way or have just changed")
+    assert checked.checks("agreed") == 1
+
+
+def test_check_while_nothing_is_old_enough_agrees_on_nothing(checked: Checked) -> None:
+    checked.account.working()
     checked.ask()
 
     checked.answer_all()
 
-    assert checked.report.differences == ()
-    assert [(exchange, what) for exchange, what, _ in checked.report.not_compared] == [
-        ("binance", "orders"),
-        ("binance", "balances"),
-    ]
-    assert "under way" in checked.report.not_compared[0][2]
+    assert ("binance", "everything", "nothing is old enough to be compared") in checked.report.not_compared
+    assert checked.checks("incomplete") == 1
 
 
 def test_check_asked_for_by_several_hosts_is_made_once_and_answers_each(checked: Checked) -> None:
@@ -339,11 +367,6 @@ def test_check_during_a_gap_of_the_stream_still_answers(checked: Checked) -> Non
 # ----- what is read, and what is not judged
 
 
-def symbols(checked: Checked) -> list[str]:
-    """Whose executions were asked for."""
-    return [each.symbol for each in checked.asked if isinstance(each, FetchFills)]
-
-
 def test_check_reads_the_executions_of_a_position_however_old_it_is() -> None:
     checked = Checked(Account(lookback_ms=10_000, audit_interval_ms=10**9, reconcile_ms=10**9))
     place = checked.account.working()
@@ -355,7 +378,7 @@ def test_check_reads_the_executions_of_a_position_however_old_it_is() -> None:
     assert symbols(checked) == ["BTC-USDT"]
 
 
-def test_check_reads_the_executions_of_a_flat_symbol_that_executed_lately_and_of_no_other(checked: Checked) -> None:
+def test_check_reads_the_executions_of_flat_symbols_those_that_executed_lately_before_others(checked: Checked) -> None:
     for number, side in (("28", Side.BUY), ("29", Side.SELL)):
         place = checked.account.working(number, side=side, request_id=number)
         fill = executed(place, "0.01", number, venue_order_id=number)
@@ -363,11 +386,12 @@ def test_check_reads_the_executions_of_a_flat_symbol_that_executed_lately_and_of
         checked.account.hear(end, fill)
     assert checked.account.position().size == 0
 
+    busy_and_quiet = symbols_of(checked.account.actor._memory, "binance", checked.account.now_ms)
+    assert busy_and_quiet == (("BTC-USDT",), ())
+    checked.account.pass_ms(1)
+    assert symbols_of(checked.account.actor._memory, "binance", checked.account.now_ms) == ((), ("BTC-USDT",))
     checked.ask()
-    assert symbols(checked) == ["BTC-USDT"]
-    checked.account.pass_ms(3_600_001)
-    checked.ask()
-    assert symbols(checked) == []
+    assert symbols(checked) == ["BTC-USDT"], "there is room for it"
 
 
 def test_check_of_an_order_that_is_being_read_again_judges_neither_it_nor_what_it_locks(checked: Checked) -> None:

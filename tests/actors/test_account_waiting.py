@@ -1,6 +1,5 @@
 """Placements that wait until something was read: decided in their order, never for long, and gone without a trace."""
 
-from typing import Any
 
 import pytest
 
@@ -15,31 +14,14 @@ from messages.commands import (
     SearchOrder,
     SubmitDraft,
 )
-from messages.control import ReportCommand, Verdict
-from messages.queries import DraftDone, GetOrders, OrderAdmitted, OrderPlaced, OrderUnresolved, RefusalCode
+from messages.control import Verdict
+from messages.queries import GetOrders, OrderAdmitted, OrderPlaced, RefusalCode
 from messages.reports import OpenOrdersFetched, StreamConnected, StreamLost
-from messages.types import OrderState, OrderType, Side
+from messages.types import OrderType, Side
 from tests.actors.account_kit import HEAD, shown, submit
-from tests.actors.awareness_kit import BOTH, Aware, D, aware, cancel_all, foreign, kill_switch, sync
+from tests.actors.awareness_kit import BOTH, D, aware, cancel_all, foreign, kill_switch, sync
+from tests.actors.waiting_kit import draft, fetching, placed, terms, wish
 from tests.factories import make
-
-
-def fetching(**settings: Any) -> Aware:
-    """An account that reads the open orders before every placement, some time after its start."""
-    account = aware(Freshness.ALWAYS_FETCH, **settings)
-    account.pass_ms(1000)
-    account.sent.clear()
-    return account
-
-
-def wish(name: str, **terms: Any) -> Any:
-    return submit(**{"correlation_id": name, "request_id": name} | terms)
-
-
-def placed(account: Aware) -> list[str]:
-    """Request ids of the placements that left, in order."""
-    return [str(account.views.orders[place.order_id].request_id) for place in account.told(PlaceOrder)]
-
 
 # ----- how fresh is fresh
 
@@ -384,17 +366,6 @@ def test_placement_that_breaks_its_turn_is_answered_and_the_account_goes_on() ->
 
 
 # ----- drafts
-
-
-def terms(name: str) -> dict[str, Any]:
-    order = wish(name)
-    names = ("account_id", "exchange", "symbol", "side", "type", "size", "price", "request_id", "correlation_id")
-    return {each: getattr(order, each) for each in names}
-
-
-def draft(account: Aware, name: str = "d") -> str:
-    account.do(CreateDraft(**terms(name)))
-    return account.reply_to(name, DraftDone).view.local_id
 
 
 def test_draft_waits_like_any_placement_and_is_one_order() -> None:

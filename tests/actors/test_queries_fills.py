@@ -191,6 +191,17 @@ def test_fills_are_found_by_any_id_of_their_order(order_id: str) -> None:
     assert len(fills_of(views, order_id).fills) == 3
 
 
+@pytest.mark.parametrize("order_id", ["o1", "28"])
+def test_fills_of_a_forgotten_order_are_found_by_the_ids_it_had(order_id: str) -> None:
+    """By the privacy settings nothing may be kept of an order but what it executed."""
+    views = views_of(an_order(), fill(1, "100", "0.004"), fill(2, "110", "0.004"))
+    views.orders.clear()
+    found = fills_of(views, order_id)
+    assert [line.fill.fill_id for line in found.fills] == ["1", "2"]
+    assert [line.remaining for line in found.fills] == [None, None]
+    assert (found.weighted_average_price, found.completion_percent) == (Decimal(105), None)
+
+
 def test_fills_of_an_unknown_order_are_none_and_have_no_average() -> None:
     found = fills_of(views_of(an_order(), *WORKED), "o2")
 

@@ -22,9 +22,10 @@ from rich.console import Console
 from tidy_rules import ROOT
 
 from actors import Oms
-from actors.app.checking import CheckResult, NothingStored, run_check
+from actors.app.checking import CheckResult, run_check
 from actors.app.host import Host
 from actors.app.ledger import Ledger
+from actors.app.opened import NothingStored
 from actors.app.records import AccountFinding, PositionFinding
 from actors.app.tables import check_table
 from actors.app.trader import Trader

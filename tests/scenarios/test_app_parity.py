@@ -28,6 +28,7 @@ from actors.app.host import Host
 from actors.app.parity import NothingToCompare, ParityResult, run_parity
 from actors.app.parity_table import parity_table
 from actors.app.world import FUNDS
+from actors.domain.lifecycle import TERMINAL
 from actors.runtime.clock import SystemClock
 from actors.settings import Settings
 from actors.store.embedded import EmbeddedServer
@@ -36,8 +37,8 @@ from actors.store.port import Table
 from exchanges.paper.client import PaperProcess
 from messages import OrderPlaced, OrderType, Side, SubmitOrder
 from messages.codec import decode_record, encode_record
-from messages.fills import Fill
-from messages.types import Order
+from messages.fills import Fill, Position
+from messages.types import ZERO, Order, OrderState
 
 DEPLOYMENT = "compared"
 AHEAD_MS = 60_000
@@ -117,6 +118,26 @@ class Desk:
                 else:
                     redis.hset(key, field, changed)
 
+    def hold(self) -> None:
+        """What the venue holds was compared with the executions, as audits do."""
+        self.change(Table.POSITIONS, lambda raw: encode_record(replace(decode_record(Position, raw), unexplained=ZERO)))
+
+    def age(self) -> None:
+        """Our orders are a minute older and have not changed since, and our position is as old."""
+
+        def order(raw: bytes) -> bytes:
+            kept = decode_record(Order, raw)
+            then_ms = kept.created_at_ms - AHEAD_MS
+            return encode_record(replace(kept, created_at_ms=then_ms, updated_at_ms=then_ms))
+
+        def position(raw: bytes) -> bytes:
+            kept = decode_record(Position, raw)
+            assert kept.opened_ms is not None
+            return encode_record(replace(kept, opened_ms=kept.opened_ms - AHEAD_MS))
+
+        self.change(Table.ORDERS, order)
+        self.change(Table.POSITIONS, position)
+
     def compare(self, pause: Callable[[float], object] = lambda _: None) -> ParityResult:
         """Look a minute from now."""
         with self.later():
@@ -166,18 +187,52 @@ def kinds(result: ParityResult) -> list[str]:
     return sorted(each.kind.value for side in result.sides for each in side.conclusion.differences)
 
 
+def outcomes(result: ParityResult) -> list[str]:
+    return [side.conclusion.outcome for side in result.sides]
+
+
 def compared(result: ParityResult) -> dict[str, int]:
     (side,) = result.sides
     return dict(side.conclusion.compared)
 
 
 def test_parity_of_equal_records_compares_everything_and_finds_nothing(desk: Desk) -> None:
+    desk.hold()
+
     result = desk.compare(pause=lambda _: pytest.fail("one look is enough where it shows nothing"))
 
     assert (result.differences, result.failures) == (0, [])
-    assert compared(result) == {"orders": 1, "fills": 2, "balances": 1}
-    (left_out,) = result.left_out
-    assert left_out.endswith(": holdings of BTC-USDT: not compared with our executions yet"), "only an audit does"
+    assert compared(result) == {"orders": 1, "fills": 2, "balances": 2}
+    assert (result.left_out, outcomes(result)) == ([], ["agreed"])
+
+
+def test_parity_of_a_position_whose_holding_no_audit_has_compared_is_no_parity(desk: Desk) -> None:
+    result = desk.compare()
+
+    (failure,) = result.failures
+    assert failure.endswith("balances: 1 with a holding that was not compared with our executions: BTC-USDT")
+    assert outcomes(result) == ["incomplete"]
+
+
+def test_parity_of_an_order_of_unknown_outcome_is_no_parity_and_names_it(desk: Desk) -> None:
+    desk.hold()
+    orders: list[str] = []
+
+    def unanswered(raw: bytes) -> bytes:
+        order = decode_record(Order, raw)
+        if order.side is Side.BUY:
+            return raw
+        orders.append(order.order_id)
+        return encode_record(replace(order, state=OrderState.SUBMITTED))
+
+    desk.change(Table.ORDERS, unanswered)
+
+    result = desk.compare()
+
+    assert (result.differences, outcomes(result)) == (0, ["incomplete"])
+    assert any(text.endswith(f"orders: 1 of unknown outcome: {orders[0]}") for text in result.failures)
+    side = result.as_json()["sides"][0]
+    assert [each["what"] for each in side["notJudged"]] == ["orders", "balances"]
 
 
 def test_parity_beside_a_running_order_manager_takes_nothing_from_it(
@@ -190,7 +245,7 @@ def test_parity_beside_a_running_order_manager_takes_nothing_from_it(
         result = run_parity(desk.settings(), pause=lambda _: None)
 
         assert result is not None
-        assert (result.differences, result.failures) == (0, [])
+        assert result.differences == 0
         assert desk.place(oms, Side.SELL, "0.1", "76000").view.order.order_id
 
 
@@ -245,10 +300,30 @@ def test_parity_counts_only_what_both_looks_show(desk: Desk) -> None:
     def repaired(_: float) -> None:
         desk.control.cancel(numbers.pop())
 
+    desk.hold()
+
     result = desk.compare(pause=repaired)
 
     assert numbers == [], "the first look showed something"
     assert (result.differences, result.failures) == (0, [])
+
+
+def test_parity_of_an_order_whose_end_was_recorded_between_the_looks_reports_it(desk: Desk) -> None:
+    """It had ended a minute before, and our records had it for open."""
+    desk.hold()
+    desk.control.cancel(desk.resting())
+
+    def states(oms: Oms) -> set[OrderState]:
+        return {order.state for order in oms.views(desk.account).orders.values()}
+
+    def repaired(_: float) -> None:
+        with Oms(desk.settings()) as oms:
+            wait(lambda: bool(states(oms)) and states(oms) <= TERMINAL)
+
+    result = desk.compare(pause=repaired)
+
+    assert kinds(result) == ["missing_at_venue"]
+    assert "not listed; ended at" in result.sides[0].conclusion.differences[0].venues
 
 
 def test_parity_told_to_end_between_the_looks_judges_nothing(desk: Desk) -> None:
@@ -293,7 +368,7 @@ def test_parity_with_a_venue_that_does_not_answer_is_no_parity(desk: Desk) -> No
 
     assert result is not None
     assert result.differences == 0
-    assert {text.split(": ")[1] for text in result.failures} == {"orders", "fills of BTC-USDT", "balances"}
+    assert [text.split(": ")[1] for text in result.failures] == ["fills of BTC-USDT", "orders", "balances"]
     assert [side.conclusion.outcome for side in result.sides] == ["incomplete"]
 
 
@@ -343,12 +418,26 @@ def run_program(desk: Desk | None, folder: Path, *arguments: str) -> "subprocess
 
 
 def test_parity_program_of_equal_records_says_so_and_exits_with_zero(desk: Desk, tmp_path: Path) -> None:
-    ended = run_program(desk, tmp_path)
+    desk.hold()
+    desk.age()
+
+    with desk.later():
+        ended = run_program(desk, tmp_path)
 
     assert ended.returncode == 0, ended.stderr
-    assert ended.stdout.rstrip().endswith("our records and the venues' agree, as far as they can be compared yet")
-    assert "not compared yet: account" in ended.stdout
+    assert ended.stdout.rstrip().endswith("our records and the venues' agree")
     assert "agreed" in ended.stdout
+
+
+def test_parity_program_of_records_that_nobody_can_judge_says_so_and_exits_with_two(desk: Desk, tmp_path: Path) -> None:
+    desk.age()
+
+    with desk.later():
+        ended = run_program(desk, tmp_path)
+
+    assert ended.returncode == 2
+    assert "1 with a holding that was not compared with our executions" in ended.stderr
+    assert "agree" not in ended.stdout
 
 
 def test_parity_program_with_differences_lists_them_and_exits_with_one(desk: Desk, tmp_path: Path) -> None:
