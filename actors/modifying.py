@@ -325,9 +325,6 @@ def _take_turns(
     for waiter in waiters:
         if waiter.command is None:
             continue
-        if _waited_long(turn, desk, waiter):
-            _refuse_late(turn, waiter)
-            continue
         modify(turn, desk, waiter.command, now(), judge_order)
         if turn.awaits is not None:
             why = turn.awaits.need.value

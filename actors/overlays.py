@@ -9,7 +9,7 @@ what was asked of a venue before it is known what came of it.
 from dataclasses import replace
 from typing import Final
 
-from actors.desk import Desk, cancel_request, reread
+from actors.desk import Desk, cancel_request, known_again, reread
 from actors.domain import chains
 from actors.domain.chains import was_placed
 from actors.domain.claims import CANCEL_TRIGGER
@@ -19,6 +19,7 @@ from actors.domain.verification import proven_unplaced
 from actors.reminders import cancel_again_timer, expiry_timer, resend_timer
 from actors.runtime.outcome import CancelTimer
 from actors.turn import Turn
+from messages.base import copied
 from messages.commands import AmendVenueOrder
 from messages.types import (
     ZERO,
@@ -35,8 +36,11 @@ from messages.types import (
     VenueOrder,
 )
 
+NOT_ATTEMPTED: Final = "not_attempted"
+"""The reason of a place half that the venue did not try, because there was nothing to cancel."""
 _PAST_FENCE_MS: Final = 1000
 _READ_AGAIN_MS: Final = 10_000
+_VOID: Final = AttemptOutcome.NOT_PROCESSED
 _WORKING: Final = frozenset({PublicStatus.OPEN, PublicStatus.PENDING})
 
 
@@ -84,6 +88,15 @@ def is_unplaced(order: Order) -> bool:
     return order.state in UNSENT or (order.state is OrderState.SUBMITTED and proven_unplaced(order))
 
 
+def was_not_attempted(order: Order) -> bool:
+    """Whether a venue has said that it did not try to place an order, because there was nothing to cancel for it.
+
+    That is no proof: an earlier delivery of the request may have cancelled and placed.
+    """
+    told = order.attempts[-1:] != () and order.attempts[-1].detail == NOT_ATTEMPTED
+    return told and not was_placed(order)
+
+
 # ----- what must wait
 
 
@@ -100,10 +113,13 @@ def keeps_cancel(turn: Turn, order: Order) -> bool:
 
 def may_follow(turn: Turn, order: Order) -> bool:
     """Whether an order whose sendings are void may be sent again. One that takes another one's place may only when that
-    one was cancelled as it was asked to be, and its size leaves out what had executed.
+    one was cancelled as it was asked to be, and its size leaves out what had executed. Where the venue had nothing to
+    cancel, somebody else had the last word.
     """
     if order.replaces is None:
         return True
+    if was_not_attempted(order):
+        return False
     old = turn.order(order.replaces)
     if old is None or old.state is not OrderState.CANCELLED:
         return False
@@ -191,7 +207,9 @@ def refused(turn: Turn, desk: Desk, order: Order) -> Order:
         return order
     venue_now_ms = turn.now_ms + desk.offsets_ms.get(order.exchange, 0)
     change = replace(order.modification, valid_until_venue_ms=venue_now_ms)
-    marked = evolve(order, modification=change, updated_at_ms=turn.now_ms)
+    # Should it turn out to be cancelled, nobody knows that it was by us.
+    by = order.cancelled_by if change.replacement_id is None else InitiatedBy.VENUE
+    marked = evolve(order, modification=change, cancelled_by=by, updated_at_ms=turn.now_ms)
     turn.save(marked)
     return marked
 
@@ -210,7 +228,8 @@ def settle_by_read(turn: Turn, desk: Desk, order: Order, claim: VenueOrder | Non
         return order
     if change.replacement_id is not None:
         new = turn.order(change.replacement_id)
-        if new is not None and not is_unplaced(new):
+        # What was not attempted cannot have been placed while the old one works on.
+        if new is not None and not is_unplaced(new) and not was_not_attempted(new):
             return order
     return give_up(turn, desk, order)
 
@@ -243,6 +262,9 @@ def give_up(turn: Turn, desk: Desk, order: Order) -> Order:
 def end_unplaced(turn: Turn, order: Order, why: str) -> Order:
     """End an order that never came to be at its venue, because it shall not any more."""
     absent = bool(order.attempts) and order.attempts[-1].outcome is AttemptOutcome.ABSENT
+    if order.verification is not None:
+        known_again(turn, order, "superseded")
+        order = evolve(order, attempts=(*order.attempts[:-1], copied(order.attempts[-1], outcome=_VOID)))
     ended, step = transition(
         order, OrderState.FAILED, Trigger.VERIFICATION_ABSENT if absent else Trigger.PROCESSING_ERROR, turn.now_ms,
         reason="not_placed", evidence=_local(turn, why), reason_text=why, completion=CompletionReason.NOT_PLACED,

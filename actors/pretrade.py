@@ -259,7 +259,8 @@ def _same_level(order: Order, other: Order, ticks: int) -> Objection:
             code=RefusalCode.DUPLICATE_ORDER,
             text=(
                 f"{whose}, {other.order_id}, is a {other.type} {other.side} of {other.symbol} at {_level(other)}, "
-                f"within {ticks} ticks of {_level(order)}; allow_duplicate=True places it all the same"
+                f"within {ticks} {'tick' if ticks == 1 else 'ticks'} of {_level(order)}; allow_duplicate=True places "
+                "it all the same"
             ),
             rule="duplicateToleranceTicks",
             limit=str(ticks),

@@ -36,7 +36,6 @@ from messages.reports import (
     ReplaceAnswered,
 )
 from messages.types import (
-    AttemptOutcome,
     CompletionReason,
     Evidence,
     EvidenceSource,
@@ -46,8 +45,6 @@ from messages.types import (
     Trigger,
 )
 
-NOT_ATTEMPTED: Final = "not_attempted"
-"""The reason of a place half that the venue did not try, because there was nothing to cancel."""
 _AGAIN_MS: Final = 500
 _UNSETTLED: Final = frozenset({OrderState.PENDING, OrderState.SUBMITTED})
 
@@ -73,13 +70,17 @@ def on_replace_answered(turn: Turn, desk: Desk, report: ReplaceAnswered) -> None
     old, new = turn.order(report.order_id), turn.order(report.place.order_id)
     if old is None or new is None or old.state in TERMINAL or not overlays.is_replaced_by(old, new):
         return
-    if overlays.is_unplaced(new) and isinstance(cancel, CancelRefused | CancelNotProcessed):
-        # Neither half has had, or can have, an effect.
+    void = overlays.is_unplaced(new) or overlays.was_not_attempted(new)
+    if void and isinstance(cancel, CancelRefused | CancelNotProcessed):
+        # By this delivery of the request neither half has had an effect.
         words = cancel.text or cancel.code if isinstance(cancel, CancelRefused) else cancel.reason
         modify_askers.said(turn, modify_askers.outcome_of(new.order_id), words)
         old = overlays.refused(turn, desk, old)
         if isinstance(cancel, CancelNotProcessed):
             overlays.give_up(turn, desk, old)
+            return
+        reread(turn, desk, old, delay_ms=0)
+        overlays.watch(turn, desk, old)
 
 
 def _on_place(turn: Turn, desk: Desk, report: PlaceReport) -> None:
@@ -88,22 +89,21 @@ def _on_place(turn: Turn, desk: Desk, report: PlaceReport) -> None:
             settlement.on_place_accepted(turn, desk, report)
         case PlaceRejected():
             settlement.on_place_rejected(turn, desk, report)
+        case PlaceNotProcessed() if report.reason == overlays.NOT_ATTEMPTED:
+            # There was nothing to cancel. Who has cancelled it may have been an earlier delivery of the same request,
+            # which has placed the new one, too.
+            settlement.on_place_ambiguous(turn, desk, _unknown(report))
         case PlaceNotProcessed():
             settlement.on_place_not_processed(turn, desk, report)
-            new = turn.order(report.order_id)
-            if new is not None and _may_have_been_placed(turn, new):
-                settlement.begin_verification(turn, desk, new, NOT_ATTEMPTED)
         case PlaceAmbiguous():
             settlement.on_place_ambiguous(turn, desk, report)
 
 
-def _may_have_been_placed(turn: Turn, new: Order) -> bool:
-    # The venue found nothing to cancel, and the old order is cancelled: by somebody else, or by an earlier delivery of
-    # the same request, which has placed the new one, too.
-    old = turn.order(new.replaces or "")
-    last = new.attempts[-1] if new.attempts else None
-    told = last is not None and last.outcome is AttemptOutcome.NOT_PROCESSED and last.detail == NOT_ATTEMPTED
-    return told and new.state is OrderState.SUBMITTED and old is not None and old.state is OrderState.CANCELLED
+def _unknown(report: PlaceNotProcessed) -> PlaceAmbiguous:
+    return PlaceAmbiguous(
+        account_id=report.account_id, exchange=report.exchange, order_id=report.order_id, attempt=report.attempt,
+        reason=report.reason, evidence=report.evidence,
+    )  # fmt: skip
 
 
 # ----- what follows from a turn
@@ -145,21 +145,22 @@ def _keep_chain(turn: Turn, old_id: str, new: Order) -> None:
         # Where the old one is not known to have been placed either, the request may be made again.
         request_failed(turn, new, new.reason_text or new.reason)
     old = turn.order(old_id)
-    while old is not None and never_came(new) and new.replaced_by is None and _is_only_named(old, new):
+    while old is not None and never_came(new) and new.replaced_by is None and _names_no_other(old, new):
+        if old.replaced_by is not None:
+            old = evolve(old, replaced_by=None)
+            turn.save(old)
         heir = overlays.heir(turn, old)
         if heir is not None:
             overlays.tie(turn, old, heir)
             return
-        old = evolve(old, replaced_by=None)
-        turn.save(old)
         new, old = old, turn.order(old.replaces or "")
     if old is not None and old.replaced_by is None and was_placed(new):
         overlays.tie(turn, old, new)
 
 
-def _is_only_named(old: Order, new: Order) -> bool:
+def _names_no_other(old: Order, new: Order) -> bool:
     # While what was asked of the venue is not settled, the order that carries it is needed to find out.
-    return old.replaced_by == new.order_id and old.modification is None
+    return old.replaced_by in (new.order_id, None) and old.modification is None
 
 
 def _go_on(turn: Turn, desk: Desk, old: Order, new: Order) -> None:
@@ -167,9 +168,7 @@ def _go_on(turn: Turn, desk: Desk, old: Order, new: Order) -> None:
     new_changed = before_new is None or before_new.state is not new.state or before_new.attempts != new.attempts
     if old.state in TERMINAL:
         ended_now = before_old is not None and before_old.state not in TERMINAL
-        if ended_now and _may_have_been_placed(turn, new):
-            settlement.begin_verification(turn, desk, new, NOT_ATTEMPTED)
-        elif ended_now and not new_changed and new.state is OrderState.SUBMITTED and overlays.is_unplaced(new):
+        if ended_now and not new_changed and new.state is OrderState.SUBMITTED and overlays.is_unplaced(new):
             turn.effect(resend_timer(new.order_id, 0))
     elif new_changed and was_placed(new):
         # Both are at the venue: the old one must not stay there.

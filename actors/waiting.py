@@ -91,7 +91,7 @@ class WaitingRoom:
             turn.effect(CancelTimer(_timer(place)))
 
     def fail(self, turn: Turn, need: Need, exchange: str, symbol: str | None, *, asked_ms: int, why: str) -> None:
-        """A venue did not answer: in the queues that wait for the answer, refuse everybody who came before the question.
+        """A venue did not answer: in the queues that wait for that, refuse everybody who came before the question.
 
         It was asked for all of them; if each asked anew, a venue that refuses would be asked as fast as it says no.
         """

@@ -8,7 +8,7 @@ import pytest
 from messages.commands import PlaceOrder, SearchOrder
 from messages.queries import RefusalCode
 from messages.reports import FrameUnreadable, InstrumentsFetched, PlaceAmbiguous, StreamConnected, StreamLost
-from messages.types import PublicStatus
+from messages.types import PublicStatus, Side
 from tests.actors.account_kit import HEAD, INSTRUMENT, Account, executed, shown
 from tests.actors.awareness_kit import Aware, aware
 from tests.actors.close_kit import D, close, placed, refusal
@@ -99,6 +99,19 @@ def test_close_while_executions_may_be_missing_does_not_say_that_nothing_is_held
     unsettle(account)
     account.sent.clear()
     assert refused(account) == (RefusalCode.GATE_CLOSED, True)
+
+
+def test_close_of_what_orders_of_ours_hold_names_them_although_more_may_be_held() -> None:
+    account = aware()
+    place = account.working()
+    account.hear_fill(executed(place, "0.004"))
+    holder = account.working("29", request_id="holder", side=Side.SELL, size=D("0.004"), price=D(50000))
+    account.pass_ms(700)
+    account.list_orders(shown(holder, venue_order_id="29"))
+    account.sent.clear()
+    account.do(close())
+    found = refusal(account, "host-k1")
+    assert (found.code, holder.order_id in found.text) == (RefusalCode.NO_POSITION, True)
 
 
 def test_close_of_what_is_known_is_placed_while_more_may_be_held() -> None:

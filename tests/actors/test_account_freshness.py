@@ -1,10 +1,12 @@
 """How far every answer can be believed: while streams live, after they are lost, and while nobody keeps the account."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from messages.control import Verdict
+from messages.control import StoreAvailability, Verdict
+from messages.fills import VenueFill
 from messages.queries import (
     AccountQuery,
     AnswerSource,
@@ -17,11 +19,12 @@ from messages.queries import (
     GetPosition,
     GetPositions,
     GetStuckOrders,
+    OrderSnapshot,
 )
-from messages.reports import StreamConnected, StreamGap, StreamLost
-from messages.types import Order, VenueOrder
+from messages.reports import FrameUnreadable, OrderReported, StreamConnected, StreamGap, StreamLost
+from messages.types import Order, OrderState, PublicStatus, VenueOrder
 from tests.actors.account_kit import HEAD, executed, submit
-from tests.actors.awareness_kit import BOTH, Aware, aware
+from tests.actors.awareness_kit import BOTH, Aware, aware, sync
 from tests.factories import make
 
 HERE = {"account_id": "1", "exchange": "binance"}
@@ -138,6 +141,73 @@ def test_answer_while_an_order_that_vanished_is_looked_up_says_that_something_ma
 
 
 @pytest.mark.parametrize("query", EVERY.values(), ids=EVERY)
+def test_answer_after_a_reconnection_says_that_something_may_be_missing_until_what_vanished_is_known(
+    query: AccountQuery,
+) -> None:
+    account = trading()
+    order = account.only_order()
+    account.do(make(StreamLost, **HEAD))
+    account.do(make(StreamConnected, **HEAD, received_ms=account.now_ms))
+    account.list_fills()
+    account.list_orders()
+    listed_ms = account.now_ms
+    account.pass_ms(300)
+    assert account.views.gates["binance"] == "", "new orders are accepted"
+    assert belief(account, query) == (listed_ms, AnswerSource.CACHE, True)
+    account.look_up(order.order_id)
+    account.find(order.order_id, replace(as_shown(order), status=PublicStatus.CANCELLED, venue_status="CANCELED"))
+    assert belief(account, query) == (account.now_ms, AnswerSource.STREAM, False)
+
+
+def test_synced_open_orders_say_that_an_order_which_the_list_lacked_is_not_known() -> None:
+    account = trading()
+    account.do(sync(force=True))
+    account.list_orders()
+    found = account.synced("s1")
+    assert (found.gap, found.source, len(found.orders)) == (True, AnswerSource.VENUE, 1)
+
+
+@pytest.mark.parametrize("query", EVERY.values(), ids=EVERY)
+def test_answer_while_the_store_is_away_is_of_the_last_list_and_says_that_something_may_be_missing(
+    query: AccountQuery,
+) -> None:
+    account = trading()
+    order = account.only_order()
+    agreed_ms = account.now_ms - 700
+    account.take(StoreAvailability(available=False))
+    account.take(told_filled(account, order))
+    account.system._virtual.advance(600_000)
+    assert account.only_order() == order, "what is not durable is not shown"
+    assert belief(account, query) == (agreed_ms, AnswerSource.CACHE, True)
+    account.commit()
+    account.do(StoreAvailability(available=True))
+    assert account.only_order().state is OrderState.FILLED
+    assert belief(account, query) == (account.now_ms, AnswerSource.STREAM, False)
+
+
+@pytest.mark.parametrize("query", EVERY.values(), ids=EVERY)
+def test_answer_after_an_unreadable_frame_says_so_until_a_list_asked_for_since_is_merged(query: AccountQuery) -> None:
+    account = trading()
+    asked_before_ms = account.now_ms - 1
+    account.do(make(FrameUnreadable, **HEAD))
+    assert belief(account, query)[1:] == (AnswerSource.CACHE, True)
+    list_all(account, asked_ms=asked_before_ms)
+    assert belief(account, query) == (asked_before_ms, AnswerSource.CACHE, True)
+    list_all(account)
+    assert belief(account, query) == (account.now_ms, AnswerSource.STREAM, False)
+
+
+@pytest.mark.parametrize("query", OF_ALL.values(), ids=OF_ALL)
+def test_answer_about_all_exchanges_says_that_one_which_is_not_configured_any_more_is_not_watched(
+    query: AccountQuery,
+) -> None:
+    account = trading(exchanges=BOTH).restarted(open_gate=False, exchanges=("kraken",))
+    account.connect("kraken")
+    assert belief(account, query) == (0, AnswerSource.CACHE, True)
+    assert belief(account, GetOrders(account_id="1", exchange="kraken")) == (account.now_ms, AnswerSource.STREAM, False)
+
+
+@pytest.mark.parametrize("query", EVERY.values(), ids=EVERY)
 def test_answer_of_an_account_that_was_never_compared_is_of_no_moment(query: AccountQuery) -> None:
     account = trading().restarted(open_gate=False)
     assert belief(account, query) == (0, AnswerSource.CACHE, True)
@@ -189,3 +259,52 @@ def test_answer_shows_orders_whatever_its_age() -> None:
     account = trading()
     account.do(make(StreamLost, **HEAD))
     assert len(account.ask(GetOrders(account_id="1", open_only=True)).views) == 1
+
+
+@pytest.mark.parametrize(
+    "query", [GetOrder(account_id="1", order_id="28"), GetOrders(**HERE), GetStuckOrders(account_id="1")]
+)
+def test_orders_of_an_answer_are_as_old_as_the_answer(query: AccountQuery) -> None:
+    account = trading(stuck_default_ms=1)
+    assert ages(account, query) == [account.now_ms]
+    agreed_ms = account.now_ms - 700
+    account.do(make(StreamLost, **HEAD))
+    account.pass_ms(3_600_000)
+    assert ages(account, query) == [agreed_ms]
+
+
+def test_orders_of_synced_open_orders_are_as_old_as_the_list() -> None:
+    account = trading()
+    agreed_ms = account.now_ms - 700
+    account.do(make(StreamLost, **HEAD))
+    account.pass_ms(3_600_000)
+    account.do(sync(force=True))
+    account.fail_list()
+    found = account.synced("s1")
+    assert (found.stale, found.as_of_ms, found.age_ms) == (True, agreed_ms, account.now_ms - agreed_ms)
+    assert [view.as_of_ms for view in found.orders] == [agreed_ms]
+
+
+def test_exposure_shows_a_kill_switch_that_the_configuration_holds_on() -> None:
+    account = aware(limits={"kill_switch": True})
+    shown = account.ask(GetExposure(account_id="1")).kill_switch
+    assert (shown.on, shown.reason) == (True, "held on by the configuration")
+    assert aware().ask(GetExposure(account_id="1")).kill_switch is None
+
+
+def ages(account: Aware, query: AccountQuery) -> list[int]:
+    """Of what moment each order of an answer is."""
+    found = account.ask(query)
+    views = (found.view,) if isinstance(found, OrderSnapshot) else found.views
+    return [view.as_of_ms for view in views]
+
+
+def told_filled(account: Aware, order: Order) -> OrderReported:
+    """The stream says that an order has executed whole."""
+    filled = {"filled_size": order.size, "status": PublicStatus.FILLED, "venue_status": "FILLED"}
+    rest = make(
+        VenueFill, fill_id="57", client_order_id=order.client_order_id, side=order.side, price=order.price,
+        size=order.size - order.filled_size,
+    )  # fmt: skip
+    claim = replace(as_shown(order), **filled)
+    return make(OrderReported, **HEAD, order=claim, fill=rest, evidence=account.evidence())

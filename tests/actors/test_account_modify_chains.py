@@ -6,9 +6,9 @@ import pytest
 
 from actors.domain.idempotency import client_order_id
 from messages.commands import CancelAll, PlaceOrder, ReplaceVenueOrder
-from messages.queries import CancelDone, ModifyDone, RefusalCode
+from messages.queries import CancelDone, CancelsDone, ModifyDone, RefusalCode
 from messages.reports import InstrumentsFetched, OpenOrdersFetched, ServerTimeFetched, StreamConnected
-from messages.types import EvidenceSource, OrderState, PublicStatus
+from messages.types import EvidenceSource, InitiatedBy, OrderState, PublicStatus
 from tests.actors.account_kit import HEAD, INSTRUMENT, TAG
 from tests.actors.modify_kit import (
     OTHER,
@@ -100,6 +100,66 @@ def test_cancel_after_a_withdrawn_change_waits_for_both_orders(named: str) -> No
     venue.settle(60)
     assert isinstance(account.answer("x1"), CancelDone)
     assert venue.working() == []
+
+
+@pytest.mark.parametrize("told_first", [True, False])
+def test_order_cancelled_by_hand_during_a_change_does_not_come_back_at_the_new_price(
+    told_first: bool,  # noqa: FBT001 - the two cases
+) -> None:
+    account, venue, place = at_work()
+    account.modify(place.order_id, price=OTHER)
+    request = venue.take(ReplaceVenueOrder)
+    venue.end(place.client_order_id, PublicStatus.CANCELLED, tell=told_first)
+    account.do(venue.replace(request))
+    venue.settle(60)
+    assert venue.placements == [place.client_order_id]
+    assert account.follower(place.order_id).state is OrderState.FAILED
+    assert refused(account.answer()).code is RefusalCode.NOT_MODIFIED
+    if not told_first:
+        assert account.order(place).cancelled_by is InitiatedBy.VENUE
+
+
+@pytest.mark.parametrize("heard", ["stream", "look-up"])
+@pytest.mark.parametrize("withdrawn", ["before", "after"])
+def test_cancel_between_two_deliveries_of_a_replace_ends_the_order_that_the_first_one_placed(
+    withdrawn: str, heard: str
+) -> None:
+    account, venue, place = at_work()
+    account.modify(place.order_id, price=OTHER)
+    request = venue.take(ReplaceVenueOrder)
+    if withdrawn == "before":
+        account.do(CancelAll(account_id="1", correlation_id="all"))
+    venue.replace(request)
+    account.pass_ms(20)
+    account.do(venue.replace(request))
+    if withdrawn == "after":
+        account.do(CancelAll(account_id="1", correlation_id="all"))
+    if heard == "stream":
+        venue.show(place.client_order_id)
+    assert account.answers("all") == []
+    venue.settle(60)
+    (answer,) = account.answers("all")
+    assert isinstance(answer, CancelsDone)
+    assert (len(answer.ended), answer.unresolved) == (2, ())
+    assert venue.working() == []
+    assert "TerminalCorrection" not in account.alerts()
+
+
+def test_replacement_that_works_is_not_given_up_for_an_old_order_shown_working_late() -> None:
+    account, venue, place = at_work()
+    account.modify(place.order_id, price=OTHER)
+    request = venue.take(ReplaceVenueOrder)
+    stale = venue.orders[place.client_order_id].claim
+    venue.replace(request)
+    account.do(venue.replace(request))
+    new = account.follower(place.order_id)
+    venue.show(new.client_order_id)
+    account.pass_ms(4000)
+    evidence = account.now_evidence(EvidenceSource.LOOKUP)
+    account.do(make(OpenOrdersFetched, **HEAD, orders=(stale,), asked_venue_ms=account.now_ms, evidence=evidence))
+    assert account.follower(place.order_id).state is OrderState.ACKNOWLEDGED
+    venue.settle(30)
+    assert done(account.answer()).view.local_id == new.order_id
 
 
 def test_modify_done_is_the_only_answer_of_an_order_changed_in_flight() -> None:

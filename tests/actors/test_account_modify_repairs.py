@@ -7,10 +7,11 @@ import pytest
 
 from actors.domain.lifecycle import evolve
 from exchanges.gateway import AmendScope
-from messages.commands import AmendVenueOrder, PlaceOrder, ReplaceVenueOrder, ResolveReview
+from messages.commands import AmendVenueOrder, PlaceOrder, ReplaceVenueOrder, ResolveReview, SetKillSwitch
 from messages.queries import CancelDone, RefusalCode
-from messages.reports import AmendRefused, OpenOrdersFetched, OrderFound
+from messages.reports import AmendRefused, OpenOrdersFetched, OrderFound, StreamLost
 from messages.types import (
+    AttemptOutcome,
     EvidenceSource,
     IdempotencyStatus,
     InitiatedBy,
@@ -56,10 +57,12 @@ def test_request_whose_changed_order_fills_before_any_acknowledgement_is_never_p
     account, venue, place = in_flight()
     account.modify(place.order_id, price=OTHER)
     account.do(venue.not_processed(place))
+    assert [entry.status for entry in account.actor._memory.entries.values()] == [IdempotencyStatus.SUBMITTED]
     new = venue.take(PlaceOrder)
     venue.place(new)
     venue.fill(new.client_order_id, SIZE)
     assert account.follower(place.order_id).state is OrderState.FILLED
+    assert [entry.status for entry in account.actor._memory.entries.values()] == [IdempotencyStatus.COMPLETED]
     ask(account, "again")
     venue.serve()
     assert venue.placements == [new.client_order_id]
@@ -95,6 +98,29 @@ def test_submitter_is_told_not_placed_when_nothing_takes_the_place_of_a_void_ord
     ask(account, "again")
     (_, again) = account.to_venue(PlaceOrder)[-2:]
     assert again.order_id not in (place.order_id, new.order_id), "proven unplaced, it may be asked for again"
+
+
+def test_request_whose_orders_all_ended_here_may_be_made_again() -> None:
+    account, venue, place = in_flight()
+    account.modify(place.order_id, price=OTHER)
+    account.do(make(StreamLost, **HEAD, reason="test"))
+    account.do(venue.not_processed(place))
+    account.pass_ms(31_000)
+    assert account.follower(place.order_id).state is OrderState.FAILED
+    assert refused(account.answer("s1")).code is RefusalCode.NOT_PLACED
+    account.connect()
+    ask(account, "again")
+    assert len(account.to_venue(PlaceOrder)) == 1
+
+
+def test_request_asked_again_is_told_not_placed_where_a_rule_of_ours_refused_the_replacement() -> None:
+    account, venue, place = in_flight()
+    account.modify(place.order_id, price=OTHER)
+    ask(account, "again")
+    account.do(SetKillSwitch(account_id="1", on=True, cancel_orders=False))
+    account.do(venue.not_processed(place))
+    assert account.follower(place.order_id).state is OrderState.REJECTED
+    assert refused(account.answer("again")).code is RefusalCode.NOT_PLACED
 
 
 def test_request_stays_made_when_a_replacement_held_for_dead_is_found_working() -> None:
@@ -208,6 +234,18 @@ def test_replace_delivered_twice_is_not_given_up_by_a_look_up_that_lags() -> Non
     assert (account.order(place).state, new.state) == (OrderState.CANCELLED, OrderState.ACKNOWLEDGED)
 
 
+def test_refused_replace_is_answered_as_soon_as_the_old_order_is_seen_to_work_on() -> None:
+    account, venue, place = at_work()
+    account.modify(place.order_id, price=OTHER)
+    request = venue.take(ReplaceVenueOrder)
+    venue.fill(place.client_order_id, PART)
+    account.do(venue.replace(request))
+    venue.settle(6)
+    assert refused(account.answer()).code is RefusalCode.NOT_MODIFIED
+    assert account.order(place).modification is None
+    assert account.follower(place.order_id).attempts[-1].outcome is AttemptOutcome.NOT_PROCESSED
+
+
 def test_amend_delivered_twice_is_not_given_up_by_a_look_up_that_lags() -> None:
     account, venue, place = at_work()
     account.modify(place.order_id, size=LESS)
@@ -241,6 +279,23 @@ def test_replacement_found_working_after_it_was_given_up_is_what_the_first_id_me
     assert venue.working() == []
 
 
+def test_replacement_found_working_during_the_next_change_is_meant_when_that_comes_to_nothing() -> None:
+    account, venue, place = at_work()
+    account.modify(place.order_id, price=OTHER)
+    request = venue.take(ReplaceVenueOrder)
+    venue.replace(request)
+    account.do(venue.not_processed(request))
+    account.modify(place.order_id, price=THIRD, message_id="mod-2", correlation_id="m2")
+    again = venue.take(ReplaceVenueOrder)
+    venue.show(request.place.client_order_id)
+    account.do(venue.not_processed(again))
+    assert account.order(place).replaced_by == request.place.order_id
+    account.cancel_by_id(place.order_id)
+    venue.settle(20)
+    assert isinstance(account.answer("x1"), CancelDone)
+    assert venue.working() == []
+
+
 # ----- words that come late or twice
 
 
@@ -262,7 +317,8 @@ def test_refusal_of_a_new_half_that_an_event_told_first_contradicts_nothing() ->
     assert [order.needs_review for order in account.views.orders.values()] == [False, False]
 
 
-def test_answer_to_a_former_amend_confirms_nothing_of_the_present_one() -> None:
+@pytest.mark.parametrize("undated", ["answer", "question"])
+def test_answer_to_a_former_amend_confirms_nothing_of_the_present_one(undated: str) -> None:
     account, venue, place = at_work()
     account.modify(place.order_id, size=LESS)
     former = venue.amend(venue.take(AmendVenueOrder))
@@ -272,6 +328,10 @@ def test_answer_to_a_former_amend_confirms_nothing_of_the_present_one() -> None:
     venue.show(place.client_order_id)
     account.pass_ms(50)
     account.modify(place.order_id, size=Decimal("0.006"), message_id="mod-2", correlation_id="m2")
+    if undated == "answer":
+        former = replace(former, order=replace(former.order, updated_venue_ms=None))
+    else:
+        former = replace(former, evidence=replace(former.evidence, sent_ms=None))
     account.do(former)
     assert account.answers("m2") == []
     assert account.order(place).size == Decimal("0.007")

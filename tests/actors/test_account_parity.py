@@ -17,9 +17,9 @@ from messages import (
     FetchFailed,
     FetchFills,
     FetchOpenOrders,
-    Instrument,
     OpenOrdersFetched,
     ParityReport,
+    PublicStatus,
     RefusalCode,
     Refused,
     Side,
@@ -275,21 +275,23 @@ def test_check_with_unreadable_records_says_so_and_calls_nothing_missing_at_the_
     assert checked.checks("incomplete") == 1
 
 
-def test_check_reads_the_executions_of_so_many_symbols_and_names_the_others() -> None:
+def test_check_reads_the_executions_of_so_many_symbols_names_the_others_and_is_incomplete() -> None:
     checked = Checked()
     for number in range(SYMBOLS_PER_LOOK + 2):
-        symbol = f"A{number}-USDT"
-        checked.account.actor._memory.remember(make(Instrument, symbol=symbol, base=f"A{number}"))
-        claim = make(VenueOrder, symbol=symbol, venue_order_id=str(number), client_order_id=f"by hand {number}")
-        checked.account.hear(claim)
+        ended = make(
+            VenueOrder, symbol=f"A{number}-USDT", venue_order_id=str(number), client_order_id=f"by hand {number}",
+            status=PublicStatus.CANCELLED,
+        )  # fmt: skip
+        checked.account.hear(ended)
     checked.settle()
 
     checked.ask()
 
-    assert len([each for each in checked.asked if isinstance(each, FetchFills)]) == SYMBOLS_PER_LOOK
-    checked.account.pass_ms(ANSWER_WITHIN_MS)
-    (why,) = (why for _, what, why in checked.report.not_compared if what == "fills")
-    assert why == f"of A{SYMBOLS_PER_LOOK}-USDT, A{SYMBOLS_PER_LOOK + 1}-USDT: too many symbols at once"
+    assert len(symbols(checked)) == SYMBOLS_PER_LOOK
+    checked.answer_all()
+    why = f"of A{SYMBOLS_PER_LOOK}-USDT, A{SYMBOLS_PER_LOOK + 1}-USDT: too many symbols at once"
+    assert checked.report.not_compared == (("binance", "fills", why),)
+    assert (checked.checks("agreed"), checked.checks("incomplete")) == (0, 1)
 
 
 def test_check_asks_for_executions_since_a_symbol_is_known_and_not_further_back_than_the_lookback() -> None:

@@ -4,19 +4,25 @@ from dataclasses import replace
 from decimal import Decimal
 
 import pytest
-from account_kit import HEAD, Account, executed
+from account_kit import HEAD, Account, executed, shown
 from awareness_kit import gone
 from factories import make
 from parity_kit import LOCKED, SETTLE_MS, Checked, listed, symbols, working
 
-from actors.parity_look import SYMBOLS_PER_LOOK
+from actors.parity import ANSWER_WITHIN_MS
+from actors.parity_look import SYMBOLS_PER_LOOK, symbols_of
 from messages import (
+    BalancesFetched,
     DifferenceKind,
     EvidenceSource,
+    FetchFills,
+    Instrument,
     OrderFound,
     OrderType,
     PlaceOrder,
     PublicStatus,
+    Side,
+    VenueFill,
     VenueOrder,
 )
 
@@ -119,12 +125,22 @@ def test_check_reads_the_executions_of_an_order_that_ended_unfilled_by_our_recor
     missed = executed(place, "0.004", venue_time_ms=checked.account.now_ms)
     checked.account.confirm_cancel(place, gone(place))
     checked.settle()
+    known = symbols_of(checked.account.actor._memory, "binance", checked.account.now_ms - 60_000)
+    assert known == (("BTC-USDT",), ()), "it is not among those that are read only if there is room"
     checked.ask()
-    assert symbols(checked) == ["BTC-USDT"]
 
     checked.answer_all(fills=[missed])
 
     assert checked.kinds() == ["fill_missing_here"]
+
+
+def test_check_reads_the_executions_of_a_symbol_in_which_one_waits_for_its_order(checked: Checked) -> None:
+    stray = make(VenueFill, symbol="ETH-USDT", venue_order_id="77", client_order_id=None)
+    checked.account.hear_fill(stray)
+
+    checked.ask()
+
+    assert symbols(checked) == ["ETH-USDT"]
 
 
 def test_check_with_more_quiet_symbols_than_there_is_room_for_names_those_it_does_not_read() -> None:
@@ -156,6 +172,51 @@ def test_check_after_our_clock_was_set_back_compares_nothing_and_is_incomplete(c
     why = f"1 dated later than now: a clock was set back: {place.order_id}"
     assert ("binance", "orders", why) in checked.report.not_compared
     assert (checked.report.differences, checked.checks("agreed"), checked.checks("incomplete")) == ((), 0, 1)
+
+
+def test_check_of_an_order_that_was_filled_unseen_reports_it_by_the_time_of_its_execution(checked: Checked) -> None:
+    """Its executions are not compared: the venue does not list them in time."""
+    place = working(checked)
+    fill = executed(place, "0.01", venue_time_ms=checked.account.now_ms)
+    checked.account.pass_ms(3_600_000)
+    checked.ask()
+    for wait_ms in (ANSWER_WITHIN_MS + SETTLE_MS, ANSWER_WITHIN_MS):
+        for question in checked.asked:
+            if not isinstance(question, FetchFills):
+                checked.answer(checked.told(question, balances=[FREE]))
+        checked.account.find(place.order_id, shown(place, filled_size=place.size, status="FILLED"), fill)
+        checked.account.pass_ms(wait_ms)
+
+    assert checked.kinds() == ["missing_at_venue"]
+
+
+def test_check_that_finds_something_in_its_second_look_only_is_incomplete(checked: Checked) -> None:
+    place = working(checked)
+    checked.ask()
+
+    checked.answer_all(orders=[listed(checked, place)], balances=[FREE])
+    checked.account.pass_ms(SETTLE_MS)
+    checked.answer_all(orders=[listed(checked, place, side=Side.SELL)], balances=[LOCKED])
+
+    assert checked.report.differences == ()
+    assert ("binance", "orders", "1 seen in the second look only") in checked.report.not_compared
+    assert checked.checks("incomplete") == 1
+
+
+def test_check_of_a_position_that_audits_cannot_compare_any_more_is_incomplete(checked: Checked) -> None:
+    place = working(checked)
+    fill = executed(place, "0.01")
+    checked.account.hear(shown(place, filled_size=Decimal("0.01"), status="FILLED"), fill)
+    checked.audited(fill)
+    checked.settle()
+    checked.account.actor._memory.remember(make(Instrument, symbol="ETH-USDT", base="ETH"))
+    del checked.account.actor._memory.instruments["binance", "BTC-USDT"]
+    checked.account.do(make(BalancesFetched, **HEAD, balances=(FREE,), received_ms=checked.account.now_ms))
+    checked.ask()
+
+    checked.answer_all(fills=[fill])
+
+    assert any("1 with a holding that was not compared" in why for _, _, why in checked.report.not_compared)
 
 
 def test_check_of_an_order_of_another_type_reports_it(checked: Checked) -> None:

@@ -9,6 +9,7 @@ from messages.events import GateChanged
 from messages.queries import AnswerSource, GetOrder, GetOrders, RefusalCode
 from messages.reports import (
     FrameUnreadable,
+    InstrumentsFetched,
     OpenOrdersFetched,
     OrderFound,
     OrderReported,
@@ -16,7 +17,7 @@ from messages.reports import (
     StreamLost,
 )
 from messages.types import OrderState, VenueOrder, VerificationPhase
-from tests.actors.account_kit import HEAD, shown, submit
+from tests.actors.account_kit import HEAD, INSTRUMENT, shown, submit
 from tests.actors.awareness_kit import Aware, aware, foreign, gone
 from tests.factories import make
 
@@ -79,6 +80,13 @@ def test_gate_that_opens_lets_orders_pass_before_it_is_shown() -> None:
     account.merge_history()
     account.do(submit())
     assert account.replies == []
+
+
+def test_gate_that_opens_is_not_shown_by_a_turn_that_waits_for_no_commit() -> None:
+    account = cut_off()
+    account.take(listed(account))
+    account.take(make(InstrumentsFetched, **HEAD, instruments=(INSTRUMENT,)))
+    assert not believed(account)
 
 
 def test_gate_that_closes_is_shown_at_once() -> None:

@@ -5,13 +5,14 @@ from dataclasses import replace
 import pytest
 
 from actors.domain.verification import VerificationPolicy
+from actors.policy import PrivacyPolicy
 from messages.commands import LookUpOrder, PlaceOrder, SearchOrder
 from messages.control import VerificationDue, VerificationRequested
 from messages.events import ManualReviewRequired
 from messages.queries import OrderUnresolved
 from messages.reports import LookUpFailed, OrderNotFound, OrdersSearched, PlaceAmbiguous
 from messages.types import OrderState, PublicStatus, VenueOrder, VerificationPhase
-from tests.actors.account_kit import Account, shown, submit
+from tests.actors.account_kit import Account, executed, shown, submit
 from tests.factories import make
 from tests.simulation.regime import CAPABILITIES
 
@@ -19,13 +20,15 @@ HEAD = {"account_id": "1", "exchange": "binance"}
 POLICY = VerificationPolicy()
 LATE_MS = 10**15
 """A venue time after every fence."""
+FORGOTTEN_MS = 400_000
+"""After this nothing is kept of an order that has ended but its executions, where no history is kept."""
 
 
 class Question:
     """An account with one order of which nobody knows what became of it."""
 
-    def __init__(self) -> None:
-        self.account = Account()
+    def __init__(self, account: Account | None = None) -> None:
+        self.account = account or Account()
         self.account.do(submit(max_sends=1))
         self.place: PlaceOrder = self.account.to_venue(PlaceOrder)[-1]
         self.about = {**HEAD, "order_id": self.place.order_id}
@@ -186,6 +189,19 @@ def test_order_like_ours_that_was_taken_in_before_is_suspected_unless_it_is_anot
     question.list_like(LATE_MS)
     state = OrderState.SUBMITTED if external else OrderState.FAILED
     assert account.order(question.place).state is state
+
+
+def test_order_like_ours_that_was_another_of_ours_of_which_nothing_is_kept_is_no_suspect() -> None:
+    account = Account(privacy=PrivacyPolicy(retain_history=False))
+    other = account.working(request_id="other")
+    account.hear_fill(executed(other, str(other.size)))
+    account.pass_ms(FORGOTTEN_MS)
+    assert account.views.orders == {}
+    question = Question(account)
+    question.begin()
+    question.deny(LATE_MS)
+    question.list_like(LATE_MS)
+    assert account.order(question.place).state is OrderState.FAILED
 
 
 def test_order_like_ours_before_the_fence_raises_no_review_and_ours_may_still_turn_up() -> None:
