@@ -303,6 +303,9 @@ def _naive_terms(
             return left, left
         return None if market_price is None else Fraction(ceil(left / Fraction(market_price) * 10**30), 10**30), left
     at = price or stop or market_price
+    if at is not None and market_price is not None and (an_order.side, an_order.type) == (Side.SELL, OrderType.LIMIT):
+        # It executes at its limit or better.
+        at = max(at, market_price)
     left = max(Fraction(0), Fraction(size) - Fraction(an_order.filled_size))
     return left, None if at is None else left * Fraction(at)
 

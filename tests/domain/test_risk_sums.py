@@ -12,7 +12,7 @@ from risk_kit import NEW, NO_LIMITS, OPEN_NOTIONAL, book_of, draft, figures, lim
 from actors.domain.exposure import ExposureBook
 from actors.domain.risk import RiskLimits, check_limits, exceeded
 from actors.domain.stakes import Assets, stake_if_placed, stake_of
-from messages import Order, OrderState, Side
+from messages import Order, OrderState, OrderType, Side
 
 # ----- what is open, in money
 
@@ -248,7 +248,10 @@ def _naive_notional(others: list[Order], new: Order, name: str, _: int) -> Fract
             "max_open_notional_per_account": same_quote,
         }[name]
         stake = stake_if_placed(each, tuple(each.symbol.split("-")))  # type: ignore[arg-type]
-        if within and stake.notional is None:
+        unknown = each is new and new.reference_price is None and (
+            new.type is OrderType.MARKET or (new.side, new.type) == (Side.SELL, OrderType.LIMIT)
+        )
+        if within and (stake.notional is None or (unknown and new.quote_size is None)):
             return None
         total += Fraction(stake.notional or 0) if within else 0
     return total
