@@ -24,7 +24,7 @@ from messages.queries import CancelsDone, RefusalCode
 from messages.reports import OpenOrdersFetched
 from messages.types import InitiatedBy, Order, OrderState
 
-_WITHDRAWN: Final = "withdrawn before it was placed: every order was cancelled"
+_WITHDRAWN: Final = "not executed: everything on its symbol was cancelled before its turn came"
 
 
 @dataclass(slots=True)
@@ -71,7 +71,7 @@ class CancelGroups:
             text = f"account {command.account_id!r} has no exchange {command.exchange!r}; it has: {have}"
             turn.refuse(command.correlation_id, RefusalCode.UNKNOWN_EXCHANGE, text)
             return ()
-        self._room.withdraw(turn, lambda *place: _meant(command, *place), RefusalCode.NOT_PLACED, _WITHDRAWN)
+        self._room.withdraw(turn, lambda *place: _meant(command, *place), RefusalCode.WITHDRAWN, _WITHDRAWN)
         kept = [(former, since_ms) for former, since_ms in self._latest if self._may_be_overtaken(turn, since_ms)]
         self._latest = [*kept, (command, turn.now_ms)]
         group = _Group(command, turn.now_ms)
@@ -92,7 +92,7 @@ class CancelGroups:
         for cancelled, since_ms in self._latest:
             overtaken = 0 < number < cancelled.offered_no and self._may_be_overtaken(turn, since_ms)
             if overtaken and _meant(cancelled, exchange, symbol):
-                turn.refuse(command.correlation_id, RefusalCode.NOT_PLACED, _WITHDRAWN)
+                turn.refuse(command.correlation_id, RefusalCode.WITHDRAWN, _WITHDRAWN)
                 return True
         return False
 

@@ -54,6 +54,8 @@ class RefusalCode(StrEnum):
     """A close of the same position runs; the text names it."""
     NOT_PLACED = "not_placed"
     """Proven not to be at the venue, and no further attempt is allowed."""
+    WITHDRAWN = "withdrawn"
+    """Not executed: everything on its symbol was cancelled before its turn came. Says nothing of an earlier request."""
     DUPLICATE_ORDER = "duplicate_order"
     """An order of the same kind works at the same price level already; the text names it."""
     SELF_TRADE = "self_trade"

@@ -273,7 +273,7 @@ def test_cancel_all_withdraws_what_waits_and_answers_it() -> None:
     account.do(wish("a"))
     account.do(wish("b"))
     account.do(cancel_all())
-    assert [account.refusal(name).code for name in "ab"] == [RefusalCode.NOT_PLACED] * 2
+    assert [account.refusal(name).code for name in "ab"] == [RefusalCode.WITHDRAWN] * 2
     account.list_orders()
     assert placed(account) == []
 
@@ -292,7 +292,7 @@ def test_kill_switch_lets_nothing_through_that_waits(cancel_orders: bool) -> Non
     account.do(wish("a"))
     account.do(kill_switch(cancel_orders=cancel_orders))
     account.list_orders()
-    assert account.refusal("a").code in (RefusalCode.NOT_PLACED, RefusalCode.RISK_LIMIT)
+    assert account.refusal("a").code in (RefusalCode.WITHDRAWN, RefusalCode.RISK_LIMIT)
     assert placed(account) == []
 
 

@@ -13,7 +13,7 @@ from .verifications import verify_many
 
 SEEDS_PER_CHUNK = 25
 CHUNKS = 8
-SOMETIMES_SEEDS = range(201, 321)
+SOMETIMES_SEEDS = range(201, 341)
 SEEDS_PER_MUTANT = 100
 
 
