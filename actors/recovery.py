@@ -181,9 +181,14 @@ def recent_symbols(turn: Turn, desk: Desk, exchange: str) -> tuple[str, ...]:
         dict.fromkeys(
             order.symbol
             for order in turn.memory.orders.values()
-            if order.exchange == exchange and (order.state not in TERMINAL or order.updated_at_ms >= since)
+            # What never left for the venue has nothing there to be read, not even a symbol that the venue lists.
+            if order.exchange == exchange and order.attempts and _is_recent(order, since)
         )
     )
+
+
+def _is_recent(order: Order, since_ms: int) -> bool:
+    return order.state not in TERMINAL or order.updated_at_ms >= since_ms
 
 
 def merge_open_orders(turn: Turn, desk: Desk, report: OpenOrdersFetched) -> None:

@@ -20,6 +20,7 @@ from messages.queries import (
     GetPositions,
     GetStuckOrders,
     OrderSnapshot,
+    RefusalCode,
 )
 from messages.reports import FrameUnreadable, OrderReported, StreamConnected, StreamGap, StreamLost
 from messages.types import Order, OrderState, PublicStatus, VenueOrder
@@ -308,3 +309,11 @@ def told_filled(account: Aware, order: Order) -> OrderReported:
     )  # fmt: skip
     claim = replace(as_shown(order), **filled)
     return make(OrderReported, **HEAD, order=claim, fill=rest, evidence=account.evidence())
+
+
+def test_order_that_never_left_leaves_nothing_to_be_read_after_a_restart() -> None:
+    account = trading()
+    account.do(submit(correlation_id="never", request_id="never", symbol="FOO-BAR"))
+    assert account.refusal("never").code is RefusalCode.INSTRUMENT_UNKNOWN
+    again = account.restarted()
+    assert again.actor._connections.audits.owed() == []
