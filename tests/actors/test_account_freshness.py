@@ -312,7 +312,7 @@ def told_filled(account: Aware, order: Order) -> OrderReported:
 
 
 def test_order_that_never_left_leaves_nothing_to_be_read_after_a_restart() -> None:
-    account = trading()
+    account = aware()
     account.do(submit(correlation_id="never", request_id="never", symbol="FOO-BAR"))
     assert account.refusal("never").code is RefusalCode.INSTRUMENT_UNKNOWN
     again = account.restarted()
