@@ -113,6 +113,12 @@ def claim(turn: Turn, command: ClaimOrder) -> None:
     if order.external:
         # Its latest execution may lie long back: the wait for the next one begins now.
         waits_since_ms = None if order.last_fill_ms is None else turn.now_ms
-        order = evolve(order, external=False, last_fill_ms=waits_since_ms, updated_at_ms=turn.now_ms)
+        order = evolve(
+            order,
+            external=False,
+            first_fill_ms=waits_since_ms,
+            last_fill_ms=waits_since_ms,
+            updated_at_ms=turn.now_ms,
+        )
         turn.save(order)
     turn.reply(OrderClaimed(correlation_id=command.correlation_id, view=turn.view_of(order)))

@@ -38,6 +38,8 @@ class TimeoutAudit:
         self.policy = FillTimeoutPolicy()
         self._excused_until_ms: dict[str, int] = defaultdict(int)
         """By account: it was loaded then, so what was due before is late for a reason."""
+        self._claimed_ms: dict[tuple[str, str], int] = {}
+        """By account and order: when it was claimed."""
         self._told_ms: dict[tuple[str, str], int] = {}
         """By account and order: when a step or a fill of it was shown last, which is when its timer may run."""
         self._met_ms: dict[tuple[str, str], int] = {}
@@ -75,7 +77,7 @@ class TimeoutAudit:
         struck_ms = order.timed_out_ms
         if before is not None and before.external and not order.external:
             # Whatever its time is, it runs for us from here on.
-            self._told_ms[account, order.order_id] = self._now_ms()
+            self._claimed_ms[account, order.order_id] = order.updated_at_ms
         if before is not None and before.cancel_pending and not order.cancel_pending:
             # A change or a cancel of somebody else came to nothing: it is looked at again a while after it began.
             self._met_ms[account, order.order_id] = self._now_ms() + _CANCEL_MS
@@ -135,7 +137,8 @@ class TimeoutAudit:
 
     def _deadline(self, account: str, order: Order) -> int | None:
         timeout_ms = self._timeout(order)
-        received = [fill.received_ms for fill in self._by_order[account, order.order_id]]
+        claimed_ms = self._claimed_ms.get((account, order.order_id), 0)
+        received = [max(fill.received_ms, claimed_ms) for fill in self._by_order[account, order.order_id]]
         if not timeout_ms:
             return None
         if order.timed_out_ms is not None:
