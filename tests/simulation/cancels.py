@@ -148,7 +148,8 @@ class CancelAudit:
         settle_ms = max(each.settle_ms for each in self.policy.exchanges.values())
         if works.created_ms > sweep.asked_venue_ms - settle_ms or sweep.symbol not in (None, works.symbol):
             return False
-        known = self._orders.orders[sweep.account].values()
+        # What was placed by hand may have been claimed since.
+        known = (each for each in self._orders.orders[sweep.account].values() if ":" not in each.order_id)
         ours = any(not each.external and each.venue_order_id == str(works.order_id) for each in known)
         return sweep.everything or ours
 
