@@ -34,7 +34,7 @@ def is_passing(reply: Reply) -> bool:
     if not isinstance(reply, Refused):
         return False
     # Withdrawn before anything of it was recorded, because all orders were being cancelled.
-    withdrawn = reply.code is RefusalCode.NOT_PLACED and reply.view is None
+    withdrawn = reply.code is RefusalCode.WITHDRAWN
     return reply.code in PASSING or reply.rule == KILL_SWITCH or withdrawn
 
 

@@ -108,7 +108,7 @@ ODDS: dict[Fault, float] = {
     Fault.LATE_REQUEST: 0.12,
     Fault.TWICE: 0.15,
     Fault.RATE_LIMITED: 0.08,
-    Fault.REPLACE_HALF: 0.4,
+    Fault.REPLACE_HALF: 0.8,
     Fault.REPLACE_SLOW: 0.30,
     Fault.REPLACE_UNREADABLE: 0.25,
     Fault.READ_FAILS: 0.20,
