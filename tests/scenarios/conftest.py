@@ -7,10 +7,17 @@ from fill_world import FillVenue
 
 
 @pytest.fixture(scope="session")
-def fill_venue() -> Iterator[FillVenue]:
-    """A paper venue without faults."""
+def _running_venue() -> Iterator[FillVenue]:
     with FillVenue() as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def fill_venue(_running_venue: FillVenue) -> Iterator[FillVenue]:
+    """A paper venue without faults, whose book no other module has left anything in."""
+    yield _running_venue
+    for row in _running_venue.control.orders(open=True):
+        _running_venue.control.cancel(row["orderId"])
 
 
 @pytest.fixture(autouse=True)
