@@ -297,13 +297,14 @@ class AccountActor(CommittingActor[_Inbox]):
     # ----- handlers
 
     def _on_loaded(self, message: AccountLoaded) -> Outcome:
-        self._memory = recovery.rebuild(message.records, self._policy.exchanges)
+        margin = [name for name, exchange in self._policy.exchanges.items() if exchange.capabilities.margin]
+        self._memory = recovery.rebuild(message.records, self._policy.exchanges, margin)
         self._lease = message.lease
         self.epoch, self.seq = message.lease.epoch, message.lease.seq
         self._unreleased.clear()
         self._meter.take_stock(self._memory, self._addresses)
         self._views.replace(self._memory.everything())
-        self._views.unserved = self._memory.unserved
+        self._views.unserved, self._views.margin = self._memory.unserved, self._memory.margin
         self._views.in_service = True
         turn = self._turn()
         for name, address in self._addresses.items():

@@ -4,7 +4,7 @@ Whether an order was changed is the venue's to show: its answer, an event, a loo
 nobody has confirmed for made, or for not made.
 """
 
-from actors import modify_askers, overlays
+from actors import in_hand, modify_askers, overlays
 from actors.absorbing import absorb_claim
 from actors.adoption import take_in
 from actors.desk import Desk, reread
@@ -30,6 +30,9 @@ def on_amend_report(turn: Turn, desk: Desk, report: AmendReport) -> None:
                 _refused(turn, desk, order, report)
             case AmendNotProcessed():
                 _not_processed(turn, desk, order, report)
+            case AmendAmbiguous() if report.reason == in_hand.ACCEPTED:
+                in_hand.begin(turn, desk, order)
+                overlays.watch(turn, desk, order)
             case AmendAmbiguous():
                 reread(turn, desk, order, delay_ms=0)
                 overlays.watch(turn, desk, order)

@@ -123,7 +123,7 @@ class Audits:
             self._owed.get(exchange, {}).pop(report.symbol, None)
 
     def on_balances(self, turn: Turn, report: BalancesFetched) -> None:
-        """Tell every position of the exchange what the venue holds of its base asset, where that can be compared."""
+        """Tell every position of the exchange what the venue holds of it, where that can be compared."""
         exchange = report.exchange
         taken_ms = report.received_ms + self._desk.offsets_ms.get(exchange, 0)
         traded = self._traded(turn, exchange)
@@ -153,7 +153,7 @@ class Audits:
         held = (symbol for name, symbol in turn.memory.positions if name == exchange)
         traded: dict[str, set[str]] = {}
         for symbol in dict.fromkeys((*self._working(turn, exchange), *held)):
-            for asset in turn.memory.assets_of(exchange, symbol) or ():
+            for asset in _moved_by(turn, exchange, symbol):
                 traded.setdefault(asset, set()).add(symbol)
         return traded
 
@@ -188,3 +188,11 @@ class Audits:
     def _again(self, turn: Turn, exchange: str) -> None:
         due = AuditDue(exchange=exchange)
         turn.effect(SetTimer(f"audit:{exchange}", self._desk.policy.audit_interval_ms, due))
+
+
+def _moved_by(turn: Turn, exchange: str, symbol: str) -> tuple[str, ...]:
+    # What of the balances that a venue shows changes when something executes in a symbol.
+    if exchange in turn.memory.margin:
+        return (symbol,)
+    assets = turn.memory.assets_of(exchange, symbol)
+    return () if assets is None else (assets.base, assets.quote)

@@ -20,6 +20,7 @@ from actors.runtime.store_rim import StoreRim
 from actors.settings import Settings
 from actors.store.cipher import Keyring
 from actors.store.embedded import EmbeddedServer, state_folder
+from actors.store.nonces import StoredCeilings
 from actors.store.port import StateStore, StoreFacts
 from actors.store.redis import RedisStore
 from actors.store.sealed import SealedStore
@@ -87,7 +88,7 @@ class Runtime:
         try:
             store = self._store = self._open_store()
             if self._gateway_of is None:
-                self.venues.start()
+                self.venues.start(self._ceilings)
         except BaseException:
             self.stop(5.0)
             raise
@@ -191,6 +192,8 @@ class Runtime:
         with naming_redis_url(self.settings):
             self.facts = store.open()
             store.keep_alive(self._owner, self._owner_ttl_ms)
+        self._ceilings = StoredCeilings(url, deployment=self.deployment, timeout_ms=redis.connect_timeout_ms)
+        self._temporary.callback(self._ceilings.close)
         return store
 
     def _choose_folder(self) -> Path:

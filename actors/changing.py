@@ -13,17 +13,26 @@ from actors.commanding import end_here, never_sent
 from actors.desk import Desk, cancel_request
 from actors.domain.arithmetic import EXACT
 from actors.domain.lifecycle import evolve, transition
-from actors.domain.modification import Terms, as_request, described_change, next_leg_id, shrinks, terms_of, way
+from actors.domain.modification import (
+    Terms,
+    amendable,
+    as_request,
+    described_change,
+    next_leg_id,
+    shrinks,
+    terms_of,
+    way,
+)
 from actors.domain.rules import RefusalReason
 from actors.modify_askers import ModifyWaiter
 from actors.pretrade import Judged
 from actors.reminders import resend_timer
 from actors.replacing import Judge
 from actors.turn import Turn
-from exchanges.gateway import AmendScope
+from exchanges.gateway import AmendScope, Capabilities
 from messages.commands import ModifyOrder, ReplaceVenueOrder
 from messages.queries import RefusalCode
-from messages.types import Modification, ModificationKind, Order, OrderState, Trigger
+from messages.types import Modification, ModificationKind, Order, OrderState, TimeInForce, Trigger
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +51,8 @@ def change_sent(turn: Turn, desk: Desk, wish: Wish, now: Circumstances, judge_or
     """Ask the venue for a change of an order that was sent, or say why not."""
     order, terms, exchange = wish.order, wish.terms, desk.exchange(wish.order)
     can = exchange.capabilities
-    native, size_down = can.amend is AmendScope.NATIVE, can.amend is AmendScope.SIZE_DOWN
+    scope = _scope(order, can)
+    native, size_down = scope is AmendScope.NATIVE, scope is AmendScope.SIZE_DOWN
     kind = way(order, terms, native=native, size_down=size_down, cancel_replace=can.cancel_replace)
     if kind is None:
         able = "makes such an order smaller and changes nothing else" if size_down else "does not change it in place"
@@ -64,6 +74,17 @@ def change_sent(turn: Turn, desk: Desk, wish: Wish, now: Circumstances, judge_or
         _amend(turn, desk, wish, now, None if only_shrinks else judge_order)
     else:
         _replace(turn, desk, wish, kind, now, judge_order)
+
+
+def _scope(order: Order, can: Capabilities) -> AmendScope:
+    # What of this very order its venue changes in place.
+    changeable = amendable(
+        order,
+        types=can.amend_types,
+        times_in_force=can.amend_times_in_force,
+        venue_ends_gtt=TimeInForce.GTT in can.times_in_force,
+    )
+    return can.amend if changeable else AmendScope.NONE
 
 
 def _left(order: Order, terms: Terms) -> Decimal:

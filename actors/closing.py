@@ -321,32 +321,40 @@ def announce(turn: Turn) -> None:
 
 
 def tell_holdings(turn: Turn, report: BalancesFetched, comparable: Collection[str]) -> None:
-    """Tell every position of an exchange whose base asset can be compared what the venue holds of it, and what our
-    fills have moved. A position that cannot be compared at all as things are is told to the operators.
+    """Tell every position of an exchange that can be compared what the venue holds of its base asset, or its net
+    position in the contract, and what our fills have moved. A position that cannot be compared at all as things are is
+    told to the operators. `comparable`: of what the venue holds, what may be compared at this moment.
     """
     positions = [position for place, position in turn.memory.positions.items() if place[0] == report.exchange]
     totals = {asset: total for asset, total, _ in report.balances}
     booked = sum(position.fill_count for position in positions)
     uncompared = set()
     for position in positions:
-        instrument = turn.memory.instruments.get((position.exchange, position.symbol))
-        flow = None if instrument is None else moved(instrument.base, positions, turn.memory.assets_of)
-        if instrument is None or flow is None:
+        asset = turn.memory.held_as(position.exchange, position.symbol)
+        flow = None if asset is None else _flow(turn, position, positions, asset)
+        if asset is None or flow is None:
             uncompared.add(position.symbol)
-        elif instrument.base in comparable:
-            position = _with_baseline(turn, position, positions, instrument.base)  # noqa: PLW2901
+        elif asset in comparable:
+            position = _with_baseline(turn, position, positions, asset)  # noqa: PLW2901
             turn.tell_position(
                 position.exchange,
                 position.symbol,
                 HoldingReported(
                     position=position,
-                    asset=instrument.base,
-                    total=totals.get(instrument.base, ZERO),
+                    asset=asset,
+                    total=totals.get(asset, ZERO),
                     moved=flow,
                     fills_booked=booked,
                 ),
             )
     _tell_uncompared(turn, report.exchange, frozenset(uncompared))
+
+
+def _flow(turn: Turn, position: Position, positions: list[Position], asset: str) -> Decimal | None:
+    if position.exchange in turn.memory.margin:
+        # Nothing moves a position in a contract but its own executions; fees are cash.
+        return position.size
+    return moved(asset, positions, turn.memory.assets_of)
 
 
 def _tell_uncompared(turn: Turn, exchange: str, symbols: frozenset[str]) -> None:
@@ -396,8 +404,7 @@ def _told_already(turn: Turn, message: HoldingCompared) -> bool:
 
 
 def _has_base(turn: Turn, position: Position, asset: str) -> bool:
-    assets = turn.memory.assets_of(position.exchange, position.symbol)
-    return assets is not None and assets[0] == asset
+    return turn.memory.held_as(position.exchange, position.symbol) == asset
 
 
 def _tell_drift(turn: Turn, position: Position, message: HoldingCompared) -> None:

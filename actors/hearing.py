@@ -5,7 +5,7 @@ Each function of the parts does one thing; here stands which part a message is f
 
 from typing import TypeAlias, assert_never
 
-from actors import amending, booking, modifying, replacing, settlement, verifying
+from actors import amending, booking, modifying, replacing, settlement, valuing, verifying
 from actors.adoption import is_forgotten, take_in
 from actors.booking import PARKED
 from actors.commanding import expire
@@ -220,8 +220,7 @@ class Hearing:
             case BalancesFetched():
                 connections.audits.on_balances(turn, report)
             case InstrumentsFetched():
-                for instrument in report.instruments:
-                    turn.note(instrument)
+                valuing.on_instruments(turn, report)
             case PriceFetched():
                 connections.on_price(turn, report)
             case ServerTimeFetched():

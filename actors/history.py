@@ -79,8 +79,10 @@ class Histories:
         if self.merged(*key) or up_since_ms is None or asked_ms is None or asked_ms < up_since_ms:
             return
         required = self._desk.policy.exchanges[report.exchange].capabilities.search_sources
-        if report.unreadable or not set(required).issubset(report.sources):
-            text = f"{report.unreadable} records of the recent history could not be read"
+        unread = [source for source in required if source not in report.sources]
+        if report.unreadable or unread:
+            what = f"{', '.join(unread)} of" if unread else f"{report.unreadable} records of"
+            text = f"{what} the recent history could not be read"
             turn.alert("SyncIncomplete", Severity.WARNING, text, exchange=report.exchange, symbol=report.symbol)
             self._failed(turn, *key, at_least_ms=0)
             return

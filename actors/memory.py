@@ -5,7 +5,10 @@ what readers see is `actors.views`.
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 
+from actors.domain import assets
+from actors.domain.assets import Assets
 from actors.domain.exposure import ExposureBook
 from actors.domain.fills import fill_key
 from actors.domain.lifecycle import TERMINAL
@@ -20,6 +23,7 @@ from actors.notes import (
     FillRepeated,
     Held,
     HeldGone,
+    InHand,
     ModificationConflict,
     OrderForgotten,
     ParkedGone,
@@ -88,6 +92,8 @@ class AccountMemory:
     instruments: dict[tuple[str, str], Instrument] = field(default_factory=dict)
     waiters: dict[str, tuple[Waiter, ...]] = field(default_factory=dict)
     watched: dict[str, Watched] = field(default_factory=dict)
+    in_hand: dict[str, int] = field(default_factory=dict)
+    """Orders whose cancel or change their venue has accepted, and how often they were read since."""
     seen_working_ms: dict[str, int] = field(default_factory=dict)
     """Live orders that a venue has shown working since we started, and when it last did, our clock."""
     agreed_ms: dict[str, int] = field(default_factory=dict)
@@ -100,14 +106,18 @@ class AccountMemory:
     """By our order id: its field in the public hash of open orders."""
     shown: dict[tuple[str, str], str] = field(default_factory=dict)
     """The same by exchange and field. Venue order ids are unique per symbol only, so two orders may want one field."""
-    public: dict[str, tuple[Order, bytes]] = field(default_factory=dict)
-    """Live orders as other programs see them, by our order id: remembered for the very object they were made of."""
+    public: dict[str, tuple[Order, Decimal | None, bytes]] = field(default_factory=dict)
+    """Live orders as other programs see them, by our order id: remembered for the very object that they were made of,
+    and the multiplier that they were valued with.
+    """
     forgotten: dict[tuple[str, str, str], str] = field(default_factory=dict)
     """By exchange, symbol and venue order id: orders that nothing but executions is kept of."""
     forgotten_ids: set[str] = field(default_factory=set)
     """Our ids of such orders, as far as they are known: since the start, and those whose requests are remembered."""
     unserved: frozenset[str] = frozenset()
     """Exchanges that stored records speak of and that are not configured: shown as last known, and left alone."""
+    margin: frozenset[str] = frozenset()
+    """Exchanges whose accounts hold positions of either sign instead of assets."""
     unclaimed: dict[str, None] = field(default_factory=dict)
     """Orders of ours that the store had lost, until the request that placed them is made again."""
     exposure: ExposureBook = field(default_factory=ExposureBook)
@@ -166,6 +176,8 @@ class AccountMemory:
                 self.watched[record.order_id] = record
             case Unwatched():
                 self.watched.pop(record.order_id, None)
+            case InHand():
+                self._remember_in_hand(record)
             case SeenWorking():
                 self.seen_working_ms[record.order_id] = record.at_ms
             case Agreed():
@@ -222,10 +234,25 @@ class AccountMemory:
             key = self.by_client_id.get((record.exchange, record.client_order_id))
         return self.orders[key] if key is not None else None
 
-    def assets_of(self, exchange: str, symbol: str) -> tuple[str, str] | None:
-        """Base and quote of a symbol; None while its instrument is not known."""
-        instrument = self.instruments.get((exchange, symbol))
-        return None if instrument is None else (instrument.base, instrument.quote)
+    def assets_of(self, exchange: str, symbol: str) -> Assets | None:
+        """What a symbol trades; None while its instrument is not known."""
+        return assets.assets_of(self.instruments.get((exchange, symbol)), margin=exchange in self.margin)
+
+    def held_as(self, exchange: str, symbol: str) -> str | None:
+        """The name under which the venue says what is held by way of a symbol; None while that is not known.
+
+        An account of positions holds the contract itself, also one that is not listed any more.
+        """
+        if exchange in self.margin:
+            return symbol
+        known = self.instruments.get((exchange, symbol))
+        return None if known is None else known.base
+
+    def multiplier_of(self, exchange: str, symbol: str) -> Decimal | None:
+        """Quote units that a base unit of a symbol is worth at a price of one; None while that is not known."""
+        place = exchange, symbol
+        spot = exchange not in self.margin and exchange not in self.unserved
+        return assets.multiplier_of(self.instruments.get(place), self.positions.get(place), spot=spot)
 
     def parked_for(self, order: Order, claim: VenueOrder | None) -> tuple[VenueFill, ...]:
         """Parked executions that belong to an order, whose venue id is known or which the claim names.
@@ -307,6 +334,7 @@ class AccountMemory:
             self.live.pop(order.order_id, None)
             self.public.pop(order.order_id, None)
             self.seen_working_ms.pop(order.order_id, None)
+            self.in_hand.pop(order.order_id, None)
         else:
             self.live[order.order_id] = None
         if order.idempotency_key is None and not order.external:
@@ -367,6 +395,12 @@ class AccountMemory:
         if record.field is not None:
             self.shown_as[record.order_id] = record.field
             self.shown[record.exchange, record.field] = record.order_id
+
+    def _remember_in_hand(self, record: InHand) -> None:
+        if record.looks:
+            self.in_hand[record.order_id] = record.looks
+        else:
+            self.in_hand.pop(record.order_id, None)
 
     def _answered(self, gone: WaitersGone) -> None:
         kept = () if gone.cancels_too else tuple(w for w in self.waiters.get(gone.order_id, ()) if w.cancel)

@@ -176,6 +176,15 @@ class SeenWorking:
 
 
 @dataclass(frozen=True, slots=True)
+class InHand:
+    """A venue has accepted to cancel or to change an order, and it does not show yet."""
+
+    order_id: str
+    looks: int
+    """How often it was, or is about to be, read since; 0: it is done, or was waited for long enough."""
+
+
+@dataclass(frozen=True, slots=True)
 class Unwatched:
     """The order's state at the venue is known again."""
 

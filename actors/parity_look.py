@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final, TypeAlias
 
+from actors.domain.assets import Assets
 from actors.domain.lifecycle import UNSENT
 from actors.domain.parity import BALANCES, FILLS, ORDERS, PART_OF, Compared, Finding, Question
 from actors.domain.parity_balances import compare_holdings, compare_locked
@@ -27,6 +28,7 @@ TAG: Final = "parity"
 SYMBOLS_PER_LOOK: Final = 12
 """Symbols whose executions are read in one look of an account; the lists would use up the budget that placements need.
 """
+_CASH: Final = "cash: in a margin account it is not what executions come to"
 
 Questions: TypeAlias = FetchOpenOrders | FetchFills | FetchBalances
 Answers: TypeAlias = OpenOrdersFetched | FillsFetched | BalancesFetched | FetchFailed
@@ -54,7 +56,7 @@ class Conclusion:
     compared: tuple[tuple[str, int], ...]
     """What, and how many."""
     left_out: tuple[tuple[str, str], ...]
-    """What is too young to be compared, or nothing that our records speak of lately, and why."""
+    """What is too young to be compared, nothing that our records speak of lately, or no matter of theirs, and why."""
     unjudged: tuple[tuple[str, str], ...]
     """What is old enough and could not be compared all the same, and why."""
     failed: tuple[tuple[str, str], ...]
@@ -99,6 +101,7 @@ class Look:
         self.orders_question: Question | None = None
         """That the list of open orders answered; None: it was not answered."""
         self._view = view
+        self._margin = view.exchange in memory.margin
         self._first = first
         self._confirmed: tuple[Finding, ...] = ()
         """Findings of the first look that were repaired since."""
@@ -155,12 +158,13 @@ class Look:
         unjudged = [*self._unjudged, *((part, f"{count} seen in the second look only") for part, count in once.items())]
         if self._left_out and not self._failed and not any(self._compared.values()):
             unjudged.append(("everything", "nothing is old enough to be compared"))
-        quiet = [(FILLS, f"of {', '.join(self._quiet)}: no order and no execution lately")] if self._quiet else []
+        beside = [(FILLS, f"of {', '.join(self._quiet)}: no order and no execution lately")] if self._quiet else []
+        beside += [(BALANCES, _CASH)] if self._margin else []
         return Conclusion(
             exchange=self._view.exchange,
             differences=tuple(dict.fromkeys(differences)),
             compared=tuple(sorted(self._compared.items())),
-            left_out=(*dict.fromkeys(self._left_out), *quiet),
+            left_out=(*dict.fromkeys(self._left_out), *beside),
             unjudged=tuple(dict.fromkeys(unjudged)),
             failed=tuple(dict.fromkeys(self._failed)),
             as_of_ms=self.asked_ms,
@@ -234,18 +238,21 @@ class Look:
 
     def _balances(
         self, memory: AccountMemory, report: BalancesFetched, question: Question
-    ) -> tuple[Compared, Compared]:
+    ) -> tuple[Compared, ...]:
         exchange = report.exchange
 
-        def assets_of(symbol: str) -> tuple[str, str] | None:
+        def assets_of(symbol: str) -> Assets | None:
             return memory.assets_of(exchange, symbol)
 
-        locked = compare_locked(
-            _orders_of(memory, exchange), report.balances, question, assets_of=assets_of, unresolved=_unresolved(memory)
-        )
         positions = [position for place, position in memory.positions.items() if place[0] == exchange]
         uncompared = memory.uncompared.get(exchange, frozenset())
-        return locked, compare_holdings(positions, question, assets_of=assets_of, uncompared=uncompared)
+        held = compare_holdings(positions, question, assets_of=assets_of, uncompared=uncompared)
+        if self._margin:
+            # Nothing is held back for the orders of such an account.
+            return (held,)
+        ours, unresolved = _orders_of(memory, exchange), _unresolved(memory)
+        locked = compare_locked(ours, report.balances, question, assets_of=assets_of, unresolved=unresolved)
+        return locked, held
 
     def _note(self, part: str, compared: Compared) -> None:
         self._compared[part] += compared.count

@@ -69,7 +69,9 @@ def account_policy(settings: Settings, account: AccountSettings, *, deployment: 
         pre_trade=_pre_trade(management.pre_trade),
         risk=_limits(management.risk.overridden_by(account.risk)),
         privacy=_privacy(management.privacy),
-        price_places={"stocks": places.stocks, "forex": places.forex, "crypto": places.crypto},
+        price_places={
+            "stocks": places.stocks, "forex": places.forex, "crypto": places.crypto, "futures": places.futures
+        },
     )
 
 
@@ -80,7 +82,7 @@ def _exchange(name: str, settings: ExchangeSettings) -> ExchangePolicy:
         public_id=settings.id,
         capabilities=can,
         valid_for_ms=settings.valid_for_ms,
-        settle_ms=can.settle_ms,
+        settle_ms=can.settle_ms if settings.settle_ms is None else settings.settle_ms,
         asset_type=settings.asset_type,
     )
 

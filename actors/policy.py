@@ -115,5 +115,7 @@ class AccountPolicy:
     pre_trade: PreTradePolicy = field(default_factory=PreTradePolicy)
     risk: RiskLimits = field(default_factory=RiskLimits)
     privacy: PrivacyPolicy = field(default_factory=PrivacyPolicy)
-    price_places: Mapping[str, int] = field(default_factory=lambda: {"stocks": 2, "forex": 5, "crypto": 8})
+    price_places: Mapping[str, int] = field(
+        default_factory=lambda: {"stocks": 2, "forex": 5, "crypto": 8, "futures": 2}
+    )
     """Decimal places that average prices are shown with, by asset type."""

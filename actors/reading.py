@@ -112,7 +112,8 @@ def answer(
 
 def shown(views: PublishedViews, order: Order, how: Known) -> OrderView:
     """One order as hosts see it."""
-    return view(order, views.evidence.get(order.order_id), how["as_of_ms"])
+    multiplier = views.multiplier_of(order.exchange, order.symbol)
+    return view(order, views.evidence.get(order.order_id), how["as_of_ms"], multiplier)
 
 
 def known(
@@ -265,5 +266,5 @@ def _position(position: Position, policy: AccountPolicy) -> PositionView:
         average_entry_price=average,
         shown_average_entry_price=_as_shown(average, position.exchange, policy),
         # A sum that comes to nothing keeps the places of what was added up: 0E-16 is no figure to show anybody.
-        realised_pnl=realised_pnl(position) or ZERO,
+        realised_pnl=None if position.multiplier is None else realised_pnl(position) or ZERO,
     )

@@ -45,9 +45,13 @@ _UNKNOWN = frozenset({AttemptOutcome.IN_FLIGHT, AttemptOutcome.AMBIGUOUS})
 _WORKING = frozenset({PublicStatus.OPEN, PublicStatus.PENDING, None})
 
 
-def rebuild(records: dict[Table, dict[str, bytes]], exchanges: Collection[str]) -> AccountMemory:
-    """An account's memory from its stored records; `exchanges` are the configured ones."""
-    memory = AccountMemory()
+def rebuild(
+    records: dict[Table, dict[str, bytes]], exchanges: Collection[str], margin: Collection[str] = ()
+) -> AccountMemory:
+    """An account's memory from its stored records. `exchanges` are the configured ones, `margin` those of them whose
+    accounts hold positions instead of assets.
+    """
+    memory = AccountMemory(margin=frozenset(margin))
     orders = [decode_record(Order, raw) for raw in records.get(Table.ORDERS, {}).values()]
     for order in sorted(orders, key=lambda o: (o.created_at_ms, o.order_id)):
         memory.remember(order)
@@ -87,8 +91,10 @@ def recount(turn: Turn) -> None:
     memory = turn.memory
     for exchange, symbol in dict.fromkeys((*memory.symbol_fills, *memory.positions)):
         fills = memory.fills_of(turn.account_id, exchange, symbol)
-        recorded = memory.positions.get((exchange, symbol)) or positions.flat(turn.account_id, exchange, symbol)
-        counted = positions.rebuild(turn.account_id, exchange, symbol, fills.between(0, None))
+        multiplier = turn.multiplier_of(exchange, symbol)
+        unrecorded = positions.flat(turn.account_id, exchange, symbol, multiplier)
+        recorded = memory.positions.get((exchange, symbol)) or unrecorded
+        counted = positions.rebuild(turn.account_id, exchange, symbol, fills.between(0, None), multiplier)
         counted = copied(counted, unexplained=recorded.unexplained, drift=recorded.drift)
         if counted == recorded:
             continue

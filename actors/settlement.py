@@ -7,7 +7,7 @@ without a look-up on its way.
 
 from collections.abc import Sequence
 
-from actors import overlays
+from actors import in_hand, overlays
 from actors.absorbing import absorb_claim, after_acknowledgement, request_failed
 from actors.admission import next_attempt, place_request
 from actors.adoption import take_in
@@ -265,6 +265,9 @@ def on_cancel_report(
         case CancelNotProcessed():
             if order.state not in TERMINAL:
                 turn.effect(cancel_again_timer(order.order_id, max(report.retry_after_ms, _RESEND_DELAY_MS)))
+        case CancelAmbiguous() if report.reason == in_hand.ACCEPTED:
+            if order.state not in TERMINAL:
+                in_hand.begin(turn, desk, order)
         case CancelRefused() | CancelAmbiguous():
             if order.state not in TERMINAL:
                 reread(turn, desk, order, delay_ms=0)

@@ -6,6 +6,7 @@ and how, is no decision.)
 """
 
 from collections.abc import Iterable
+from decimal import Decimal
 
 from actors.domain.chains import answering, never_came
 from actors.domain.fills import fill_key
@@ -34,7 +35,16 @@ from messages.events import (
 from messages.fills import Fill, ParkedFill, Position, PositionClose, VenueFill
 from messages.queries import CancelDone, OrderPlaced, OrderUnresolved, RefusalCode, Refused, Reply
 from messages.risk import KillSwitch, LoggedOut
-from messages.types import Evidence, IdempotencyEntry, Order, OrderState, OrderView, StateTransition, Trigger
+from messages.types import (
+    Evidence,
+    IdempotencyEntry,
+    Instrument,
+    Order,
+    OrderState,
+    OrderView,
+    StateTransition,
+    Trigger,
+)
 
 _PUBLIC = frozenset(
     {OrderState.PENDING, OrderState.SUBMITTED, OrderState.ACKNOWLEDGED, OrderState.PARTIALLY_FILLED}
@@ -74,6 +84,8 @@ class Turn:
         """The executions that this turn books, by key."""
         self._positions: dict[tuple[str, str], Position] = {}
         self._closes: dict[str, PositionClose] = {}
+        self._learned: dict[tuple[str, str], Instrument] = {}
+        """Trading rules that this turn has read, by exchange and symbol."""
         self.to_positions: list[tuple[str, str, Message]] = []
         self.refusal: Refused | None = None
         """What this turn refused last, and why."""
@@ -117,6 +129,11 @@ class Turn:
         """A position as it was before this turn, but for what a comparison with the venue has said of it."""
         return self._positions.get((exchange, symbol)) or self.memory.positions.get((exchange, symbol))
 
+    def multiplier_of(self, exchange: str, symbol: str) -> Decimal | None:
+        """Quote units that a base unit of a symbol is worth at a price of one; None while that is not known."""
+        learned = self._learned.get((exchange, symbol))
+        return self.memory.multiplier_of(exchange, symbol) if learned is None else learned.multiplier
+
     def close(self, close_id: str) -> PositionClose:
         """The closing of a position as this turn has it so far."""
         return self._closes.get(close_id) or self.memory.closes[close_id]
@@ -158,8 +175,13 @@ class Turn:
         self.outcome.writes.append(Write(Table.PARKED, key, None))
         self.note(ParkedGone(key, fill))
 
+    def learn(self, instrument: Instrument) -> None:
+        """The trading rules of a symbol were read."""
+        self._learned[instrument.exchange, instrument.symbol] = instrument
+        self.note(instrument)
+
     def save_position(self, position: Position) -> None:
-        """Record what a comparison with the venue has said of a position."""
+        """Record what a comparison with the venue has said of a position, or the position counted anew."""
         self._positions[position.exchange, position.symbol] = position
 
     def save_close(self, close: PositionClose) -> None:
@@ -286,7 +308,8 @@ class Turn:
         # Events, replies and the public record of one turn all show the same order.
         shown = self._shown.get(order.order_id)
         if shown is None or shown[0] is not order or shown[1].evidence is not proof:
-            shown = self._shown[order.order_id] = order, view(order, proof, self.now_ms)
+            multiplier = self.multiplier_of(order.exchange, order.symbol)
+            shown = self._shown[order.order_id] = order, view(order, proof, self.now_ms, multiplier)
         return shown[1]
 
     # ----- finishing
@@ -327,7 +350,7 @@ class Turn:
             if isinstance(step, Fill):
                 new.setdefault((step.exchange, step.symbol), []).append(step)
         for place, fills in new.items():
-            before = self.position(*place) or flat(self.account_id, *place)
+            before = self.position(*place) or flat(self.account_id, *place, self.multiplier_of(*place))
             after = self.memory.fills_of(self.account_id, *place).after(before, fills)
             self._positions[place] = after
             turned = before.size * after.size < 0
@@ -364,9 +387,11 @@ class Turn:
     def _public(self, order: Order) -> bytes:
         # A list rewrites every open order, of which hardly one has changed since it was written last.
         known = self.memory.public.get(order.order_id)
-        if known is None or known[0] is not order:
-            known = self.memory.public[order.order_id] = order, encode_public(self.view_of(order).order)
-        return known[1]
+        multiplier = self.multiplier_of(order.exchange, order.symbol)
+        if known is None or known[0] is not order or known[1] != multiplier:
+            public = encode_public(self.view_of(order).order)
+            known = self.memory.public[order.order_id] = order, multiplier, public
+        return known[2]
 
     def _public_field(self, order: Order) -> str:
         for field in (order.venue_order_id, order.client_order_id):

@@ -7,11 +7,12 @@ from random import Random
 from typing import Final
 
 from actors.errors import OmsError
-from actors.settings import Settings
+from actors.settings import Credentials, ProjectxSettings, Secret, Settings
 from exchanges.gateway import VenueGateway
 from exchanges.gateway_pool import PooledGateway
 from exchanges.http import Clock
 from exchanges.neighbours import Neighbours
+from exchanges.nonces import MemoryCeiling, NonceCeiling
 from exchanges.paper.client import ControlError, PaperProcess
 from exchanges.registry import Credential, VenueSettings, open_gateway
 
@@ -37,12 +38,17 @@ class Venues:
         self._random = random
         self._gateways: dict[tuple[str, str], PooledGateway] = {}
         self._neighbours = {name: Neighbours() for name in settings.exchanges.by_name()}
+        self._nonces: NonceCeiling = MemoryCeiling()
         self._children = ExitStack()
         self.paper: PaperProcess | None = None
         """The child process that serves the paper venues, while there is one."""
 
-    def start(self) -> None:
-        """Start paper venues if any are configured, and open every gateway; streams start later, by their actors."""
+    def start(self, nonces: NonceCeiling) -> None:
+        """Start paper venues if any are configured, and open every gateway; streams start later, by their actors.
+
+        `nonces` keeps the numbers that venues want to see rise.
+        """
+        self._nonces = nonces
         if self._settings.paper.venues:
             self.paper = self._start_paper()
         for account in self._settings.accounts:
@@ -88,20 +94,31 @@ class Venues:
         if on_paper and self.paper is not None:
             venue = self.paper.venues[name]
             key = self.paper.control(name).add_account(account_id, PAPER_FUNDS)
-            credential = Credential(api_key=key["apiKey"], api_secret=key["apiSecret"])
+            number = key.get("accountNumber")
+            credential = Credential(
+                api_key=key["apiKey"],
+                api_secret=key.get("apiSecret", ""),
+                passphrase=key.get("passphrase", ""),
+                user_name=key.get("userName", ""),
+                account_number=None if number is None else int(number),
+            )
             rest_url, stream_url = venue["restUrl"], venue["streamUrl"]
         else:
             account = next(each for each in self._settings.accounts if each.id == account_id)
             live = account.exchanges.by_name()[name].credentials
             if live is None:
                 raise PaperUnavailable(f"account {account_id!r} has no credentials for {name}")
-            credential = Credential(api_key=live.api_key.reveal(), api_secret=live.api_secret.reveal())
+            credential = _revealed(live)
             rest_url, stream_url = exchange.rest_url, exchange.stream_url
         settings = VenueSettings(
             rest_url=rest_url,
             stream_url=stream_url,
             max_in_flight=exchange.max_in_flight,
             neighbours=self._neighbours[name],
+            aliases=self._settings.symbols.of(name),
+            settle_ms=exchange.settle_ms,
+            nonces=self._nonces,
+            fill_event_name=exchange.fill_event_name if isinstance(exchange, ProjectxSettings) else None,
         )
         return open_gateway(
             name,
@@ -111,3 +128,16 @@ class Venues:
             clock=self._clock,
             random=self._random,
         )
+
+
+def _revealed(credentials: Credentials) -> Credential:
+    def plain(secret: Secret | None) -> str:
+        return "" if secret is None else secret.reveal()
+
+    return Credential(
+        api_key=credentials.api_key.reveal(),
+        api_secret=plain(credentials.api_secret),
+        passphrase=plain(credentials.passphrase),
+        user_name=plain(credentials.user_name),
+        account_number=credentials.account_number,
+    )

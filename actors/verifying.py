@@ -6,6 +6,7 @@ proven) and 'what has become of this order?' (it is `watched`; the venue has had
 
 from dataclasses import replace
 
+from actors import in_hand
 from actors.absorbing import absorb_claim, holds_back
 from actors.adoption import take_in
 from actors.desk import CANCEL_AGAIN_MS, VERIFICATION, Desk, known_again, request_round
@@ -205,14 +206,15 @@ def _nothing_found(
     *,
     suspects: tuple[VenueOrder, ...],
 ) -> str:
-    question = order.verification
+    question, by_client_id = order.verification, desk.exchange(order).capabilities.lookup_by_client_id
     if (
         question is None
         or question.known_to_exist
         or order.venue_order_id is not None
         or not proves_absence(
             fence_venue_ms=question.fence_venue_ms,
-            direct_asked_venue_ms=asked.direct_asked_venue_ms,
+            # Where nothing can be looked up by our id, the lists are all that the venue offers.
+            direct_asked_venue_ms=asked.direct_asked_venue_ms if by_client_id else report.asked_venue_ms,
             search_asked_venue_ms=report.asked_venue_ms,
         )
     ):
@@ -223,10 +225,11 @@ def _nothing_found(
         _review(turn, desk, order, asked, "an order under another client id equals this one in all else", ids)
         return "undecidable"
     last = order.attempts[-1]
+    looked_up = " and from the look-up" if by_client_id else ""
     evidence = replace(
         report.evidence,
         fence_ms=question.fence_venue_ms,
-        detail=f"absent from {', '.join(report.sources)} and from the look-up, both asked after the fence",
+        detail=f"absent from {', '.join(report.sources)}{looked_up}, asked after the fence",
     )
     absent = evolve(
         order,
@@ -245,9 +248,11 @@ def _after_finding(turn: Turn, desk: Desk, order: Order, *, complete: bool) -> N
     if not complete:
         _round_over(turn, desk, order, _asked(turn, order))
         return
-    known_again(turn, order, "found")
     if order.needs_review:
         turn.save(evolve(order, needs_review=False, review_reason=""))
+    if in_hand.look_again(turn, desk, order):
+        return
+    known_again(turn, order, "found")
     if order.cancel_pending and order.state not in TERMINAL:
         turn.effect(cancel_again_timer(order.order_id, CANCEL_AGAIN_MS))
 

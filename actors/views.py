@@ -5,7 +5,10 @@ Any thread may read it without a lock, because every value in it is immutable an
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from decimal import Decimal
 
+from actors.domain import assets
+from actors.domain.assets import Assets
 from actors.memory import Record
 from actors.notes import Agreed, OrderForgotten
 from messages.fills import Fill, Position
@@ -35,6 +38,8 @@ class PublishedViews:
     """Exchanges of which the records are known to lack something, although their streams live."""
     unserved: frozenset[str] = frozenset()
     """Exchanges that records speak of and that are not configured: nobody watches them."""
+    margin: frozenset[str] = frozenset()
+    """Exchanges whose accounts hold positions of either sign instead of assets."""
     store_available: bool = True
     """Whether what happens can be shown: it is, when it is durable."""
     as_of_ms: int = 0
@@ -51,10 +56,15 @@ class PublishedViews:
         self.transitions, self.fills, self.positions = fresh.transitions, fresh.fills, fresh.positions
         self.kill_switch = fresh.kill_switch
 
-    def assets_of(self, exchange: str, symbol: str) -> tuple[str, str] | None:
-        """Base and quote of a symbol; None while its instrument is not known."""
-        instrument = self.instruments.get((exchange, symbol))
-        return None if instrument is None else (instrument.base, instrument.quote)
+    def assets_of(self, exchange: str, symbol: str) -> Assets | None:
+        """What a symbol trades; None while its instrument is not known."""
+        return assets.assets_of(self.instruments.get((exchange, symbol)), margin=exchange in self.margin)
+
+    def multiplier_of(self, exchange: str, symbol: str) -> Decimal | None:
+        """Quote units that a base unit of a symbol is worth at a price of one; None while that is not known."""
+        place = exchange, symbol
+        spot = exchange not in self.margin and exchange not in self.unserved
+        return assets.multiplier_of(self.instruments.get(place), self.positions.get(place), spot=spot)
 
     def publish(self, record: object) -> None:
         """Show one durable record; anything that is not for readers is ignored."""

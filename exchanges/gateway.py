@@ -38,6 +38,10 @@ class Capabilities:
     reduce_only: bool
     amend: AmendScope
     """What the venue changes in place; anything else is cancelled and placed anew."""
+    amend_types: frozenset[OrderType] = frozenset(OrderType)
+    """Order types that the venue changes in place, where it changes any."""
+    amend_times_in_force: frozenset[TimeInForce] = frozenset(TimeInForce)
+    """Times in force of the orders that it changes in place, where it changes any."""
     shrink_keeps_priority: bool
     """Whether an amend to a smaller size, and nothing else, keeps the order's place in the queue."""
     cancel_replace: bool
@@ -58,6 +62,9 @@ class Capabilities:
     """The sources a search must have read to prove absence."""
     max_in_flight: int
     """Default of concurrent calls per credential."""
+    margin: bool = False
+    """Whether accounts hold positions of either sign instead of assets: balances then name contracts, with what is held
+    of each, below zero for a short position; nothing is held back for open orders."""
 
 
 class VenueClient(Protocol):

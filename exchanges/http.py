@@ -32,7 +32,10 @@ IDLE_MAX_S = 4.0
 """A pooled connection idle for longer is replaced. Below the five seconds after which the most impatient common
 servers close theirs, so that a request is not written into a connection that is being closed at that moment."""
 BODY_MAX_BYTES = 64 * 1024 * 1024
+FORM = "application/x-www-form-urlencoded"
+JSON = "application/json"
 _CHUNK_BYTES = 64 * 1024
+_NO_HEADERS: Mapping[str, str] = {}
 
 
 class Clock(Protocol):
@@ -170,13 +173,24 @@ class HttpClient:
     def __repr__(self) -> str:
         return f"HttpClient({self._base_url!r})"
 
-    def call(self, method: str, target: str, *, timeout_ms: int, body: bytes | None = None) -> HttpResult:
+    def call(
+        self,
+        method: str,
+        target: str,
+        *,
+        timeout_ms: int,
+        body: bytes | None = None,
+        content_type: str = FORM,
+        headers: Mapping[str, str] = _NO_HEADERS,
+    ) -> HttpResult:
         """Send one request and wait for its whole answer.
 
-        `target` is path and query, already encoded; a body is sent as a form. `timeout_ms` bounds the wait for the
-        answer, after at most the connect timeout. Never raises for anything that a network or a server can do.
+        `target` is path and query, already encoded; `headers` come on top of the client's own. `timeout_ms` bounds the
+        wait for the answer, after at most the connect timeout. Never raises for anything that a network or a server
+        can do.
         """
-        prepared = self._prepare(method, target, body)
+        prepared = self._prepare(method, target, body, content_type)
+        prepared.headers.update(headers)
         deadline_ms = self._clock.monotonic_ms() + timeout_ms
         timeout_s = max(timeout_ms, 1) / 1000
         sent_ms = self._clock.now_ms()
@@ -205,7 +219,9 @@ class HttpClient:
         """Close idle connections."""
         self._adapter.close()
 
-    def _prepare(self, method: str, target: str, body: bytes | None) -> requests.PreparedRequest:
+    def _prepare(
+        self, method: str, target: str, body: bytes | None, content_type: str
+    ) -> requests.PreparedRequest:
         # Filled in directly: `Request.prepare` would parse and encode again what is already exact, and a signature
         # covers exactly these bytes.
         prepared = requests.PreparedRequest()
@@ -213,7 +229,7 @@ class HttpClient:
         prepared.url = self._base_url + target
         headers = CaseInsensitiveDict(self._headers)
         if body is not None:
-            headers["Content-Type"] = "application/x-www-form-urlencoded"
+            headers["Content-Type"] = content_type
             headers["Content-Length"] = str(len(body))
         prepared.headers = headers
         prepared.body = body

@@ -18,6 +18,13 @@ from exchanges.gateway import Capabilities, UserStream
 from exchanges.gateway_pool import PooledGateway, default_read_workers
 from exchanges.http import Clock
 from exchanges.neighbours import Neighbours
+from exchanges.nonces import MemoryCeiling, NonceCeiling
+from exchanges.projectx.capabilities import CAPABILITIES as PROJECTX
+from exchanges.projectx.capabilities import REST_URL as PROJECTX_REST_URL
+from exchanges.projectx.capabilities import STREAM_URL as PROJECTX_STREAM_URL
+from exchanges.projectx.client import ProjectXClient
+from exchanges.projectx.sign import Login
+from exchanges.projectx.stream import ProjectXStream
 from exchanges.stream import WebSocketStream
 
 CANCEL_WORKERS = 2
@@ -28,8 +35,12 @@ class Credential:
     """What proves to a venue who is asking."""
 
     api_key: str = field(repr=False)
-    api_secret: str = field(repr=False)
-    """An HMAC secret, or a PEM private key."""
+    api_secret: str = field(default="", repr=False)
+    """An HMAC secret, or a PEM private key; empty at a venue that has none."""
+    passphrase: str = field(default="", repr=False)
+    user_name: str = field(default="", repr=False)
+    account_number: int | None = field(default=None, repr=False)
+    """Which of the venue's accounts, where one key opens several."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +58,12 @@ class VenueSettings:
     """The other clients of this process at the venue; they share its bans."""
     aliases: Mapping[str, str] = field(default_factory=dict)
     """Canonical names that the configuration gives to venue symbols."""
+    settle_ms: int | None = None
+    """None: the venue's default; see `Capabilities.settle_ms`."""
+    nonces: NonceCeiling = field(default_factory=MemoryCeiling)
+    """Where a venue that counts requests by rising numbers keeps them."""
+    fill_event_name: str | None = None
+    """None: the venue's default name of the stream's events about executions."""
 
 
 class UnknownVenueError(Exception):
@@ -68,7 +85,7 @@ def open_gateway(
 
 def capabilities() -> tuple[Capabilities, ...]:
     """List what each venue can do."""
-    return (BINANCE,)
+    return (BINANCE, PROJECTX)
 
 
 def _binance(
@@ -104,6 +121,38 @@ def _binance(
     )
 
 
+def _projectx(
+    account_id: str, credential: Credential, settings: VenueSettings, clock: Clock, random: Random
+) -> PooledGateway:
+    workers = settings.max_in_flight or PROJECTX.max_in_flight
+    client = ProjectXClient(
+        login=Login(user_name=credential.user_name, api_key=credential.api_key),
+        account=credential.account_number,
+        clock=clock,
+        rest_url=settings.rest_url or PROJECTX_REST_URL,
+        aliases=settings.aliases,
+        call_timeout_ms=settings.call_timeout_ms,
+        pool_size=workers + CANCEL_WORKERS + default_read_workers(workers),
+        neighbours=settings.neighbours,
+    )
+
+    def stream() -> UserStream:
+        protocol = ProjectXStream(
+            account_id=account_id,
+            session=client.session,
+            url=settings.stream_url or PROJECTX_STREAM_URL,
+            fill_event=settings.fill_event_name,
+        )
+        return WebSocketStream(
+            account_id=account_id, exchange=PROJECTX.venue, protocol=protocol, clock=clock, random=random
+        )
+
+    return PooledGateway(
+        client=client, stream_factory=stream, workers=workers, cancel_workers=CANCEL_WORKERS, clock=clock
+    )
+
+
 _VENUES: Mapping[str, Callable[[str, Credential, VenueSettings, Clock, Random], PooledGateway]] = {
     BINANCE.venue: _binance,
+    PROJECTX.venue: _projectx,
 }

@@ -38,10 +38,12 @@ class StreamRefusedError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opening:
-    """How to open a connection: where, and what to send first. Both may carry credentials, and are not shown."""
+    """How to open a connection: where, what to send first, and who reads it. It may carry credentials."""
 
     url: str = field(repr=False)
     frames: tuple[str, ...] = field(default=(), repr=False)
+    reader: "FrameReader"
+    """Of this connection alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +51,8 @@ class Reading:
     """What a frame meant."""
 
     reports: tuple[StreamReport, ...] = ()
+    replies: tuple[str, ...] = field(default=(), repr=False)
+    """Messages to send. They may carry credentials, and are not shown."""
     ready: bool = False
     """The venue confirmed the subscription."""
     replace: bool = False
@@ -59,8 +63,24 @@ class Reading:
     """With `lost`: no new connection before."""
 
 
+class FrameReader(Protocol):
+    """What the frames of one connection mean, and what keeps it alive: pure."""
+
+    def read(self, frame: bytes, received_ms: int) -> Reading:
+        """Understand one text frame. Never raises for anything a venue can send."""
+        ...
+
+    def read_binary(self, frame: bytes, received_ms: int) -> Reading:
+        """Understand one binary frame, in the same way."""
+        ...
+
+    def ping(self) -> str | None:
+        """Give the message that keeps the connection alive; None: a ping of the WebSocket protocol does."""
+        ...
+
+
 class StreamProtocol(Protocol):
-    """One venue's stream: pure, except that `open` may ask the venue for what it needs."""
+    """One venue's stream: pure, except that `open`, `refused` and `renew` may ask the venue for what they need."""
 
     rules: StreamRules
 
@@ -68,8 +88,14 @@ class StreamProtocol(Protocol):
         """Say how to connect now. Called in the connection's thread; raises `StreamRefusedError`."""
         ...
 
-    def read(self, frame: bytes, received_ms: int) -> Reading:
-        """Understand one frame. Never raises for anything a venue can send."""
+    def refused(self, status: int) -> None:
+        """Take note that the venue refused to open a connection, with an HTTP status: a token may be dead."""
+        ...
+
+    def renew(self) -> bool:
+        """Prolong what the connections live on, every `rules.renew_every_ms`; False: it is dead, and the connection is
+        replaced now.
+        """
         ...
 
 
@@ -150,14 +176,23 @@ class WebSocketStream:
     def _supervise(self) -> None:
         succession = Succession(self._protocol.rules, self._random, now_ms=self._clock.monotonic_ms())
         connections: dict[int, _Connection] = {}
+        renew_every_ms = self._protocol.rules.renew_every_ms
+        renewed_ms = self._clock.monotonic_ms()
         while True:
             now_ms = self._clock.monotonic_ms()
             number = succession.due(now_ms)
             if number is not None:
                 connections[number] = self._connect(number)
+            wait_ms = succession.wait_ms(now_ms)
+            if renew_every_ms:
+                wait_ms = min(wait_ms, max(1, renewed_ms + renew_every_ms - now_ms))
             try:
-                signal = self._signals.get(timeout=succession.wait_ms(now_ms) / 1000)
+                signal = self._signals.get(timeout=wait_ms / 1000)
             except Empty:
+                if renew_every_ms and self._clock.monotonic_ms() - renewed_ms >= renew_every_ms:
+                    renewed_ms = self._clock.monotonic_ms()
+                    if not self._protocol.renew():
+                        succession.replace_serving(renewed_ms)
                 continue
             if isinstance(signal, _StopAsked):
                 break
@@ -242,6 +277,8 @@ class _Connection:
         self._ending = threading.Event()
         self._retire_by_ms: int | None = None
         self._ready = False
+        self._sent_ms = 0
+        self._reader: FrameReader
         self.thread = threading.Thread(target=self._run, name=f"stream-connection-{number}", daemon=True)
 
     def end(self) -> None:
@@ -258,6 +295,9 @@ class _Connection:
             reading = self._serve()
         except StreamRefusedError as error:
             reading = Reading(lost=str(error))
+        except WebSocketBadStatusException as error:
+            self._protocol.refused(error.status_code)
+            reading = Reading(lost=_lost_reason(error))
         except (WebSocketException, OSError, ValueError) as error:
             reading = Reading(lost=_lost_reason(error))
         finally:
@@ -265,17 +305,17 @@ class _Connection:
 
     def _serve(self) -> Reading:
         opening = self._protocol.open()
+        self._reader = opening.reader
         web_socket = _connected(opening.url, self._rules.connect_timeout_ms / 1000)
         try:
-            for frame in opening.frames:
-                web_socket.send(frame)
+            self._send(web_socket, opening.frames)
             return self._receive(web_socket)
         finally:
             web_socket.shutdown()  # type: ignore[no-untyped-call]
 
     def _receive(self, web_socket: WebSocket) -> Reading:
         web_socket.settimeout(POLL_S)
-        opened_ms = heard_ms = pinged_ms = self._clock.monotonic_ms()
+        opened_ms = heard_ms = self._sent_ms = self._clock.monotonic_ms()
         while not self._ending.is_set():
             try:
                 opcode, frame = web_socket.recv_data_frame(control_frame=True)
@@ -285,20 +325,36 @@ class _Connection:
                     break
                 if reason := self._overdue(now_ms - heard_ms, now_ms - opened_ms):
                     return Reading(lost=reason)
-                if now_ms - max(heard_ms, pinged_ms) >= self._rules.ping_every_ms:
-                    web_socket.ping()
-                    pinged_ms = now_ms
+                self._keep_alive(web_socket, now_ms)
                 continue
             heard_ms = self._clock.monotonic_ms()
             reading = self._take(opcode, bytes(frame.data))
             if reading.lost:
                 return reading
+            self._send(web_socket, reading.replies)
+            self._keep_alive(web_socket, heard_ms)
             if reason := self._overdue(0, heard_ms - opened_ms):
                 return Reading(lost=reason)
             if self._retire_by_ms is not None and heard_ms >= self._retire_by_ms:
                 break
         web_socket.close(timeout=CLOSE_TIMEOUT_S)
         return Reading(lost="stopped")
+
+    def _send(self, web_socket: WebSocket, messages: tuple[str, ...]) -> None:
+        for message in messages:
+            web_socket.send(message)
+            self._sent_ms = self._clock.monotonic_ms()
+
+    def _keep_alive(self, web_socket: WebSocket, now_ms: int) -> None:
+        # Also while much is heard: some venues close what says nothing, however much they have told it.
+        if now_ms - self._sent_ms < self._rules.ping_every_ms:
+            return
+        message = self._reader.ping()
+        if message is None:
+            web_socket.ping()
+        else:
+            web_socket.send(message)
+        self._sent_ms = now_ms
 
     def _overdue(self, quiet_ms: int, age_ms: int) -> str:
         if quiet_ms >= self._rules.silence_ms:
@@ -311,8 +367,9 @@ class _Connection:
         if opcode not in (ABNF.OPCODE_TEXT, ABNF.OPCODE_BINARY):
             return Reading()
         received_ms = self._clock.now_ms()
+        read = self._reader.read if opcode == ABNF.OPCODE_TEXT else self._reader.read_binary
         try:
-            reading = self._protocol.read(frame, received_ms)
+            reading = read(frame, received_ms)
         except Exception as error:  # noqa: BLE001 - a bug in reading one frame must not end the stream or hide the frame
             self._stream.unreadable(frame, f"internal_error: {type(error).__name__}", received_ms)
             return Reading()

@@ -19,11 +19,13 @@ class StreamRules:
     ready_timeout_ms: int = 5000
     """From connected to the confirmed subscription."""
     ping_every_ms: int
-    """A connection quiet for this long is pinged."""
+    """A connection on which we have said nothing for this long is pinged."""
     silence_ms: int
     """A connection quiet for this long, pings and pongs included, is lost."""
     max_age_ms: int
     """A connection is replaced at this age; the old one delivers until the new one is ready."""
+    renew_every_ms: int = 0
+    """How often what the connections live on is prolonged; 0: it needs none."""
     backoff_first_ms: int = 250
     backoff_max_ms: int = 30_000
 
@@ -65,8 +67,13 @@ class Succession:
         return replaced
 
     def replace(self, number: int, now_ms: int) -> None:
-        """Make a successor due at once, because the serving connection will end soon."""
-        if number == self._serving and self._opening is None:
+        """Make a successor due at once, because this connection will end soon, if it serves."""
+        if number == self._serving:
+            self.replace_serving(now_ms)
+
+    def replace_serving(self, now_ms: int) -> None:
+        """Make a successor of the serving connection due at once."""
+        if self._serving is not None and self._opening is None:
             self._due_ms = now_ms
 
     def ended(self, number: int, retry_after_ms: int, now_ms: int) -> bool:

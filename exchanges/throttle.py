@@ -1,8 +1,8 @@
 """Rate budgets of one credential, as pure arithmetic: what may be sent now, and how long to wait otherwise.
 
-Budgets are fixed windows aligned to the venue's clock, as venues count them. What the venue reports replaces what we
-count. Times are monotonic, so that no correction of a clock can end a ban early. It never sends, waits or reads a
-clock, and during a ban it lets nothing through, whoever asks.
+Budgets are fixed windows aligned to the venue's clock, or counters that wear off, as venues count them. What the
+venue reports replaces what we count. Times are monotonic, so that no correction of a clock can end a ban early. It
+never sends, waits or reads a clock, and during a ban it lets nothing through, whoever asks.
 """
 
 from collections.abc import Iterable, Mapping
@@ -36,7 +36,10 @@ class Budget:
     unit: str
     """What it counts: a key of the costs handed to `admit`."""
     limit: int
-    window_ms: int
+    window_ms: int = 0
+    """Usage is forgotten at the end of each; 0: it wears off instead."""
+    decay_milli_per_s: int = 0
+    """Thousandths of a unit that wear off in a second, where there are no windows."""
 
 
 _KEPT_FROM_PERCENT = {
@@ -65,10 +68,54 @@ class _Window:
             self.used = 0
 
     def wait_ms(self, cost: int, kind: CallKind, now_ms: int) -> int:
-        allowed = self.budget.limit * (100 - _KEPT_FROM_PERCENT[kind]) // 100
+        allowed = _allowed(self.budget, kind)
         if self.used + self.pending + cost <= allowed:
             return 0
         return max(1, (self.start_ms or 0) + self.budget.window_ms - now_ms)
+
+
+    def take(self, cost: int, sent_ms: int) -> None:
+        if sent_ms >= (self.start_ms or 0):
+            self.used += cost
+
+    def set(self, used: int, sent_ms: int) -> None:
+        if sent_ms >= (self.start_ms or 0):
+            self.used = used
+
+
+class _Counter:
+    # Usage of one budget that wears off, in thousandths.
+
+    def __init__(self, budget: Budget) -> None:
+        self.budget = budget
+        self.pending = 0
+        self._used_milli = 0
+        self._as_of_ms: int | None = None
+
+    def roll(self, now_ms: int, phase_ms: int) -> None:
+        del phase_ms
+        elapsed_ms = 0 if self._as_of_ms is None else max(0, now_ms - self._as_of_ms)
+        self._used_milli = max(0, self._used_milli - elapsed_ms * self.budget.decay_milli_per_s // 1000)
+        self._as_of_ms = now_ms
+
+    def wait_ms(self, cost: int, kind: CallKind, now_ms: int) -> int:
+        del now_ms
+        over_milli = self._used_milli + 1000 * (self.pending + cost - _allowed(self.budget, kind))
+        if over_milli <= 0:
+            return 0
+        return -(-over_milli * 1000 // self.budget.decay_milli_per_s)
+
+    def take(self, cost: int, sent_ms: int) -> None:
+        del sent_ms
+        self._used_milli += 1000 * cost
+
+    def set(self, used: int, sent_ms: int) -> None:
+        del sent_ms
+        self._used_milli = 1000 * used
+
+
+def _allowed(budget: Budget, kind: CallKind) -> int:
+    return budget.limit * (100 - _KEPT_FROM_PERCENT[kind]) // 100
 
 
 class Throttle:
@@ -78,7 +125,8 @@ class Throttle:
     """
 
     def __init__(self) -> None:
-        self._windows: dict[str, _Window] = {}
+        self._windows: dict[str, _Window | _Counter] = {}
+        self._by_unit: dict[str, list[_Window | _Counter]] = {}
         self._blocked_until_ms: dict[CallKind, int] = {}
         self._banned_until_ms = 0
         self._phase_ms = 0
@@ -86,11 +134,12 @@ class Throttle:
     def learn(self, budgets: Iterable[Budget]) -> None:
         """Adopt the limits that the venue publishes; usage of budgets that stay is kept."""
         kept = self._windows
-        self._windows = {}
+        self._windows, self._by_unit = {}, {}
         for budget in budgets:
-            window = kept.get(budget.name) or _Window(budget)
+            window = kept.get(budget.name) or (_Window(budget) if budget.window_ms else _Counter(budget))
             window.budget = budget
             self._windows[budget.name] = window
+            self._by_unit.setdefault(budget.unit, []).append(window)
 
     def align(self, phase_ms: int) -> None:
         """Adopt the difference between the venue's clock and the monotonic one: windows begin by the venue's clock."""
@@ -99,8 +148,7 @@ class Throttle:
     def admit(self, kind: CallKind, now_ms: int, costs: Mapping[str, int]) -> int:
         """Reserve a call's costs and answer 0, or answer how many milliseconds to wait and reserve nothing."""
         wait_ms = max(0, self._blocked_until_ms.get(kind, 0) - now_ms)
-        touched = [(window, costs[window.budget.unit]) for window in self._windows.values()
-                   if costs.get(window.budget.unit)]
+        touched = [(window, cost) for unit, cost in costs.items() if cost for window in self._by_unit.get(unit, ())]
         for window, cost in touched:
             window.roll(now_ms, self._phase_ms)
             wait_ms = max(wait_ms, window.wait_ms(cost, kind, now_ms))
@@ -118,16 +166,16 @@ class Throttle:
         `reported` is usage by budget name as the answer stated it; what an answer does not mention was not counted.
         None: there was no answer, so the costs are taken for spent.
         """
-        for window in self._windows.values():
-            cost = costs.get(window.budget.unit, 0)
-            window.pending = max(0, window.pending - cost)
-            window.roll(now_ms, self._phase_ms)
-            if sent_ms < (window.start_ms or 0):
-                continue
-            if reported is None:
-                window.used += cost
-            elif window.budget.name in reported:
-                window.used = reported[window.budget.name]
+        for unit, cost in costs.items():
+            for window in self._by_unit.get(unit, ()):
+                window.pending = max(0, window.pending - cost)
+                window.roll(now_ms, self._phase_ms)
+                if reported is None:
+                    window.take(cost, sent_ms)
+        for name, used in (reported or {}).items():
+            if name in self._windows:
+                self._windows[name].roll(now_ms, self._phase_ms)
+                self._windows[name].set(used, sent_ms)
 
     def block(self, kinds: Iterable[CallKind], until_ms: int, *, ban: bool) -> None:
         """Let nothing of these kinds through before a moment; an earlier block that lasts longer stays."""

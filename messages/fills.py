@@ -8,7 +8,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from messages.base import fast_init
-from messages.types import ZERO, InitiatedBy, Side
+from messages.types import ONE, ZERO, InitiatedBy, Side
 
 
 class FillSource(StrEnum):
@@ -87,10 +87,12 @@ class ParkedFill:
 @fast_init
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Position:
-    """What the fills of one account, exchange and symbol add up to. Pure arithmetic of fills, but for the last two.
+    """What the fills of one account, exchange and symbol add up to. Pure arithmetic of fills and of the multiplier of
+    the instrument, but for `unexplained` and `drift`.
 
-    The average entry price is `entry_value / size`, the realised profit `cash + entry_value`. Fees that were charged in
-    the base asset are taken out of `size`, and so make what is left dearer; other fees are in neither figure.
+    The average entry price is `entry_value / (size * multiplier)`, the realised profit `cash + entry_value`. Fees that
+    were charged in the base asset are taken out of `size`, and so make what is left dearer; other fees are in neither
+    figure.
     """
 
     account_id: str
@@ -112,6 +114,9 @@ class Position:
     """What the venue's total of the base asset held beyond our fills when they were first compared; None before."""
     drift: Decimal = ZERO
     """The venue's total of the base asset less what `unexplained` and our fills say; not 0: somebody should look."""
+    multiplier: Decimal | None = ONE
+    """Quote units that one base unit is worth at a price of one, by the instrument. None while that is not known:
+    `entry_value` and `cash` are then sums of price times size and no money; they are corrected when it is."""
 
 
 class CloseState(StrEnum):

@@ -422,8 +422,8 @@ class PositionView:
     """The same, rounded half up to the places that the asset type is shown with; None where the exchange is no longer
     configured.
     """
-    realised_pnl: Decimal
-    """Quote units, before fees."""
+    realised_pnl: Decimal | None
+    """Quote units, before fees; None while the multiplier of the instrument is not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,7 @@
 """The vocabulary every other module speaks: enumerations, the order, its fills and what proves its state.
 
-Everything here is immutable and free of behaviour. Money and quantities are `Decimal`; a name that ends in `_ms` is an
-integer number of milliseconds since 1970 in **our** clock unless the name says `venue`; the two are never mixed.
+Everything here is immutable and free of behaviour. Money and quantities are `Decimal`; `_ms` at the end of a name means
+whole milliseconds since 1970 by **our** clock, unless the name says `venue`; the two are never mixed.
 """
 
 from dataclasses import dataclass
@@ -11,6 +11,7 @@ from enum import StrEnum
 from messages.base import fast_init
 
 ZERO = Decimal(0)
+ONE = Decimal(1)
 
 
 class Side(StrEnum):
@@ -47,6 +48,10 @@ class PublicStatus(StrEnum):
     CANCELLED = "CANCELLED"
     EXPIRED = "EXPIRED"
     FAILED = "FAILED"
+
+
+ENDED_STATUSES = frozenset({PublicStatus.FILLED, PublicStatus.CANCELLED, PublicStatus.EXPIRED, PublicStatus.FAILED})
+"""Of an order that no longer works."""
 
 
 class OrderState(StrEnum):
@@ -178,7 +183,7 @@ class NormalizedOrder:
     """The venue's order id; the client order id until the venue has given one."""
     client_order_id: str | None = None
     symbol: str
-    """Canonical `BASE-QUOTE`."""
+    """Canonical `BASE-QUOTE`; of a contract, the venue's whole id of it."""
     side: Side
     type: OrderType
     status: PublicStatus
@@ -288,10 +293,7 @@ class Modification:
 @fast_init
 @dataclass(frozen=True, kw_only=True)
 class Order:
-    """One order of an account, complete: what was asked, how far it got, what happened, what is unknown.
-
-    Not slotted, because `actors.domain.lifecycle.evolve` copies its `__dict__` several times per order.
-    """
+    """One order of an account, complete. Not slotted, since `lifecycle.evolve` copies its `__dict__` several times."""
 
     order_id: str
     """Our own id, equal to the client order id of the first leg; never changes."""
@@ -321,7 +323,7 @@ class Order:
     """Rises by one with every recorded transition."""
     filled_size: Decimal = ZERO
     filled_value: Decimal = ZERO
-    """Sum of price x size over the booked fills, quote units."""
+    """Sum of price x size over the booked fills: quote units, but for the multiplier of a contract."""
     fees: tuple[tuple[str, Decimal], ...] = ()
     """Per currency, sorted by currency."""
     fill_count: int = 0
@@ -436,6 +438,8 @@ class Instrument:
     order_types: frozenset[OrderType]
     post_only_allowed: bool = True
     quote_size_allowed: bool = True
+    multiplier: Decimal = ONE
+    """Quote units that one base unit is worth at a price of one: 1 on spot, point value of a futures contract."""
     as_of_ms: int
 
 

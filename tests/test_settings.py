@@ -13,6 +13,7 @@ from settings_sources import ENVIRON, LIVE, live, load, refusal, written
 
 from actors.errors import SettingsError
 from actors.settings import Secret, Section
+from actors.settings.deployment import VENUES
 from messages import OrderState, OrderType
 
 FILE = Path(__file__).parent.parent / "config" / "order_management.yaml"
@@ -26,7 +27,8 @@ def test_settings_from_nothing_are_a_paper_account_and_the_embedded_server() -> 
 
     assert [account.id for account in settings.accounts] == ["1"]
     assert settings.accounts[0].exchanges.by_name()["binance"].credentials is None
-    assert settings.paper.venues == ("binance",)
+    assert settings.paper.venues == VENUES
+    assert tuple(settings.accounts[0].exchanges.by_name()) == settings.paper.venues
     assert settings.paper.market
     assert settings.redis.url is None
     assert not settings.is_live

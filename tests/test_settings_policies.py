@@ -96,6 +96,7 @@ def test_policy_from_changed_precision_keeps_the_places_of_the_other_asset_types
         "stocks": 4,
         "forex": 5,
         "crypto": 8,
+        "futures": 2,
     }
 
 

@@ -18,12 +18,14 @@ from actors.settings import Settings
 from actors.settings.source import section_of
 from actors.settings.values import Section
 
+CREDENTIALS = ("KeyPairSettings", "KucoinAccountSettings", "ProjectxAccountSettings")
+CREDENTIAL_PARTS = [
+    f"{part}_{source}" for part in ("api_key", "api_secret", "passphrase", "user_name") for source in ("env", "file")
+]
+
 # What the settings themselves read, and offer to others under another name.
 READ_AS = {
-    ("AccountExchangeSettings", "api_key_env"): "credentials",
-    ("AccountExchangeSettings", "api_key_file"): "credentials",
-    ("AccountExchangeSettings", "api_secret_env"): "credentials",
-    ("AccountExchangeSettings", "api_secret_file"): "credentials",
+    **{(section, part): "credentials" for section in CREDENTIALS for part in CREDENTIAL_PARTS},
     ("PrivacySettings", "encryption_key_env"): "encryption_keys",
     ("PrivacySettings", "encryption_key_file"): "encryption_keys",
     ("RedisSettings", "durability"): "durability",

@@ -21,6 +21,9 @@ from messages.types import ZERO, CompletionReason, Order, OrderState, StateTrans
 
 _MOVING = frozenset({OrderState.PENDING, OrderState.SUBMITTED})
 _WITHOUT_VENUE_ORDER = frozenset({OrderState.REJECTED, OrderState.FAILED, OrderState.CANCELLED})
+_ENDED_BY_VENUE = frozenset({"EXPIRED", "REJECTED"})
+_TELLS_ENDS_APART = frozenset({"binance"})
+"""Venues whose wire has a word of its own for everything that can end an order; on others' wires some look alike."""
 
 
 def audit(
@@ -105,9 +108,9 @@ def _check_order(verdict: Verdict, order: Order, rows: list[Row], doings: Doings
             verdict.note(f"{_name(order)} is {order.state}, and there is no venue order")
         return
     row = rows[0]
-    if order.venue_order_id is not None and order.venue_order_id not in {str(each["orderId"]) for each in rows}:
+    if order.venue_order_id is not None and order.venue_order_id not in {each["venueOrderId"] for each in rows}:
         verdict.false_matches += 1
-        verdict.note(f"{_name(order)} follows venue order {order.venue_order_id}, its own is {row['orderId']}")
+        verdict.note(f"{_name(order)} follows venue order {order.venue_order_id}, its own is {row['venueOrderId']}")
     expected = _expected_states(row, order, swept=was_swept(order, row, doings))
     if order.state not in expected:
         wanted = " or ".join(expected)
@@ -130,6 +133,8 @@ def _expected_states(row: Row, order: Order, *, swept: bool) -> tuple[OrderState
     filled = Decimal(row["filledSize"]) > ZERO
     if row["status"] == "OPEN":
         return (OrderState.PARTIALLY_FILLED if filled else OrderState.ACKNOWLEDGED,)
+    if row["status"] in _ENDED_BY_VENUE and order.exchange not in _TELLS_ENDS_APART:
+        return (OrderState(row["status"]), OrderState.CANCELLED, OrderState.FAILED)
     if row["status"] != "CANCELLED" or not filled:
         return (OrderState(row["status"]),)
     if order.fill_timeout_ms and row["endReason"] == "user" and not swept:
@@ -154,7 +159,7 @@ def _check_fills(
     executed: Mapping[tuple[str, ...], list[Row]],
 ) -> None:
     true = {
-        str(each["tradeId"]): each
+        each["fillId"]: each
         for row in rows
         for each in executed.get((order.account_id, str(row["orderId"])), ())
     }
@@ -167,9 +172,9 @@ def _check_fills(
         elif not _same(fill, row):
             verdict.note(f"{_name(order)}: fill {fill.fill_id} differs from the venue's")
         seen.add(fill.fill_id)
-    for trade_id in true.keys() - seen:
+    for fill_id in true.keys() - seen:
         verdict.missing_fills += 1
-        verdict.note(f"{_name(order)} lacks fill {trade_id}")
+        verdict.note(f"{_name(order)} lacks fill {fill_id}")
     for error in average_errors(order, average_price(order), list(true.values())):
         verdict.note(f"{_name(order)} {error}")
 

@@ -59,7 +59,7 @@ def _check_venue_orders(verdict: Verdict, name: str, by_order: list[list[Row]], 
         verdict.note(f"{name} has {len(rows)} venue orders, and was modified {len(changes)} times")
     if not changes:
         return
-    working = [str(row["orderId"]) for row in rows if row["status"] == "OPEN"]
+    working = [row["venueOrderId"] for row in rows if row["status"] == "OPEN"]
     if len(working) > 1:
         verdict.live_twice += 1
         verdict.note(f"{name} works twice at the venue, as orders {', '.join(working)}")
@@ -76,7 +76,7 @@ def _check_venue_orders(verdict: Verdict, name: str, by_order: list[list[Row]], 
 
 def _check_told(verdict: Verdict, name: str, rows: list[Row], changes: list[Change]) -> None:
     size, price = changes[0].placed.size, changes[0].placed.price
-    at_venue = {str(row["orderId"]) for row in rows}
+    at_venue = {row["venueOrderId"] for row in rows}
     for change in changes:
         told = {reply.view.order.order_id for reply in change.replies if isinstance(reply, ModifyDone)}
         if len(told) > 1:

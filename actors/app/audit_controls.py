@@ -75,7 +75,7 @@ def swept_errors(doings: Doings, venue: VenueRecord) -> list[str]:
 
 def synced_errors(answers: Sequence[tuple[str, OpenOrdersSynced]], venue: VenueRecord) -> list[str]:
     """Name every open order in an answer that claimed to be whole and fresh, which the venue did not have then."""
-    rows = grouped(venue.orders, "account", "orderId")
+    rows = grouped(venue.orders, "account", "venueOrderId")
     return [
         f"open orders of account {account} as of {shown.as_of_ms}: {error}"
         for account, answer in answers

@@ -52,7 +52,7 @@ class Bookings:
         waits: dict[FillSource, list[int]] = defaultdict(list)
         with self._lock:
             for row in executions:
-                key = (row["account"], row["symbol"], str(row["orderId"]), str(row["tradeId"]))
+                key = (row["account"], row["symbol"], row["venueOrderId"], row["fillId"])
                 booked = self._booked.get(key)
                 if booked is not None and booked[0] >= row["atMs"]:
                     waits[booked[1]].append(booked[0] - row["atMs"])

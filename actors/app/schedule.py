@@ -32,6 +32,8 @@ _RARE: Final = {
     Fault.REFUSE: (20, None),
 }
 """Faults that concern everybody at once or hold a worker up: at most so often per stage, for so long (ms)."""
+_SEPARATELY: Final = {Fault.TOKEN_EXPIRED: (RequestKind.FRAME, None)}
+"""Faults that are few, and would spend themselves on requests before a stream's frame meets any."""
 _SHARE_ON: Final = 0.45
 """Of the faults asked for, how many are on in a stage."""
 _OFTEN: Final = {Fault.FRAME_SHUFFLE: (0.2, 0.6), Fault.NEW_HALF_FAILS: (0.1, 0.4)}
@@ -99,7 +101,8 @@ def _stage(names: Sequence[str], random: Random) -> Stage:
 def _rules(fault: Fault, random: Random) -> Iterator[FaultRule]:
     probability = round(random.uniform(*_OFTEN.get(fault, _PROBABILITY)), 3)
     count_max, amount_ms = _RARE.get(fault, (None, None))
-    yield FaultRule(fault=fault, probability=probability, count_max=count_max, amount_ms=amount_ms)
+    for kind in _SEPARATELY.get(fault, (None,)):
+        yield FaultRule(fault=fault, kind=kind, probability=probability, count_max=count_max, amount_ms=amount_ms)
     for kind in _CHANGES if fault in _OF_CHANGES else ():
         probability = round(random.uniform(*_OF_CHANGES_PROBABILITY), 3)
         yield FaultRule(fault=fault, kind=kind, probability=probability, amount_ms=amount_ms)

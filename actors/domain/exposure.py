@@ -12,7 +12,8 @@ from decimal import Decimal
 from typing import TypeAlias, TypeVar
 
 from actors.domain.arithmetic import EXACT
-from actors.domain.stakes import Assets, Stake, stake_if_placed, stake_of
+from actors.domain.assets import Assets
+from actors.domain.stakes import Stake, stake_if_placed, stake_of
 from messages.base import fast_init
 from messages.fills import Position
 from messages.risk import ReservedFunds, SymbolExposure
@@ -237,7 +238,7 @@ def _exposure(place: tuple[str, str], totals: SymbolTotals, position: Decimal, a
     return SymbolExposure(
         exchange=exchange,
         symbol=symbol,
-        quote=assets[1] if assets is not None else "",
+        quote=assets.quote if assets is not None else "",
         open_orders=totals.open_orders,
         buy_size=totals.buy_size,
         sell_size=totals.sell_size,

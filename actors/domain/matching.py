@@ -192,6 +192,8 @@ def _has_our_id(order: Order, found: VenueOrder | VenueFill) -> bool:
 def _incomplete(report: OrdersSearched, required_sources: Collection[str]) -> str:
     if report.unreadable > 0:
         return f"{report.unreadable} records could not be read"
+    if not report.sources:
+        return "no source was read"
     unread = [source for source in required_sources if source not in report.sources]
     return f"not read: {', '.join(unread)}" if unread else ""
 

@@ -5,7 +5,7 @@ what it meant. Must never: take a venue's silence about a number for a number, o
 one.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
@@ -24,6 +24,7 @@ from messages.types import (
     OrderState,
     OrderType,
     StateTransition,
+    TimeInForce,
     VenueOrder,
 )
 
@@ -214,11 +215,25 @@ def _text(value: Decimal | None) -> str:
 # ----- how
 
 
+def amendable(
+    order: Order, *, types: Container[OrderType], times_in_force: Container[TimeInForce], venue_ends_gtt: bool
+) -> bool:
+    """Whether an order is one that its venue changes in place, which it does for some types and times in force.
+
+    `venue_ends_gtt`: the venue itself ends good-till-time orders; elsewhere they are without an end to it, because our
+    own timer ends them.
+    """
+    lasting = order.time_in_force
+    if lasting is TimeInForce.GTT and not venue_ends_gtt:
+        lasting = TimeInForce.GTC
+    return order.type in types and lasting in times_in_force
+
+
 def way(order: Order, terms: Terms, *, native: bool, size_down: bool, cancel_replace: bool) -> ModificationKind | None:
     """Choose how an order that was sent is changed; None: there is no way that would keep what it has executed apart.
 
-    `native`: the venue changes anything in place; `size_down`: it makes the size smaller in place; `cancel_replace`: it
-    has a call of its own that cancels and places.
+    `native`: the venue changes anything of such an order in place; `size_down`: it makes its size smaller in place;
+    `cancel_replace`: it has a call of its own that cancels and places.
     """
     if order.state is OrderState.SUBMITTED:
         return ModificationKind.CANCEL_THEN_PLACE

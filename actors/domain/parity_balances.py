@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Final, TypeAlias
 
 from actors.domain.arithmetic import EXACT, QUANTITY_TOLERANCE, apart_by, plain
+from actors.domain.assets import Assets
 from actors.domain.lifecycle import TERMINAL, UNSENT
 from actors.domain.parity import YOUNG, Compared, Finding, Question, Tally
 from actors.domain.parity_records import since_ms, unsettled
@@ -19,8 +20,8 @@ from messages.types import ZERO, Order, OrderType, Side
 
 _UNCOMPARED: Final = "with a holding that was not compared with our executions"
 
-AssetsOf: TypeAlias = Callable[[str], tuple[str, str] | None]
-"""Base and quote of a symbol; None while they are not known."""
+AssetsOf: TypeAlias = Callable[[str], Assets | None]
+"""What a symbol trades; None while that is not known."""
 
 
 def compare_locked(
@@ -47,7 +48,7 @@ def compare_locked(
         assets = assets_of(order.symbol)
         if assets is None:
             return Compared(unjudged=(f"what is locked: the currencies of {order.symbol} are not known",))
-        reserves.add(order, assets[1] if order.side is Side.BUY else assets[0], why)
+        reserves.add(order, assets.quote if order.side is Side.BUY else assets.base, why)
     return reserves.compared(balances)
 
 
@@ -73,12 +74,12 @@ def compare_holdings(
     return copied(tally.result(), findings=tuple(findings))
 
 
-def _drift(position: Position, assets: tuple[str, str] | None) -> Difference:
+def _drift(position: Position, assets: Assets | None) -> Difference:
     return Difference(
         exchange=position.exchange,
         kind=DifferenceKind.HOLDING_DRIFT,
         subject=position.symbol,
-        name="holding" if assets is None else f"holding of {assets[0]}",
+        name="holding" if assets is None else f"holding of {assets.base}",
         ours="no change but by our executions",
         venues=f"changed by {plain(position.drift)} beyond them",
     )

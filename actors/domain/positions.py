@@ -4,6 +4,10 @@ Owns the arithmetic of average cost, the order in which fills count, and the jud
 in the order in which the venue executed them, never in that of their arrival, so that a position depends on nothing but
 its fills: added one by one, late, in groups or all at once, they give the same numbers to the last digit.
 
+Money is counted in quote units: an execution of a contract is worth its price times its size times the multiplier of
+its instrument, which the position carries. While that is not known, the sums are of price times size alone; they say
+so, and are counted anew when it is known.
+
 Sums and products are exact. The one division is in a reduction, where the entry value shrinks in proportion; when a
 position reaches zero nothing of it is left, so realised profit is exact whenever the position is flat. Must never: read
 a clock, know whether a fill was booked before, or conclude anything about an asset that it cannot name.
@@ -15,12 +19,13 @@ from decimal import Decimal
 from typing import TypeAlias
 
 from actors.domain.arithmetic import EXACT, RATIO, apart_by
+from actors.domain.assets import Assets, worth
 from actors.domain.fills import with_fee
 from actors.errors import InvariantViolated
 from messages.base import copied
 from messages.control import HoldingCompared, HoldingReported
 from messages.fills import Fill, Position
-from messages.types import ZERO, Order, Side
+from messages.types import ONE, ZERO, Order, Side
 
 READINGS = 3
 """How many readings of what a venue holds have to agree while fills are booked between them."""
@@ -37,13 +42,13 @@ def position_key(exchange: str, symbol: str) -> str:
 
 def booking_order(fill: Fill) -> BookingOrder:
     """Place an execution among those of its symbol, whenever it arrived: by the venue's time, then by its number."""
-    # Venues count their trades up, so of two ids the longer one is the later one.
+    # Most venues count their trades up, so of two ids the longer one is the later one; the order of others is as fixed.
     return fill.venue_time_ms, len(fill.fill_id), fill.fill_id, fill.venue_order_id
 
 
-def flat(account_id: str, exchange: str, symbol: str) -> Position:
-    """Make the position that no fill has touched yet."""
-    return Position(account_id=account_id, exchange=exchange, symbol=symbol)
+def flat(account_id: str, exchange: str, symbol: str, multiplier: Decimal | None = ONE) -> Position:
+    """Make the position that no fill has touched yet. `multiplier`: None while it is not known."""
+    return Position(account_id=account_id, exchange=exchange, symbol=symbol, multiplier=multiplier)
 
 
 def base_of(symbol: str) -> str | None:
@@ -66,7 +71,7 @@ def fold(position: Position, fill: Fill) -> Position:
         or fill.account_id != position.account_id
     ):  # fmt: skip
         raise InvariantViolated(f"fill {fill.fill_id} of {fill.exchange} {fill.symbol} folded into another position")
-    value = EXACT.multiply(fill.price, fill.size)
+    value = _worth(position, fill.price, fill.size)
     if fill.side is Side.BUY:
         size, cash = EXACT.add(position.size, fill.size), EXACT.subtract(position.cash, value)
     else:
@@ -88,7 +93,12 @@ def fold(position: Position, fill: Fill) -> Position:
         updated_ms=max(position.updated_ms, fill.received_ms),
         unexplained=position.unexplained,
         drift=position.drift,
+        multiplier=position.multiplier,
     )
+
+
+def _worth(position: Position, price: Decimal, size: Decimal) -> Decimal:
+    return worth(price, size, ONE if position.multiplier is None else position.multiplier)
 
 
 def _entry(position: Position, fill: Fill, *, size: Decimal, value: Decimal) -> tuple[Decimal, int | None]:
@@ -104,7 +114,7 @@ def _entry(position: Position, fill: Fill, *, size: Decimal, value: Decimal) -> 
         return entered, position.opened_ms
     if before and (size > ZERO) is (before > ZERO):
         return RATIO.divide(EXACT.multiply(position.entry_value, size), before), position.opened_ms
-    return EXACT.multiply(size, fill.price), fill.received_ms
+    return _worth(position, fill.price, size), fill.received_ms
 
 
 def _folded(position: Position, fills: Iterable[Fill]) -> Position:
@@ -113,9 +123,11 @@ def _folded(position: Position, fills: Iterable[Fill]) -> Position:
     return position
 
 
-def rebuild(account_id: str, exchange: str, symbol: str, fills: Iterable[Fill]) -> Position:
+def rebuild(
+    account_id: str, exchange: str, symbol: str, fills: Iterable[Fill], multiplier: Decimal | None = ONE
+) -> Position:
     """Compute a position afresh from all of its fills, in whatever order they are given."""
-    return _folded(flat(account_id, exchange, symbol), sorted(fills, key=booking_order))
+    return _folded(flat(account_id, exchange, symbol, multiplier), sorted(fills, key=booking_order))
 
 
 class SymbolFills:
@@ -170,6 +182,8 @@ class SymbolFills:
             return _folded(current, ordered)
         place = self._place(ordered[0])
         start = self._checkpoints[bisect_right(self._checkpoints, place, key=_fill_count) - 1]
+        if start.multiplier != current.multiplier:
+            start = _flat_like(current)
         again = sorted((*self._fills[start.fill_count :], *ordered), key=booking_order)
         return copied(_folded(start, again), unexplained=current.unexplained, drift=current.drift)
 
@@ -194,6 +208,10 @@ class SymbolFills:
         """
         self._check(current)
         late, self._late = self._late, False
+        if self._checkpoints[0].multiplier != current.multiplier:
+            # What they remember was counted with another multiplier.
+            self._checkpoints = [_flat_like(current)]
+            late = True
         if len(self._fills) - self._checkpoints[-1].fill_count < self._every:
             return
         if late:
@@ -225,6 +243,10 @@ class SymbolFills:
             )
 
 
+def _flat_like(position: Position) -> Position:
+    return flat(position.account_id, position.exchange, position.symbol, position.multiplier)
+
+
 def _fill_count(position: Position) -> int:
     return position.fill_count
 
@@ -234,19 +256,22 @@ def _venue_time_ms(fill: Fill) -> int:
 
 
 def average_entry(position: Position) -> Decimal | None:
-    """Average price that the open size was entered at, quote units per base unit; None while flat."""
-    return RATIO.divide(position.entry_value, position.size) if position.size else None
+    """Average price that the open size was entered at, as orders are priced; None while flat."""
+    return RATIO.divide(position.entry_value, _worth(position, ONE, position.size)) if position.size else None
 
 
 def realised_pnl(position: Position) -> Decimal:
-    """Profit of what was closed, quote units, fees not deducted; exact whenever the position is flat."""
+    """Profit of what was closed, quote units, fees not deducted; exact whenever the position is flat.
+
+    While the position's multiplier is not known this is a sum of prices times sizes, and no money.
+    """
     return EXACT.add(position.cash, position.entry_value)
 
 
 def moved(
-    asset: str, positions: Collection[Position], assets_of: Callable[[str, str], tuple[str, str] | None]
+    asset: str, positions: Collection[Position], assets_of: Callable[[str, str], Assets | None]
 ) -> Decimal | None:
-    """Net change of an asset by all fills of an exchange: what was traded, less the fees charged in it.
+    """Net change of an asset by all fills of a spot exchange: what was traded, less the fees charged in it.
 
     `positions` are all of one exchange; `assets_of(exchange, symbol)` names base and quote, None while they are not
     known. None when some fills may have moved the asset and cannot be attributed (see `_unattributable`): nothing may
@@ -260,10 +285,9 @@ def moved(
         assets = assets_of(position.exchange, position.symbol)
         if _unattributable(position, asset, assets, charged):
             return None
-        base, quote = assets or (None, None)
-        if asset == base:
+        if assets is not None and asset == assets.base:
             total = EXACT.add(total, position.size)
-        if asset == quote:
+        if assets is not None and asset == assets.quote:
             total = EXACT.add(total, position.cash)
         fee = dict(position.fees).get(asset, ZERO)
         if fee and asset != base_of(position.symbol):
@@ -272,11 +296,11 @@ def moved(
 
 
 def _unattributable(
-    position: Position, asset: str, assets: tuple[str, str] | None, charged: Collection[str]
+    position: Position, asset: str, assets: Assets | None, charged: Collection[str]
 ) -> bool:
     # Fills of a symbol whose assets are not known move those that its name speaks of, or any if it speaks of none. A
     # fee without a currency is one of the assets that are traded, or one that the venue is seen to charge fees in.
-    parts = assets or tuple(position.symbol.split("-"))
+    parts = tuple(position.symbol.split("-")) if assets is None else (assets.base, assets.quote)
     if assets is None and (asset in parts or len(parts) == 1):
         return True
     return any(not currency for currency, _ in position.fees) and (asset in parts or asset in charged)

@@ -11,12 +11,13 @@ from decimal import ROUND_DOWN, ROUND_UP, Context, Decimal
 from typing import TypeAlias
 
 from actors.domain.arithmetic import EXACT, plain
+from actors.domain.assets import Assets
 from actors.domain.exposure import ExposureBook, MoneyTotals, Positions
 from actors.domain.rules import RefusalReason
-from actors.domain.stakes import Assets, Stake, is_worth_more, stake_if_placed, valued_at
+from actors.domain.stakes import Stake, is_worth_more, stake_if_placed, valued_at
 from messages.base import copied, fast_init
 from messages.queries import RefusalCode
-from messages.types import ZERO, Order, Side
+from messages.types import ONE, ZERO, Order, Side
 
 Exceeded: TypeAlias = tuple[str, str, str, str]
 """Rule, limit, actual figure, and where."""
@@ -91,6 +92,8 @@ class _Case:
     """What the book counts of this very order already."""
     grows: bool
     """One more order would be open."""
+    assets: Assets | None
+    """What its symbol trades; None while the instrument is not known."""
 
 
 def check_limits(
@@ -114,7 +117,7 @@ def check_limits(
         positions: By exchange and symbol, of all exchanges of the account.
         limits: What the account may do.
         placed_last_minute: Orders placed in the last 60 s, without this one.
-        assets: Base and quote currency of its symbol; None while the instrument is not known.
+        assets: What its symbol trades; None while the instrument is not known.
         without: The open order whose place it takes. That one counts in every sum, because both may execute; only the
             number of open orders does not grow.
     """
@@ -127,6 +130,7 @@ def check_limits(
         _stake(order, assets),
         counted,
         counted is None and (without is None or book.stake(without.order_id) is None),
+        assets,
     )
     return (
         _check_permission(order, limits)
@@ -183,22 +187,23 @@ def _check_rate(limit: int | None, placed: int) -> RefusalReason | None:
 
 
 def _check_order_notional(case: _Case) -> RefusalReason | None:
-    rule, limit, order = "maxOrderNotional", case.limits.max_order_notional, case.order
+    rule, limit, order, assets = "maxOrderNotional", case.limits.max_order_notional, case.order, case.assets
     if limit is None:
         return None
     price = _worth(order)
     value = order.quote_size
-    if value is None and price is not None and order.size > ZERO:
-        value = EXACT.multiply(order.size, price)
-    if value is None or not case.stake.quote:
+    if assets is not None and value is None and price is not None and order.size > ZERO:
+        value = assets.worth(price, order.size)
+    if value is None or assets is None:
         return _unjudged(rule, limit, _missing(case))
     if value <= limit:
         return None
-    text = f"notional value {plain(value)} {case.stake.quote} is above the limit of {plain(limit)}"
+    text = f"notional value {plain(value)} {assets.quote} is above the limit of {plain(limit)}"
     if order.quote_size is not None:
         text += f"; a quote_size of up to {plain(limit)} would pass"
     elif price is not None and price > ZERO:
-        text += f"; a size of up to {plain(_SHOWN_DOWN.divide(limit, price))} at {plain(price)} would pass"
+        size = _SHOWN_DOWN.divide(limit, assets.worth(price, ONE))
+        text += f"; a size of up to {plain(size)} at {plain(price)} would pass"
     return _refused(rule, plain(limit), plain(value), text)
 
 

@@ -10,10 +10,11 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import TypeVar
 
 from actors.domain.arithmetic import EXACT, MAGNITUDE_MAX, plain, within_magnitude
+from actors.domain.assets import worth
 from messages.base import copied, fast_init
 from messages.commands import ClosePosition, OrderTerms
 from messages.queries import RefusalCode
-from messages.types import ZERO, InitiatedBy, Instrument, OrderType, Side, TimeInForce
+from messages.types import ONE, ZERO, InitiatedBy, Instrument, OrderType, Side, TimeInForce
 
 TermsT = TypeVar("TermsT", bound=OrderTerms)
 
@@ -182,12 +183,16 @@ def check_capabilities(
     quote_size_market: bool,
     reduce_only: bool,
 ) -> RefusalReason | None:
-    """Look for something that the venue cannot do. What is emulated here counts as something it can."""
+    """Look for something that the venue cannot do. What is emulated here counts as something it can.
+
+    A market order leaves nothing behind, so its time in force is none that a venue would have to know.
+    """
     if terms.type not in order_types:
         return _unsupported(venue, "type", f"{terms.type} orders", ", ".join(sorted(order_types)), terms.type)
-    if terms.time_in_force is not None and terms.time_in_force not in times_in_force:
+    lasting = terms.time_in_force if terms.type is not OrderType.MARKET else None
+    if lasting is not None and lasting not in times_in_force:
         limit = ", ".join(sorted(times_in_force))
-        return _unsupported(venue, "time_in_force", f"{terms.time_in_force} orders", limit, terms.time_in_force)
+        return _unsupported(venue, "time_in_force", f"{lasting} orders", limit, lasting)
     for name, asked, able in (
         ("post_only", terms.post_only, post_only),
         ("quote_size", terms.quote_size is not None, quote_size_market),
@@ -270,7 +275,7 @@ def _check_notional(terms: OrderTerms, instrument: Instrument, reference_price: 
     if terms.quote_size is not None:
         notional = terms.quote_size
     elif price is not None and terms.size is not None:
-        notional = EXACT.multiply(price, terms.size)
+        notional = worth(price, terms.size, instrument.multiplier)
     else:
         return None
     low, high = instrument.min_notional, instrument.max_notional
@@ -289,7 +294,8 @@ def _off_notional(
     if terms.quote_size is not None:
         text += f"; nearest valid quote_size: {plain(bound)}"
     elif price is not None and instrument.step_size:
-        below, above = _size_grid(terms.type, instrument).around(EXACT.divide(bound, price))
+        size = EXACT.divide(bound, worth(price, ONE, instrument.multiplier))
+        below, above = _size_grid(terms.type, instrument).around(size)
         nearest = above if name == "min_notional" else below
         text += f"; nearest valid size at {plain(price)}: {plain(nearest)}" if nearest is not None else ""
     return _broken(name, text, plain(bound), plain(notional))

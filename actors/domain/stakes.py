@@ -7,15 +7,12 @@ less because it will probably not execute.
 
 from dataclasses import dataclass
 from decimal import ROUND_UP, Decimal
-from typing import TypeAlias
 
 from actors.domain.arithmetic import EXACT, MAGNITUDE_MAX
+from actors.domain.assets import Assets, worth
 from actors.domain.lifecycle import TERMINAL
 from messages.base import fast_init
-from messages.types import ZERO, ModificationKind, Order, OrderState, OrderType, Side
-
-Assets: TypeAlias = tuple[str, str]
-"""Base and quote currency of a symbol."""
+from messages.types import ONE, ZERO, ModificationKind, Order, OrderState, OrderType, Side
 
 _NOTHING_AT_STAKE = TERMINAL | {OrderState.DRAFT}
 _FINEST = Decimal(1).scaleb(-MAGNITUDE_MAX)
@@ -36,7 +33,7 @@ class Stake:
     notional: Decimal | None
     """The value of that in the quote currency; None: not known."""
     currency: str
-    """What it holds funds of; empty while the instrument is not known."""
+    """What it holds funds of; empty while the instrument is not known, and where orders hold none."""
     reserved: Decimal | None
     """How much of that currency, before fees; None: not known."""
 
@@ -52,24 +49,31 @@ def stake_of(order: Order, assets: Assets | None) -> Stake | None:
 
 def stake_if_placed(order: Order, assets: Assets | None) -> Stake:
     """Tell what an order may come to once it works, whatever its state is."""
-    size, notional = _left(order)
-    base, quote = assets or ("", "")
+    size, notional = _left(order, ONE if assets is None else assets.multiplier)
     if assets is None:
         notional = None
-    if order.side is Side.BUY:
-        currency, reserved = quote, notional
-    else:
-        currency, reserved = base, size if assets is not None else None
+    currency, reserved = _held_back(order, assets, size, notional)
     return Stake(
         exchange=order.exchange,
         symbol=order.symbol,
-        quote=quote,
+        quote="" if assets is None else assets.quote,
         side=order.side,
         size=size,
         notional=notional,
         currency=currency,
         reserved=reserved,
     )
+
+
+def _held_back(
+    order: Order, assets: Assets | None, size: Decimal | None, notional: Decimal | None
+) -> tuple[str, Decimal | None]:
+    # Of which currency an order holds funds, and how much.
+    if assets is None:
+        return "", None
+    if assets.margin:
+        return "", ZERO
+    return (assets.quote, notional) if order.side is Side.BUY else (assets.base, size)
 
 
 def is_worth_more(order: Order) -> bool:
@@ -98,34 +102,36 @@ def _first_price(*prices: Decimal | None) -> Decimal | None:
     return next((price for price in prices if price is not None and price > ZERO), None)
 
 
-def _left(order: Order) -> tuple[Decimal | None, Decimal | None]:
+def _left(order: Order, multiplier: Decimal) -> tuple[Decimal | None, Decimal | None]:
     # Size and value of what may still execute.
     if order.quote_size is not None:
-        left = max(ZERO, EXACT.subtract(order.quote_size, order.filled_value))
-        return _size_for(left, order.reference_price), left
-    size, notional = _left_of(order, order.size, valued_at(order))
+        left = max(ZERO, EXACT.subtract(order.quote_size, EXACT.multiply(order.filled_value, multiplier)))
+        return _size_for(left, order.reference_price, multiplier), left
+    size, notional = _left_of(order, order.size, valued_at(order), multiplier)
     change = order.modification
     if change is None or change.kind is not ModificationKind.AMEND:
         return size, notional
     # The venue may execute by the old terms until it has taken the new ones, and nobody knows when it does.
     price = _valued(order, change.price, order.price, change.stop_price, order.stop_price)
-    changed_size, changed_notional = _left_of(order, change.size, price)
+    changed_size, changed_notional = _left_of(order, change.size, price, multiplier)
     return _larger(size, changed_size), _larger(notional, changed_notional)
 
 
-def _left_of(order: Order, size: Decimal, price: Decimal | None) -> tuple[Decimal | None, Decimal | None]:
+def _left_of(
+    order: Order, size: Decimal, price: Decimal | None, multiplier: Decimal
+) -> tuple[Decimal | None, Decimal | None]:
     if size <= ZERO:
         # Nobody orders nothing: it was placed by hand for a quantity of quote currency that its venue does not show.
         return None, None
     left = max(ZERO, EXACT.subtract(size, order.filled_size))
-    return left, None if price is None else EXACT.multiply(left, price)
+    return left, None if price is None else worth(price, left, multiplier)
 
 
-def _size_for(value: Decimal, price: Decimal | None) -> Decimal | None:
+def _size_for(value: Decimal, price: Decimal | None, multiplier: Decimal) -> Decimal | None:
     # Rounded up to as many places as an order's size can have: more would not fit into exact sums.
     if price is None or price <= ZERO:
         return None if value else ZERO
-    return EXACT.divide(value, price).quantize(_FINEST, rounding=ROUND_UP, context=EXACT)
+    return EXACT.divide(value, EXACT.multiply(price, multiplier)).quantize(_FINEST, rounding=ROUND_UP, context=EXACT)
 
 
 def _larger(one: Decimal | None, other: Decimal | None) -> Decimal | None:

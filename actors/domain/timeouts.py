@@ -10,7 +10,7 @@ from types import MappingProxyType
 from actors.domain.lifecycle import TERMINAL
 from messages.types import Order, OrderState, OrderType
 
-_BY_ASSET_TYPE = MappingProxyType({"stocks": 60_000, "forex": 30_000, "crypto": 120_000})
+_BY_ASSET_TYPE = MappingProxyType({"stocks": 60_000, "forex": 30_000, "crypto": 120_000, "futures": 60_000})
 _BY_ORDER_TYPE = MappingProxyType(
     {
         OrderType.MARKET: 30_000,

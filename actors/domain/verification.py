@@ -4,7 +4,8 @@ A round is a direct look-up (phase 1) and, unless it settles the matter, a searc
 the time of sending (phase 2); then a decision (phase 3). The fence is the venue time after which the request can no
 longer be accepted and an accepted one would be visible everywhere: validity window plus the venue's settle time.
 Absence is proven by a round whose two questions were both asked after the fence and both answered 'no', by every source
-the venue offers. Anything less is not knowing, and not knowing never ends an order.
+the venue offers; where a venue finds nothing by our id alone, by the search. Anything less is not knowing, and not
+knowing never ends an order.
 
 Manual review is for a venue that answers and does not tell: rounds with an unanswered question are repeated and use up
 nothing but time.

@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import Any, Self
 
 from pydantic import ValidationError
+from pydantic.alias_generators import to_camel
 
 from actors.errors import SettingsError
 from actors.settings.deployment import (
+    VENUES,
     AccountExchangeSettings,
     AccountSettings,
     DeploymentSettings,
@@ -25,8 +27,10 @@ from actors.settings.deployment import (
     LoggingSettings,
     MetricsSettings,
     PaperSettings,
+    ProjectxSettings,
     RedisSettings,
     Surroundings,
+    SymbolsSettings,
     repeated,
 )
 from actors.settings.order_management import (
@@ -70,12 +74,14 @@ __all__ = [
     "PaperSettings",
     "PreTradeSettings",
     "PrivacySettings",
+    "ProjectxSettings",
     "RedisSettings",
     "RiskSettings",
     "Secret",
     "Section",
     "Settings",
     "StuckOrderSettings",
+    "SymbolsSettings",
     "SyncSettings",
     "VerificationSettings",
 ]
@@ -89,6 +95,7 @@ class Settings(Section):
     redis: RedisSettings = RedisSettings()
     exchanges: ExchangesSettings = ExchangesSettings()
     accounts: tuple[AccountSettings, ...] = ()
+    symbols: SymbolsSettings = SymbolsSettings()
     paper: PaperSettings = PaperSettings()
     metrics: MetricsSettings = MetricsSettings()
     logging: LoggingSettings = LoggingSettings()
@@ -143,10 +150,10 @@ def _add_paper_account(raw: dict[str, Any]) -> None:
     """
     if "accounts" in raw:
         return
-    raw["accounts"] = [{"id": "1", "exchanges": {"binance": {}}}]
+    raw["accounts"] = [{"id": "1", "exchanges": {venue: {} for venue in VENUES}}]
     paper = raw.setdefault("paper", {})
     if isinstance(paper, dict) and "venues" not in paper:
-        paper["venues"] = ["binance"]
+        paper["venues"] = list(VENUES)
         paper.setdefault("market", True)
 
 
@@ -178,8 +185,9 @@ def _account_contradictions(settings: Settings) -> list[Problem]:
             place = ("accounts", index, "exchanges", venue)
             on_paper = venue in settings.paper.venues
             if exchange.credentials is None and not on_paper:
+                names = [to_camel(name) for name in type(exchange).model_fields if name.endswith("_env")]
                 text = (
-                    f"has no credentials: name apiKeyEnv and apiSecretEnv (or …File), or list {venue} in paper.venues"
+                    f"has no credentials: name {' and '.join(names)} (or …File), or list {venue} in paper.venues"
                 )
                 problems.append(Problem(place, text))
             elif exchange.credentials is not None and on_paper:

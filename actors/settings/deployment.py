@@ -10,17 +10,39 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, cast
 
-from pydantic import PrivateAttr, ValidationInfo, model_validator
+from pydantic import AfterValidator, Field, PrivateAttr, ValidationInfo, model_validator
+from pydantic.alias_generators import to_camel
 
 from actors.settings.risk import RiskSettings
 from actors.settings.secret import Credentials, Secret
-from actors.settings.values import Contradictions, Flag, Section, ServerAddress, Text, identifier, web_address, whole
+from actors.settings.values import (
+    AssetType,
+    Contradictions,
+    Flag,
+    Section,
+    ServerAddress,
+    Text,
+    identifier,
+    refuse,
+    web_address,
+    whole,
+)
 
 _VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
 
 RestUrl = Annotated[str, web_address("https", "http")]
 StreamUrl = Annotated[str, web_address("wss", "ws")]
 Durability = Literal["fsync", "everysec"]
+Venue = Literal["coinbase", "kraken", "binance", "kucoin", "mexc", "projectx"]
+VENUES: tuple[Venue, ...] = ("binance",)
+"""Every venue that there is an adapter and a paper venue for."""
+
+
+def _named_once(aliases: dict[str, dict[Venue, str]]) -> dict[str, dict[Venue, str]]:
+    named = [(venue, symbol) for symbols in aliases.values() for venue, symbol in symbols.items()]
+    if len(set(named)) < len(named):
+        refuse("must name each symbol of a venue once: it would have two names")
+    return aliases
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +89,23 @@ class ExchangeSettings(Section):
     """Concurrent calls per credential."""
     valid_for_ms: Annotated[int, whole("milliseconds", 1_000, 60_000)] = 5_000
     """How long one sending of an order may still be accepted by the venue."""
-    asset_type: Literal["stocks", "forex", "crypto"] = "crypto"
+    settle_ms: Annotated[int, whole("milliseconds", 100, 600_000)] | None = None
+    """How long the venue may take to show an accepted order everywhere. None: as long as we know of this venue."""
+    asset_type: AssetType = "crypto"
     """What is traded there: chooses the fill timeout, and the places that average prices are shown with."""
+
+
+class CoinbaseSettings(ExchangeSettings):
+    """Coinbase Advanced Trade."""
+
+    id: Annotated[int, whole("", 1, 1_000_000)] = 1
+
+
+class KrakenSettings(ExchangeSettings):
+    """Kraken spot."""
+
+    id: Annotated[int, whole("", 1, 1_000_000)] = 2
+    max_in_flight: Annotated[int, whole("calls", 1, 256)] = 1
 
 
 class BinanceSettings(ExchangeSettings):
@@ -77,10 +114,38 @@ class BinanceSettings(ExchangeSettings):
     id: Annotated[int, whole("", 1, 1_000_000)] = 3
 
 
+class KucoinSettings(ExchangeSettings):
+    """KuCoin spot."""
+
+    id: Annotated[int, whole("", 1, 1_000_000)] = 4
+
+
+class MexcSettings(ExchangeSettings):
+    """MEXC spot."""
+
+    id: Annotated[int, whole("", 1, 1_000_000)] = 5
+    max_in_flight: Annotated[int, whole("calls", 1, 256)] = 4
+
+
+class ProjectxSettings(ExchangeSettings):
+    """The ProjectX gateway of a futures firm."""
+
+    id: Annotated[int, whole("", 1, 1_000_000)] = 6
+    max_in_flight: Annotated[int, whole("calls", 1, 256)] = 4
+    asset_type: AssetType = "futures"
+    fill_event_name: Text = "GatewayUserTrade"
+    """What the gateway calls the stream's events about executions."""
+
+
 class ExchangesSettings(Section):
     """The venues this version can trade on."""
 
+    coinbase: CoinbaseSettings = CoinbaseSettings()
+    kraken: KrakenSettings = KrakenSettings()
     binance: BinanceSettings = BinanceSettings()
+    kucoin: KucoinSettings = KucoinSettings()
+    mexc: MexcSettings = MexcSettings()
+    projectx: ProjectxSettings = ProjectxSettings()
 
     def by_name(self) -> dict[str, ExchangeSettings]:
         """List the venues by their lower-case name."""
@@ -88,12 +153,10 @@ class ExchangesSettings(Section):
 
 
 class AccountExchangeSettings(Section):
-    """One account's credentials at one venue, named and never written; none of the four for a paper account."""
+    """One account's credentials at one venue, named and never written; none of them for a paper account."""
 
     api_key_env: Text | None = None
     api_key_file: Text | None = None
-    api_secret_env: Text | None = None
-    api_secret_file: Text | None = None
     _credentials: Credentials | None = PrivateAttr(default=None)
 
     @property
@@ -103,24 +166,74 @@ class AccountExchangeSettings(Section):
 
     @model_validator(mode="after")
     def _resolve(self, info: ValidationInfo) -> Self:
-        found = Contradictions()
         surroundings = cast("Surroundings", info.context)
-        key = named_secret(found, surroundings, "apiKey", self.api_key_env, self.api_key_file)
-        secret = named_secret(found, surroundings, "apiSecret", self.api_secret_env, self.api_secret_file)
+        resolved: dict[str, Secret | None] = {}
+        found = Contradictions()
+        names = [name.removesuffix("_env") for name in type(self).model_fields if name.endswith("_env")]
+        for name in names:
+            variable, file = getattr(self, f"{name}_env"), getattr(self, f"{name}_file")
+            resolved[name] = named_secret(found, surroundings, to_camel(name), variable, file)
         found.done()
-        if key is not None and secret is not None:
-            self._credentials = Credentials(key, secret)
-        elif key is not None or secret is not None:
-            present, missing = ("apiKey", "apiSecret") if key else ("apiSecret", "apiKey")
-            found.check(False, f"{missing}Env", f"or {missing}File is required beside {present}")
-            found.done()
+        present = [name for name, secret in resolved.items() if secret is not None]
+        if not present and not self._other_parts():
+            return self
+        for name in names:
+            if name not in present:
+                beside = to_camel(present[0] if present else next(iter(self._other_parts())))
+                key = to_camel(name)
+                found.check(False, f"{key}Env", f"or {key}File is required beside {beside}")
+        self._check_other_parts(found)
+        found.done()
+        self._credentials = Credentials(**resolved, **self._other_parts())  # type: ignore[arg-type]
         return self
+
+    def _other_parts(self) -> dict[str, Any]:
+        """Parts of the credentials that are no secrets, and are there."""
+        return {}
+
+    def _check_other_parts(self, found: Contradictions) -> None:
+        """Note those of them that are required and missing."""
+
+
+class KeyPairSettings(AccountExchangeSettings):
+    """A key and its secret."""
+
+    api_secret_env: Text | None = None
+    api_secret_file: Text | None = None
+
+
+class KucoinAccountSettings(KeyPairSettings):
+    """A key, its secret, and the passphrase that was chosen with it."""
+
+    passphrase_env: Text | None = None
+    passphrase_file: Text | None = None
+
+
+class ProjectxAccountSettings(AccountExchangeSettings):
+    """A user's key, and which of the user's accounts."""
+
+    user_name_env: Text | None = None
+    user_name_file: Text | None = None
+    account_number: Annotated[int, whole("", 1, 2**63 - 1)] | None = None
+    """The account's id at the venue: one key opens several."""
+
+    def _other_parts(self) -> dict[str, Any]:
+        return {} if self.account_number is None else {"account_number": self.account_number}
+
+    def _check_other_parts(self, found: Contradictions) -> None:
+        given = self.account_number is not None
+        found.check(given, "accountNumber", "is required: the id of one account, as the venue shows it")
 
 
 class AccountExchangesSettings(Section):
     """The venues one account trades on."""
 
-    binance: AccountExchangeSettings | None = None
+    coinbase: KeyPairSettings | None = None
+    kraken: KeyPairSettings | None = None
+    binance: KeyPairSettings | None = None
+    kucoin: KucoinAccountSettings | None = None
+    mexc: KeyPairSettings | None = None
+    projectx: ProjectxAccountSettings | None = None
 
     def by_name(self) -> dict[str, AccountExchangeSettings]:
         """List the account's venues by their lower-case name."""
@@ -148,7 +261,7 @@ class AccountSettings(Section):
 class PaperSettings(Section):
     """Venues that we serve ourselves, on loopback, with money that does not exist."""
 
-    venues: tuple[Literal["binance"], ...] = ()
+    venues: tuple[Venue, ...] = ()
     seed: Annotated[int, whole("", 0, 2**63 - 1)] = 1
     """Of the random market and of the credentials."""
     market: Flag = False
@@ -162,6 +275,18 @@ class PaperSettings(Section):
         found.check(not repeated(self.venues), "venues", "names a venue twice")
         found.done()
         return self
+
+
+class SymbolsSettings(Section):
+    """Names of our own for what is traded."""
+
+    aliases: Annotated[dict[str, dict[Venue, Text]], AfterValidator(_named_once)] = Field(default_factory=dict)
+    """Venue symbols by canonical name and venue: `{"BTC-USD": {binance: BTCUSDT}}`. Only what is written here is taken
+    for the same: USD is not USDT."""
+
+    def of(self, venue: str) -> dict[str, str]:
+        """List the venue symbols of one venue by canonical name."""
+        return {name: symbols[venue] for name, symbols in self.aliases.items() if venue in symbols}
 
 
 class MetricsSettings(Section):

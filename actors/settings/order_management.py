@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 
 from actors.settings.privacy import PrivacySettings
 from actors.settings.risk import PreTradeSettings, RiskSettings
-from actors.settings.values import Contradictions, Flag, Section, decimal, fraction, whole, whole_by
+from actors.settings.values import AssetType, Contradictions, Flag, Section, decimal, fraction, whole, whole_by
 from messages.types import OrderState, OrderType
 
 _DAY_MS = 86_400_000
@@ -30,7 +30,6 @@ _LIVE = tuple(state for state in OrderState if state not in _TERMINAL)
 
 Thresholds = Annotated[tuple[tuple[OrderState, int], ...], whole_by("state", _LIVE, "seconds", 1, _YEAR_S)]
 Interval = Annotated[int, whole("milliseconds", 100, 600_000)]
-AssetType = Literal["stocks", "forex", "crypto"]
 FillTimeout = Annotated[int, whole("milliseconds", 100, _DAY_MS, zero="none")]
 TimeoutByAssetType = Annotated[
     tuple[tuple[AssetType, int], ...],
@@ -234,6 +233,7 @@ class PricePlacesSettings(Section):
     stocks: Places = 2
     forex: Places = 5
     crypto: Places = 8
+    futures: Places = 2
 
 
 class PricingSettings(Section):
@@ -251,7 +251,8 @@ class FillTimeoutSettings(Section):
     """False: no order times out, whatever it asked for."""
     default_timeout_ms: FillTimeout = 60_000
     timeout_by_asset_type_ms: TimeoutByAssetType = Field(
-        default=(("stocks", 60_000), ("forex", 30_000), ("crypto", 120_000)), alias="timeoutByAssetType"
+        default=(("stocks", 60_000), ("forex", 30_000), ("crypto", 120_000), ("futures", 60_000)),
+        alias="timeoutByAssetType"
     )
     """As (asset type, milliseconds), before the default: a written mapping replaces the whole one."""
     timeout_by_order_type_ms: TimeoutByOrderType = Field(

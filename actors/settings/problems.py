@@ -26,8 +26,6 @@ _MESSAGES = {
 _STRUCTURAL = {"tuple_type", "invalid_key"}
 _MAPPING = {"model_type", "model_attributes_type"}
 
-_LATER_VENUES = ("coinbase", "kraken", "kucoin", "mexc", "projectx")
-_VENUE = "is not supported in this version; supported: binance"
 _LATER = "is not available in this version"
 _ALWAYS = "is not a setting: every transition is validated and stored; remove the key"
 
@@ -45,9 +43,8 @@ _REFUSED: dict[str, str] = {
     "orderManagement.concurrencyControl.locks": _LATER,
     "orderManagement.concurrencyControl.orderModification": _LATER,
     "orderManagement.concurrencyControl.multiSession": _LATER,
-    "symbols": _LATER,
     "alerts": _LATER,
-} | {f"{prefix}.{venue}": _VENUE for venue in _LATER_VENUES for prefix in ("exchanges", "accounts.*.exchanges")}
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,4 +64,9 @@ class Credentials:
     """What one account signs its requests to one venue with."""
 
     api_key: Secret
-    api_secret: Secret
+    api_secret: Secret | None = None
+    """None at a venue that has none."""
+    passphrase: Secret | None = None
+    user_name: Secret | None = None
+    account_number: int | None = None
+    """Which of the venue's accounts, where one key opens several."""

@@ -6,7 +6,7 @@ Must never: convert between kinds (text for a number, a binary fraction for a de
 import re
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, Literal, NoReturn
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainValidator, Strict
@@ -26,6 +26,8 @@ _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 Flag = Annotated[bool, Strict()]
 Text = Annotated[str, Strict()]
+AssetType = Literal["stocks", "forex", "crypto", "futures"]
+"""What is traded at a venue."""
 
 
 class Section(BaseModel):

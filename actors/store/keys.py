@@ -85,6 +85,10 @@ class Keys:
         """Name the key that exists while the owner lives; with an empty owner, the prefix of all of them."""
         return f"{self._of_partition(partition)}:owner:{owner}"
 
+    def nonce(self, key: str) -> str:
+        """Name the ceiling of the numbers that a venue's key is used with; `key` is a hash."""
+        return f"{self._root}:nonce:{key}"
+
     def _of_account(self, account_id: str, kind: str) -> str:
         return f"{self._of_partition(self.partition(account_id))}:account:{account_id}:{kind}"
 

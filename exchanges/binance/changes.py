@@ -7,58 +7,34 @@ atomic: each half is sorted by itself, by what the answer says of it and never b
 from dataclasses import dataclass
 from typing import Any
 
-from exchanges.binance.answers import (
-    HTTP_OK,
-    HTTP_TOO_MANY,
-    ORDER_PATH,
-    VenueError,
-    answer_evidence,
-    error_of,
-    read_error,
-)
-from exchanges.binance.fields import Record, UnreadableError, as_record, integer
-from exchanges.binance.outcomes import (
-    HTTP_SERVER_ERROR,
-    REPLACE_FAILED,
-    REPLACE_PARTLY_FAILED,
-    OutcomeClass,
-    classify_amend,
-)
-from exchanges.binance.placements import (
-    cancel_failed,
-    cancel_refused,
-    cancelled,
-    place_failed,
-    place_refused,
-    placed,
-    reason_of,
-    refused_here,
-    wait_ms,
-)
-from exchanges.binance.symbols import SymbolBook
-from exchanges.binance.translate import ENDED, parse_json, read_order
+from exchanges.answers import answer_evidence
+from exchanges.binance.answers import ORDER_PATH, CodedError, error_of, read_error
+from exchanges.binance.outcomes import REPLACE_FAILED, REPLACE_PARTLY_FAILED, classify_amend
+from exchanges.binance.placements import cancel_error, cancelled, place_error, placed
+from exchanges.binance.translate import read_order
 from exchanges.failures import (
     cancel_half,
-    cancel_not_processed,
     cancel_unknown,
-    not_processed,
     place_not_processed,
     place_unknown,
     replace_answered,
     unknown,
 )
+from exchanges.fields import Record, UnreadableError, as_record, integer
 from exchanges.http import HttpAnswer, HttpFailure, HttpResult
+from exchanges.outcomes import HTTP_OK, HTTP_SERVER_ERROR, HTTP_TOO_MANY
+from exchanges.refusals import AMENDED, amend_failed, amend_refused, cancel_failed, place_failed
+from exchanges.symbols import SymbolBook
+from exchanges.wire_json import parse_json
 from messages.commands import AmendVenueOrder, ReplaceVenueOrder
-from messages.reports import AmendConfirmed, AmendRefused, CallReport, CancelReport, PlaceReport
-from messages.types import Evidence, EvidenceSource, VenueOrder
+from messages.reports import AmendConfirmed, CallReport, CancelReport, PlaceReport
+from messages.types import ENDED_STATUSES, Evidence, EvidenceSource, VenueOrder
 
 AMEND_PATH = f"{ORDER_PATH}/amend/keepPriority"
 REPLACE_PATH = f"{ORDER_PATH}/cancelReplace"
 
 _AMEND = f"PUT {AMEND_PATH}"
 _REPLACE = f"POST {REPLACE_PATH}"
-# An amend is, as far as evidence goes, a placement of other terms.
-_AMENDED = EvidenceSource.PLACE_ANSWER
 _SUCCESS = "SUCCESS"
 _FAILURE = "FAILURE"
 _NOT_ATTEMPTED = "NOT_ATTEMPTED"
@@ -70,53 +46,24 @@ _NOT_ATTEMPTED = "NOT_ATTEMPTED"
 def amend_report(request: AmendVenueOrder, result: HttpResult, symbols: SymbolBook) -> CallReport:
     """Sort how an amend call ended into exactly one report."""
     if isinstance(result, HttpFailure):
-        evidence = answer_evidence(_AMENDED, _AMEND, result, detail=result.reason)
-        if result.nothing_sent:
-            return not_processed(request, result.reason, evidence, retry_after_ms=result.retry_after_ms)
-        return unknown(request, result.reason, evidence)
+        return amend_failed(request, result, _AMEND)
     if result.status == HTTP_OK:
         return _amended(request, result, symbols)
     error = read_error(result.body)
-    outcome = classify_amend(result.status, error.code)
-    evidence = answer_evidence(_AMENDED, _AMEND, result, detail=error.said(result.status))
-    match outcome.kind:
-        case OutcomeClass.DEFINITE:
-            return _amend_refused(request, str(error.code), error.words, evidence)
-        case OutcomeClass.NOT_PROCESSED:
-            wait = wait_ms(outcome, result)
-            return not_processed(request, reason_of(outcome, result), evidence, retry_after_ms=wait)
-        case _:
-            return unknown(request, outcome.reason, evidence)
-
-
-def amend_refused_here(request: AmendVenueOrder, code: str, words: str, now_ms: int) -> AmendRefused:
-    """Refuse an amend that this venue cannot do; nothing was sent."""
-    evidence = Evidence(source=EvidenceSource.LOCAL, endpoint=_AMEND, received_ms=now_ms, detail=words)
-    return _amend_refused(request, code, words, evidence)
-
-
-def _amend_refused(request: AmendVenueOrder, code: str, words: str, evidence: Evidence) -> AmendRefused:
-    return AmendRefused(
-        account_id=request.account_id,
-        exchange=request.exchange,
-        order_id=request.order_id,
-        code=code,
-        text=words,
-        evidence=evidence,
-    )
+    return amend_refused(request, classify_amend(result.status, error.code), error.named, result, _AMEND)
 
 
 def _amended(request: AmendVenueOrder, answer: HttpAnswer, symbols: SymbolBook) -> CallReport:
     try:
         order = _amended_order(as_record(parse_json(answer.body)), symbols)
     except UnreadableError as error:
-        return unknown(request, "unreadable", answer_evidence(_AMENDED, _AMEND, answer, detail=str(error)))
+        return unknown(request, "unreadable", answer_evidence(AMENDED, _AMEND, answer, detail=str(error)))
     evidence = answer_evidence(
-        _AMENDED, _AMEND, answer, venue_time_ms=order.updated_venue_ms, detail=order.venue_status
+        AMENDED, _AMEND, answer, venue_time_ms=order.updated_venue_ms, detail=order.venue_status
     )
     same = (order.symbol, order.venue_order_id) == (request.symbol, request.venue_order_id)
     # An order that works on with another size than was asked for has not been amended as asked, whatever it was.
-    if not same or (order.status not in ENDED and order.size != request.size):
+    if not same or (order.status not in ENDED_STATUSES and order.size != request.size):
         return unknown(request, "unreadable", evidence)
     return AmendConfirmed(
         account_id=request.account_id,
@@ -170,14 +117,8 @@ def replace_report(request: ReplaceVenueOrder, result: HttpResult, symbols: Symb
         return unknown(request, "unreadable", answer_evidence(EvidenceSource.PLACE_ANSWER, _REPLACE, result))
     # An error without halves was made before either of them: it says the same of both.
     error = read_error(result.body)
-    cancel_answer = cancel_refused(cancel, error, result, _REPLACE)
-    return replace_answered(request, cancel_answer, place_refused(place, error, result, _REPLACE))
-
-
-def replace_refused_here(request: ReplaceVenueOrder, code: str, words: str, now_ms: int) -> CallReport:
-    """Refuse a replace that this venue cannot do; nothing was sent, so nothing was cancelled either."""
-    rejected = refused_here(request.place, code, words, now_ms)
-    return replace_answered(request, cancel_not_processed(cancel_half(request), code, rejected.evidence), rejected)
+    cancel_answer = cancel_error(cancel, error, result, _REPLACE)
+    return replace_answered(request, cancel_answer, place_error(place, error, result, _REPLACE))
 
 
 def _results(answer: HttpAnswer) -> _Results | None:
@@ -210,7 +151,7 @@ def _cancel_half(
         return cancelled(cancel, results.cancel_answer, answer, symbols, _REPLACE)
     # Without its cancel the new order is not even tried, so a failure beside its success contradicts itself.
     if results.cancel == _FAILURE and results.place != _SUCCESS:
-        return cancel_refused(cancel, _error(results.cancel_answer), answer, _REPLACE)
+        return cancel_error(cancel, _error(results.cancel_answer), answer, _REPLACE)
     return cancel_unknown(cancel, "status_unknown", _unproven(answer, EvidenceSource.CANCEL_ANSWER, results))
 
 
@@ -219,15 +160,15 @@ def _place_half(request: ReplaceVenueOrder, results: _Results, answer: HttpAnswe
     if results.place == _SUCCESS:
         return placed(request.place, results.place_answer, answer, symbols, _REPLACE)
     if results.place == _FAILURE:
-        return place_refused(request.place, _error(results.place_answer), answer, _REPLACE)
+        return place_error(request.place, _error(results.place_answer), answer, _REPLACE)
     if (results.cancel, results.place, results.place_answer) == (_FAILURE, _NOT_ATTEMPTED, None):
         return place_not_processed(request.place, "not_attempted", evidence)
     return place_unknown(request.place, "status_unknown", evidence)
 
 
-def _error(value: Any) -> VenueError:
+def _error(value: Any) -> CodedError:
     # What names an order is no error, whatever else it says.
-    return VenueError(None, "") if isinstance(value, dict) and "orderId" in value else error_of(value)
+    return CodedError(None, "") if isinstance(value, dict) and "orderId" in value else error_of(value)
 
 
 def _unproven(answer: HttpAnswer, source: EvidenceSource, results: _Results) -> Evidence:

@@ -7,16 +7,13 @@ was asked.
 from decimal import Decimal
 
 from exchanges.binance.translate import CANCEL_ID_PREFIX
+from exchanges.client import NotSupportedError
 from messages.commands import AmendVenueOrder, CancelVenueOrder, PlaceOrder, ReplaceVenueOrder
 from messages.types import ZERO, OrderType, Side, TimeInForce
 
 _CLIENT_ID_MAX = 36
 
 Params = list[tuple[str, str]]
-
-
-class NotSupportedError(Exception):
-    """The venue cannot do what was asked. The text names it."""
 
 
 def plain(value: Decimal) -> str:
@@ -124,8 +121,6 @@ def replace_params(request: ReplaceVenueOrder, venue_symbol: str, last_price: De
 
     An order of which anything has executed is not cancelled, because the new one is placed at its full size.
     """
-    if request.place.symbol != request.symbol:
-        raise NotSupportedError("an order can only be replaced by one of the same symbol")
     return [
         *place_params(request.place, venue_symbol, last_price),
         ("cancelReplaceMode", "STOP_ON_FAILURE"),

@@ -4,31 +4,19 @@ Pure. Whatever is not listed here as a proof is ambiguous; a new code of the ven
 that exists into one that does not.
 """
 
-from dataclasses import dataclass
-from enum import StrEnum
+from dataclasses import replace
 
+from exchanges.outcomes import (
+    DUPLICATE,
+    HTTP_FORBIDDEN,
+    HTTP_SERVER_ERROR,
+    REJECTED,
+    UNREADABLE,
+    Outcome,
+    OutcomeClass,
+)
 
-class OutcomeClass(StrEnum):
-    """What is proven about the request."""
-
-    DEFINITE = "definite"
-    """Refused: no order was made, nothing was cancelled or changed."""
-    NOT_PROCESSED = "not_processed"
-    """Not acted on; may be sent again."""
-    EXISTS = "exists"
-    """An open order already has this client id."""
-    AMBIGUOUS = "ambiguous"
-    """Nobody knows."""
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """The class of an error answer, with the reason that reports carry."""
-
-    kind: OutcomeClass
-    reason: str
-    retry_after_ms: int = 0
-
+HTTP_BANNED = 418
 
 NEW_ORDER_REJECTED = -2010
 CANCEL_REJECTED = -2011
@@ -38,9 +26,6 @@ REPLACE_FAILED = -2022
 AMEND_REJECTED = -2038
 TIMESTAMP_OUTSIDE_WINDOW = -1021
 TOO_MANY_ORDERS = -1015
-
-HTTP_SERVER_ERROR = 500
-_HTTP_FORBIDDEN = 403
 
 _NOT_PROCESSED = {
     -1003: Outcome(OutcomeClass.NOT_PROCESSED, "rate_limited"),
@@ -83,19 +68,20 @@ def _rejected_order(words: str) -> Outcome:
         # The text alone tells a refusal from a duplicate.
         return Outcome(OutcomeClass.AMBIGUOUS, "status_unknown")
     if "duplicate" in words.lower():
-        return Outcome(OutcomeClass.EXISTS, "duplicate")
-    return Outcome(OutcomeClass.DEFINITE, "rejected")
+        return DUPLICATE
+    return REJECTED
 
 
 def _classify(status: int, code: int | None, definite: frozenset[int]) -> Outcome:
     if code in _NOT_PROCESSED:
-        return _NOT_PROCESSED[code]
+        found = _NOT_PROCESSED[code]
+        return replace(found, reason="banned") if status == HTTP_BANNED else found
     if status >= HTTP_SERVER_ERROR:
         return Outcome(OutcomeClass.AMBIGUOUS, _AMBIGUOUS.get(code or 0, "server_error"))
     if code in definite:
-        return Outcome(OutcomeClass.DEFINITE, "rejected")
-    if code is None and status == _HTTP_FORBIDDEN:
+        return REJECTED
+    if code is None and status == HTTP_FORBIDDEN:
         return Outcome(OutcomeClass.NOT_PROCESSED, "forbidden", retry_after_ms=5000)
     if code is None:
-        return Outcome(OutcomeClass.AMBIGUOUS, "unreadable")
+        return UNREADABLE
     return Outcome(OutcomeClass.AMBIGUOUS, _AMBIGUOUS.get(code, "status_unknown"))

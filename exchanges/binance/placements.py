@@ -7,25 +7,21 @@ record of the very order confirms; everything else is ambiguous.
 
 from typing import Any
 
-from exchanges.binance.answers import (
-    HTTP_BANNED,
-    HTTP_OK,
-    ORDER_PATH,
-    VenueError,
-    answer_evidence,
-    read_error,
-    retry_after_ms,
-)
-from exchanges.binance.fields import Record, UnreadableError, as_record, identifier, integer, text
-from exchanges.binance.outcomes import Outcome, OutcomeClass, classify_cancel, classify_place
-from exchanges.binance.symbols import SymbolBook
-from exchanges.binance.translate import ENDED, original_client_id, parse_json, read_order, read_placed_fills
-from exchanges.failures import cancel_not_processed, cancel_unknown, place_not_processed, place_unknown
+from exchanges.answers import answer_evidence
+from exchanges.binance.answers import ORDER_PATH, CodedError, read_error
+from exchanges.binance.outcomes import classify_cancel, classify_place
+from exchanges.binance.translate import original_client_id, read_order, read_placed_fills
+from exchanges.failures import cancel_unknown, place_unknown
+from exchanges.fields import Record, UnreadableError, as_record, identifier, integer, text
 from exchanges.http import HttpAnswer, HttpFailure, HttpResult
+from exchanges.outcomes import HTTP_OK
+from exchanges.refusals import cancel_failed, cancel_refused, place_failed, place_refused
+from exchanges.symbols import SymbolBook
+from exchanges.wire_json import parse_json
 from messages.commands import CancelVenueOrder, PlaceOrder
 from messages.fills import VenueFill
-from messages.reports import CancelConfirmed, CancelRefused, CancelReport, PlaceAccepted, PlaceRejected, PlaceReport
-from messages.types import Evidence, EvidenceSource, VenueOrder
+from messages.reports import CancelConfirmed, CancelReport, PlaceAccepted, PlaceReport
+from messages.types import ENDED_STATUSES, EvidenceSource, VenueOrder
 
 PLACE = f"POST {ORDER_PATH}"
 CANCEL = f"DELETE {ORDER_PATH}"
@@ -40,7 +36,7 @@ def place_report(request: PlaceOrder, result: HttpResult, symbols: SymbolBook) -
         return place_failed(request, result, PLACE)
     if result.status == HTTP_OK:
         return placed(request, _parsed(result), result, symbols, PLACE)
-    return place_refused(request, read_error(result.body), result, PLACE)
+    return place_error(request, read_error(result.body), result, PLACE)
 
 
 def cancel_report(request: CancelVenueOrder, result: HttpResult, symbols: SymbolBook) -> CancelReport:
@@ -49,55 +45,13 @@ def cancel_report(request: CancelVenueOrder, result: HttpResult, symbols: Symbol
         return cancel_failed(request, result, CANCEL)
     if result.status == HTTP_OK:
         return cancelled(request, _parsed(result), result, symbols, CANCEL)
-    return cancel_refused(request, read_error(result.body), result, CANCEL)
+    return cancel_error(request, read_error(result.body), result, CANCEL)
 
 
-def refused_here(request: PlaceOrder, code: str, words: str, now_ms: int) -> PlaceRejected:
-    """Refuse a placement that this venue cannot do; nothing was sent."""
-    return PlaceRejected(
-        account_id=request.account_id,
-        exchange=request.exchange,
-        order_id=request.order_id,
-        attempt=request.attempt,
-        code=code,
-        text=words,
-        evidence=Evidence(source=EvidenceSource.LOCAL, endpoint=PLACE, received_ms=now_ms, detail=words),
-    )
-
-
-# ----- of a placement, by whatever call it was asked for
-
-
-def place_failed(request: PlaceOrder, failure: HttpFailure, endpoint: str) -> PlaceReport:
-    """Report a placement whose call got no answer."""
-    evidence = answer_evidence(_PLACED, endpoint, failure, detail=failure.reason)
-    if failure.nothing_sent:
-        return place_not_processed(request, failure.reason, evidence, retry_after_ms=failure.retry_after_ms)
-    return place_unknown(request, failure.reason, evidence)
-
-
-def place_refused(request: PlaceOrder, error: VenueError, answer: HttpAnswer, endpoint: str) -> PlaceReport:
-    """Report a placement that was answered by an error."""
+def place_error(request: PlaceOrder, error: CodedError, answer: HttpAnswer, endpoint: str) -> PlaceReport:
+    """Report a placement, by whatever call it was asked for, that was answered by an error."""
     outcome = classify_place(answer.status, error.code, error.words)
-    evidence = answer_evidence(_PLACED, endpoint, answer, detail=error.said(answer.status))
-    match outcome.kind:
-        case OutcomeClass.DEFINITE:
-            return PlaceRejected(
-                account_id=request.account_id,
-                exchange=request.exchange,
-                order_id=request.order_id,
-                attempt=request.attempt,
-                code=str(error.code),
-                text=error.words,
-                evidence=evidence,
-            )
-        case OutcomeClass.NOT_PROCESSED:
-            return place_not_processed(
-                request, reason_of(outcome, answer), evidence, retry_after_ms=wait_ms(outcome, answer)
-            )
-        case _:
-            exists = outcome.kind is OutcomeClass.EXISTS
-            return place_unknown(request, outcome.reason, evidence, known_to_exist=exists)
+    return place_refused(request, outcome, error.named, answer, endpoint)
 
 
 def placed(request: PlaceOrder, value: Any, answer: HttpAnswer, symbols: SymbolBook, endpoint: str) -> PlaceReport:
@@ -148,34 +102,9 @@ def _id_of_own(request: PlaceOrder, record: Record, symbols: SymbolBook) -> str:
 # ----- of a cancel, by whatever call it was asked for
 
 
-def cancel_failed(request: CancelVenueOrder, failure: HttpFailure, endpoint: str) -> CancelReport:
-    """Report a cancel whose call got no answer."""
-    evidence = answer_evidence(_CANCELLED, endpoint, failure, detail=failure.reason)
-    if failure.nothing_sent:
-        return cancel_not_processed(request, failure.reason, evidence, retry_after_ms=failure.retry_after_ms)
-    return cancel_unknown(request, failure.reason, evidence)
-
-
-def cancel_refused(request: CancelVenueOrder, error: VenueError, answer: HttpAnswer, endpoint: str) -> CancelReport:
+def cancel_error(request: CancelVenueOrder, error: CodedError, answer: HttpAnswer, endpoint: str) -> CancelReport:
     """Report a cancel that was answered by an error."""
-    outcome = classify_cancel(answer.status, error.code)
-    evidence = answer_evidence(_CANCELLED, endpoint, answer, detail=error.said(answer.status))
-    match outcome.kind:
-        case OutcomeClass.DEFINITE:
-            return CancelRefused(
-                account_id=request.account_id,
-                exchange=request.exchange,
-                order_id=request.order_id,
-                code=str(error.code),
-                text=error.words,
-                evidence=evidence,
-            )
-        case OutcomeClass.NOT_PROCESSED:
-            return cancel_not_processed(
-                request, reason_of(outcome, answer), evidence, retry_after_ms=wait_ms(outcome, answer)
-            )
-        case _:
-            return cancel_unknown(request, outcome.reason, evidence)
+    return cancel_refused(request, classify_cancel(answer.status, error.code), error.named, answer, endpoint)
 
 
 def cancelled(
@@ -193,7 +122,7 @@ def cancelled(
     )
     if not same:
         return cancel_unknown(request, "unreadable", evidence)
-    if order.status not in ENDED:
+    if order.status not in ENDED_STATUSES:
         return cancel_unknown(request, "status_unknown", evidence)
     return CancelConfirmed(
         account_id=request.account_id,
@@ -211,19 +140,6 @@ def _is_same(request: CancelVenueOrder, record: Record, order: VenueOrder) -> bo
     if request.venue_order_id is not None:
         return order.venue_order_id == request.venue_order_id
     return named == request.client_order_id
-
-
-# ----- of any refusal
-
-
-def reason_of(outcome: Outcome, answer: HttpAnswer) -> str:
-    """Give the reason that a request was not acted on."""
-    return "banned" if answer.status == HTTP_BANNED else outcome.reason
-
-
-def wait_ms(outcome: Outcome, answer: HttpAnswer) -> int:
-    """Give the time to wait before the same is asked again."""
-    return max(outcome.retry_after_ms, retry_after_ms(answer.headers))
 
 
 def _parsed(answer: HttpAnswer) -> Any:

@@ -1,8 +1,8 @@
 """The latest price of a symbol, as Binance tells it to everybody. Pure."""
 
-from exchanges.binance.answers import Told
-from exchanges.binance.fields import UnreadableError, as_record, positive_amount, text
+from exchanges.answers import Told
 from exchanges.failures import unanswered
+from exchanges.fields import as_record, positive_amount, text
 from messages.commands import FetchPrice
 from messages.reports import CallReport, PriceFetched
 
@@ -12,12 +12,12 @@ PRICE_WEIGHT = 2
 
 
 def price_report(request: FetchPrice, told: Told, venue_symbol: str) -> CallReport:
-    """Read the price; an answer about another symbol, or without a price above zero, is none."""
-    try:
-        record = as_record(told.payload)
-        named, price = text(record, "symbol"), positive_amount(record, "price")
-    except UnreadableError as error:
-        return unanswered(request, f"unreadable: {error}")
+    """Read the price; an answer about another symbol is none.
+
+    Raises `UnreadableError` when there is no price above zero.
+    """
+    record = as_record(told.payload)
+    named, price = text(record, "symbol"), positive_amount(record, "price")
     if named != venue_symbol:
         return unanswered(request, "unreadable: the answer is about another symbol")
     return PriceFetched(

@@ -4,20 +4,20 @@ Owns which sources are asked, in what order and how they are joined. A source th
 the whole question unanswered; it never passes off a part as everything.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from decimal import Decimal
-from typing import Any, TypeVar
+from typing import Any
 
-from exchanges.binance.answers import ORDER_PATH, Told, Untold, answer_evidence, read_answer
+from exchanges.answers import IncompleteError, Told, Untold, answer_evidence
+from exchanges.asking import CLOCK_MARGIN_MS, PAGES_MAX, Asking, exact_sum, joined, listed
+from exchanges.binance.answers import ORDER_PATH
 from exchanges.binance.capabilities import CAPABILITIES
-from exchanges.binance.fields import UnreadableError, as_list, as_record, integer
 from exchanges.binance.orders import Params
 from exchanges.binance.outcomes import NO_SUCH_ORDER
 from exchanges.binance.rest import RestSession
-from exchanges.binance.symbols import SymbolBook
-from exchanges.binance.translate import ENDED, exact_sum, read_balance, read_list, read_order, read_trade
+from exchanges.binance.translate import read_balance, read_order, read_trade
 from exchanges.failures import unanswered
+from exchanges.fields import UnreadableError, as_list, as_record, integer, read_list
+from exchanges.symbols import SymbolBook
 from messages.commands import FetchBalances, FetchFills, FetchOpenOrders, LookUpOrder, SearchOrder
 from messages.fills import VenueFill
 from messages.reports import (
@@ -33,19 +33,12 @@ from messages.types import EvidenceSource, VenueOrder
 
 SEARCH_SOURCES = CAPABILITIES.search_sources
 PAGE = 1000
-PAGES_MAX = 100
-"""A list with more pages, or a period with more windows, is given up rather than read in part."""
 WINDOW_MS = 86_400_000
 """The venue lists at most this period per call."""
 
 _ORDER = f"GET {ORDER_PATH}"
 _OPEN_ORDERS = "/api/v3/openOrders"
 _ACCOUNT = "/api/v3/account"
-
-_CLOCK_MARGIN_MS = 60_000
-# Added to "until now": our idea of the venue's time is aimed low, and a period must not end before it began.
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,49 +55,40 @@ _TRADES = _Source("/api/v3/myTrades", 20, "id", "fromId")
 _TRADES_OF_ORDER = _Source("/api/v3/myTrades", 5, "id", "fromId")
 
 
-class Asking:
-    """Questions on behalf of one request, inside that request's time and retries."""
+class Questions:
+    """Signed questions on behalf of one request."""
 
-    def __init__(self, session: RestSession, *, budget_ms: int, retries: int) -> None:
-        self.symbols = SymbolBook()
-        self.asked_venue_ms = 0
-        """Lower bound of the venue time at which the first question was asked; 0 while there is none."""
+    def __init__(self, session: RestSession, asking: Asking) -> None:
         self._session = session
-        self._deadline_ms = session.clock.monotonic_ms() + budget_ms
-        self._retries = retries
+        self._asking = asking
 
-    def left_ms(self) -> int:
-        """Tell how much of the time is left."""
-        return max(0, self._deadline_ms - self._session.clock.monotonic_ms())
+    @property
+    def symbols(self) -> SymbolBook:
+        """The symbol names to read records by."""
+        return self._asking.symbols
+
+    @property
+    def asked_venue_ms(self) -> int:
+        """Lower bound of the venue time at which the first question was asked."""
+        return self._asking.asked_venue_ms
 
     def venue_now_ms(self) -> int:
         """Tell the venue's time, aimed low."""
-        return self._session.clock.now_ms() + self._session.venue_offset_ms()
+        return self._asking.venue_now_ms()
 
     def ask(self, path: str, params: Params, weight: int) -> Told | Untold:
-        """Ask one signed question, again while that may help and retries are left."""
-        while True:
-            left_ms = self.left_ms()
-            if not left_ms:
-                return Untold(reason="timeout")
-            result, asked_venue_ms = self._session.read(path, params, weight, left_ms)
-            told = read_answer(result)
-            if isinstance(told, Told) or not told.worth_repeating or not self._retries:
-                break
-            self._retries -= 1
-        self.asked_venue_ms = self.asked_venue_ms or asked_venue_ms
+        """Ask one question, again while that may help."""
+        return self._session.question(self._asking, path, params, weight)
+
+    def must(self, path: str, params: Params, weight: int) -> Told:
+        """Ask in the same way; raises `IncompleteError` when it is not answered."""
+        told = self.ask(path, params, weight)
+        if isinstance(told, Untold):
+            raise IncompleteError(told)
         return told
 
 
-class IncompleteError(Exception):
-    """A source did not answer completely."""
-
-    def __init__(self, untold: Untold) -> None:
-        super().__init__(untold.reason)
-        self.untold = untold
-
-
-def look_up(asking: Asking, request: LookUpOrder, venue_symbol: str) -> CallReport:
+def look_up(asking: Questions, request: LookUpOrder, venue_symbol: str) -> CallReport:
     """Ask for one order, and for its executions when it has any."""
     named = (
         ("orderId", request.venue_order_id)
@@ -114,10 +98,7 @@ def look_up(asking: Asking, request: LookUpOrder, venue_symbol: str) -> CallRepo
     told = asking.ask(ORDER_PATH, [("symbol", venue_symbol), named], 4)
     if isinstance(told, Untold):
         return _not_told(asking, request, told)
-    try:
-        order = read_order(told.payload, asking.symbols)
-    except UnreadableError as error:
-        return unanswered(request, f"unreadable: {error}")
+    order = read_order(told.payload, asking.symbols)
     fills, complete = _executions(asking, request, order, venue_symbol)
     return OrderFound(
         account_id=request.account_id,
@@ -133,8 +114,8 @@ def look_up(asking: Asking, request: LookUpOrder, venue_symbol: str) -> CallRepo
     )
 
 
-def _not_told(asking: Asking, request: LookUpOrder, untold: Untold) -> CallReport:
-    if untold.code != NO_SUCH_ORDER or untold.answer is None:
+def _not_told(asking: Questions, request: LookUpOrder, untold: Untold) -> CallReport:
+    if untold.code != str(NO_SUCH_ORDER) or untold.answer is None:
         return unanswered(request, untold.reason, retry_after_ms=untold.retry_after_ms)
     return OrderNotFound(
         account_id=request.account_id,
@@ -146,7 +127,7 @@ def _not_told(asking: Asking, request: LookUpOrder, untold: Untold) -> CallRepor
 
 
 def _executions(
-    asking: Asking, request: LookUpOrder, order: VenueOrder, venue_symbol: str
+    asking: Questions, request: LookUpOrder, order: VenueOrder, venue_symbol: str
 ) -> tuple[tuple[VenueFill, ...], bool]:
     if not order.filled_size:
         return (), True
@@ -160,23 +141,20 @@ def _executions(
     return own, not unreadable and exact_sum(fill.size for fill in own) >= order.filled_size
 
 
-def search(asking: Asking, request: SearchOrder, venue_symbol: str) -> CallReport:
+def search(asking: Questions, request: SearchOrder, venue_symbol: str) -> CallReport:
     """List open orders, all orders and executions of a symbol around a time: every source, or no answer."""
     symbol = ("symbol", venue_symbol)
-    try:
-        opened = _ask(asking, _OPEN_ORDERS, [symbol], 6)
-        found_open, bad_open = _listed(opened, lambda item: read_order(item, asking.symbols))
-        listed = _period(asking, _ORDERS, symbol, request.from_venue_ms, request.to_venue_ms)
-        found, bad_found = read_list(listed, lambda item: read_order(item, asking.symbols))
-        fills, bad_fills = _trades_between(asking, symbol, request.from_venue_ms, request.to_venue_ms)
-    except IncompleteError as error:
-        return unanswered(request, error.untold.reason, retry_after_ms=error.untold.retry_after_ms)
+    opened = asking.must(_OPEN_ORDERS, [symbol], 6)
+    found_open, bad_open = listed(opened.payload, lambda item: read_order(item, asking.symbols))
+    rows = _period(asking, _ORDERS, symbol, request.from_venue_ms, request.to_venue_ms)
+    found, bad_found = read_list(rows, lambda item: read_order(item, asking.symbols))
+    fills, bad_fills = _trades_between(asking, symbol, request.from_venue_ms, request.to_venue_ms)
     return OrdersSearched(
         account_id=request.account_id,
         exchange=request.exchange,
         order_id=request.order_id,
         symbol=request.symbol,
-        orders=_joined(found_open + found),
+        orders=joined(found_open + found),
         fills=fills,
         unreadable=bad_open + bad_found + bad_fills,
         sources=SEARCH_SOURCES,
@@ -188,14 +166,11 @@ def search(asking: Asking, request: SearchOrder, venue_symbol: str) -> CallRepor
     )
 
 
-def open_orders(asking: Asking, request: FetchOpenOrders, venue_symbol: str | None) -> CallReport:
+def open_orders(asking: Questions, request: FetchOpenOrders, venue_symbol: str | None) -> CallReport:
     """List open orders, of one symbol or of all."""
     params, weight = ([], 80) if venue_symbol is None else ([("symbol", venue_symbol)], 6)
-    try:
-        told = _ask(asking, _OPEN_ORDERS, params, weight)
-        orders, unreadable = _listed(told, lambda item: read_order(item, asking.symbols))
-    except IncompleteError as error:
-        return unanswered(request, error.untold.reason, retry_after_ms=error.untold.retry_after_ms)
+    told = asking.must(_OPEN_ORDERS, params, weight)
+    orders, unreadable = listed(told.payload, lambda item: read_order(item, asking.symbols))
     return OpenOrdersFetched(
         account_id=request.account_id,
         exchange=request.exchange,
@@ -208,20 +183,17 @@ def open_orders(asking: Asking, request: FetchOpenOrders, venue_symbol: str | No
     )
 
 
-def fills(asking: Asking, request: FetchFills, venue_symbol: str) -> CallReport:
+def fills(asking: Questions, request: FetchFills, venue_symbol: str) -> CallReport:
     """List executions of one order, or of a symbol since a time, or the latest of a symbol."""
     symbol = ("symbol", venue_symbol)
-    try:
-        if request.venue_order_id is not None:
-            found, unreadable = _trades_of_order(asking, venue_symbol, request.venue_order_id)
-        elif request.since_venue_ms is not None:
-            until_ms = asking.venue_now_ms() + _CLOCK_MARGIN_MS
-            found, unreadable = _trades_between(asking, symbol, request.since_venue_ms, until_ms)
-        else:
-            page = _page(asking, _TRADES, [symbol])
-            found, unreadable = read_list(page, lambda item: read_trade(item, asking.symbols))
-    except IncompleteError as error:
-        return unanswered(request, error.untold.reason, retry_after_ms=error.untold.retry_after_ms)
+    if request.venue_order_id is not None:
+        found, unreadable = _trades_of_order(asking, venue_symbol, request.venue_order_id)
+    elif request.since_venue_ms is not None:
+        until_ms = asking.venue_now_ms() + CLOCK_MARGIN_MS
+        found, unreadable = _trades_between(asking, symbol, request.since_venue_ms, until_ms)
+    else:
+        page = _page(asking, _TRADES, [symbol])
+        found, unreadable = read_list(page, lambda item: read_trade(item, asking.symbols))
     return FillsFetched(
         account_id=request.account_id,
         exchange=request.exchange,
@@ -233,16 +205,11 @@ def fills(asking: Asking, request: FetchFills, venue_symbol: str) -> CallReport:
     )
 
 
-def balances(asking: Asking, request: FetchBalances) -> CallReport:
+def balances(asking: Questions, request: FetchBalances) -> CallReport:
     """Read balances. One that cannot be read makes the whole answer unreadable: left out, it would look like zero."""
-    try:
-        told = _ask(asking, _ACCOUNT, [("omitZeroBalances", "true")], 20)
-        entries = as_list(as_record(told.payload).get("balances"))
-        read = tuple(read_balance(entry, asset="asset", free="free", locked="locked") for entry in entries)
-    except IncompleteError as error:
-        return unanswered(request, error.untold.reason, retry_after_ms=error.untold.retry_after_ms)
-    except UnreadableError as error:
-        return unanswered(request, f"unreadable: {error}")
+    told = asking.must(_ACCOUNT, [("omitZeroBalances", "true")], 20)
+    entries = as_list(as_record(told.payload).get("balances"))
+    read = tuple(read_balance(entry, asset="asset", free="free", locked="locked") for entry in entries)
     return BalancesFetched(
         account_id=request.account_id,
         exchange=request.exchange,
@@ -252,21 +219,7 @@ def balances(asking: Asking, request: FetchBalances) -> CallReport:
     )
 
 
-def _ask(asking: Asking, path: str, params: Params, weight: int) -> Told:
-    told = asking.ask(path, params, weight)
-    if isinstance(told, Untold):
-        raise IncompleteError(told)
-    return told
-
-
-def _listed(told: Told, read: Callable[[Any], T]) -> tuple[tuple[T, ...], int]:
-    try:
-        return read_list(told.payload, read)
-    except UnreadableError:
-        raise IncompleteError(Untold(reason="unreadable: not a list")) from None
-
-
-def _trades_of_order(asking: Asking, venue_symbol: str, venue_order_id: str) -> tuple[tuple[VenueFill, ...], int]:
+def _trades_of_order(asking: Questions, venue_symbol: str, venue_order_id: str) -> tuple[tuple[VenueFill, ...], int]:
     about = [("symbol", venue_symbol), ("orderId", venue_order_id)]
     page = _page(asking, _TRADES_OF_ORDER, about)
     if len(page) >= PAGE:
@@ -275,12 +228,12 @@ def _trades_of_order(asking: Asking, venue_symbol: str, venue_order_id: str) -> 
 
 
 def _trades_between(
-    asking: Asking, symbol: tuple[str, str], from_ms: int, to_ms: int
+    asking: Questions, symbol: tuple[str, str], from_ms: int, to_ms: int
 ) -> tuple[tuple[VenueFill, ...], int]:
     return read_list(_period(asking, _TRADES, symbol, from_ms, to_ms), lambda item: read_trade(item, asking.symbols))
 
 
-def _period(asking: Asking, source: _Source, symbol: tuple[str, str], from_ms: int, to_ms: int) -> list[Any]:
+def _period(asking: Questions, source: _Source, symbol: tuple[str, str], from_ms: int, to_ms: int) -> list[Any]:
     # Everything the source lists for a period. A window that fills a page is continued by id, which also covers
     # the windows after it.
     found: list[Any] = []
@@ -297,7 +250,9 @@ def _period(asking: Asking, source: _Source, symbol: tuple[str, str], from_ms: i
     raise IncompleteError(Untold(reason="too_many_pages"))
 
 
-def _following(asking: Asking, source: _Source, about: Params, page: list[Any], *, until_ms: int | None) -> list[Any]:
+def _following(
+    asking: Questions, source: _Source, about: Params, page: list[Any], *, until_ms: int | None
+) -> list[Any]:
     found: list[Any] = []
     for _ in range(PAGES_MAX):
         after = str(_integer_of(page[-1], source.key) + 1)
@@ -308,8 +263,8 @@ def _following(asking: Asking, source: _Source, about: Params, page: list[Any], 
     raise IncompleteError(Untold(reason="too_many_pages"))
 
 
-def _page(asking: Asking, source: _Source, params: Params) -> list[Any]:
-    told = _ask(asking, source.path, [*params, ("limit", str(PAGE))], source.weight)
+def _page(asking: Questions, source: _Source, params: Params) -> list[Any]:
+    told = asking.must(source.path, [*params, ("limit", str(PAGE))], source.weight)
     try:
         return as_list(told.payload)
     except UnreadableError:
@@ -322,17 +277,3 @@ def _integer_of(item: Any, name: str) -> int:
         return integer(as_record(item), name)
     except UnreadableError as error:
         raise IncompleteError(Untold(reason=f"unreadable: {error}")) from None
-
-
-def _joined(orders: tuple[VenueOrder, ...]) -> tuple[VenueOrder, ...]:
-    # One entry per order: the sources differ in how far behind they are, so the most advanced one counts.
-    latest: dict[str, VenueOrder] = {}
-    for order in orders:
-        known = latest.get(order.venue_order_id)
-        if known is None or _progress(order) > _progress(known):
-            latest[order.venue_order_id] = order
-    return tuple(latest.values())
-
-
-def _progress(order: VenueOrder) -> tuple[bool, Decimal, int]:
-    return order.status in ENDED, order.filled_size, order.updated_venue_ms or 0

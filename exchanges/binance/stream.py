@@ -10,7 +10,11 @@ from typing import Any, Protocol
 import orjson
 
 from exchanges.binance.capabilities import STREAM_URL
-from exchanges.binance.fields import (
+from exchanges.binance.outcomes import TIMESTAMP_OUTSIDE_WINDOW
+from exchanges.binance.sign import Signer, websocket_signature
+from exchanges.binance.symbols import EXCHANGE
+from exchanges.binance.translate import read_balance, read_execution_report
+from exchanges.fields import (
     Record,
     UnreadableError,
     as_list,
@@ -19,12 +23,10 @@ from exchanges.binance.fields import (
     optional_integer,
     text,
 )
-from exchanges.binance.outcomes import TIMESTAMP_OUTSIDE_WINDOW
-from exchanges.binance.sign import Signer, websocket_signature
-from exchanges.binance.symbols import EXCHANGE, SymbolBook
-from exchanges.binance.translate import parse_json, read_balance, read_execution_report
 from exchanges.stream import Opening, Reading, StreamRefusedError
 from exchanges.succession import StreamRules
+from exchanges.symbols import SymbolBook
+from exchanges.wire_json import parse_json
 from messages.reports import BalanceReported, FrameUnreadable, OrderReported, StreamReport
 from messages.types import Evidence, EvidenceSource
 
@@ -63,7 +65,7 @@ class VenueSession(Protocol):
 
 
 class BinanceStream:
-    """A `StreamProtocol`: the user data of one account."""
+    """A `StreamProtocol` and the `FrameReader` of all its connections: the user data of one account."""
 
     rules = RULES
 
@@ -94,7 +96,18 @@ class BinanceStream:
         }
         params["signature"] = websocket_signature(params, self._signer)
         request = {"id": _SUBSCRIBE_ID, "method": "userDataStream.subscribe.signature", "params": params}
-        return Opening(url=self._url, frames=(orjson.dumps(request).decode(),))
+        return Opening(url=self._url, frames=(orjson.dumps(request).decode(),), reader=self)
+
+    def refused(self, status: int) -> None:
+        """Nothing of ours is dead when a connection is refused: each subscription is signed anew."""
+
+    def renew(self) -> bool:
+        """Nothing has to be prolonged."""
+        return True
+
+    def ping(self) -> None:
+        """A ping of the WebSocket protocol does."""
+        return
 
     def read(self, frame: bytes, received_ms: int) -> Reading:
         """Understand one frame."""
@@ -102,6 +115,10 @@ class BinanceStream:
             return self._understood(as_record(parse_json(frame)), frame, received_ms)
         except UnreadableError as error:
             return Reading(reports=(self._unreadable(frame, str(error), received_ms),))
+
+    def read_binary(self, frame: bytes, received_ms: int) -> Reading:
+        """Report a frame that the venue never sends."""
+        return Reading(reports=(self._unreadable(frame, "a binary frame", received_ms),))
 
     def _understood(self, record: Record, frame: bytes, received_ms: int) -> Reading:
         if "event" in record:

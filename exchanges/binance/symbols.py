@@ -1,16 +1,13 @@
 """Binance's symbols and trading rules, from exchangeInfo: names in both directions, instruments, rate limits.
 
-Pure. A venue symbol has exactly one canonical name: `BASE-QUOTE`, or the alias that the configuration gives it. A name
-once known stays: executions are booked under it. It never splits a concatenated symbol by guessing, and never takes
-another name in the place of one that it does not know.
+Pure. Names are made of the assets that the venue lists, never of a symbol taken apart.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
-from exchanges.binance.fields import (
+from exchanges.fields import (
     Record,
     UnreadableError,
     amount,
@@ -20,6 +17,7 @@ from exchanges.binance.fields import (
     integer,
     text,
 )
+from exchanges.symbols import Listing, SymbolBook
 from exchanges.throttle import Budget
 from messages.types import Instrument, OrderType
 
@@ -40,52 +38,12 @@ _INTERVALS_MS = {"SECOND": 1000, "MINUTE": 60_000, "HOUR": 3_600_000, "DAY": 86_
 _LIMIT_UNITS = {"REQUEST_WEIGHT": "weight", "ORDERS": "orders"}
 
 
-@dataclass(frozen=True, slots=True)
-class SymbolBook:
-    """Names of symbols in both directions, of all that were ever listed since we started."""
-
-    to_canonical: Mapping[str, str] = field(default_factory=dict)
-    to_venue: Mapping[str, str] = field(default_factory=dict)
-    on_unlisted: Callable[[], None] = field(default=lambda: None, compare=False, repr=False)
-    """Called when a record names a symbol that is not listed."""
-
-    def canonical(self, venue_symbol: str) -> str:
-        """Name a venue symbol canonically.
-
-        Raises:
-            UnreadableError: it is not listed, and nothing may be booked under a name that is not for good.
-        """
-        name = self.to_canonical.get(venue_symbol)
-        if name is None:
-            self.on_unlisted()
-            raise UnreadableError("symbol is not listed")
-        return name
-
-    def venue(self, symbol: str) -> str | None:
-        """Name a canonical symbol as the venue does; None: not listed.
-
-        A name without a dash is the venue's own: stored records may have it.
-        """
-        listed = self.to_venue.get(symbol)
-        return symbol if listed is None and "-" not in symbol else listed
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExchangeInfo:
-    """What one exchangeInfo answer says."""
-
-    instruments: tuple[Instrument, ...]
-    unreadable: int
-    symbols: SymbolBook
-    budgets: tuple[Budget, ...]
-
-
 _NOTHING_KNOWN = SymbolBook()
 
 
 def read_exchange_info(
     payload: Any, aliases: Mapping[str, str], as_of_ms: int, known: SymbolBook = _NOTHING_KNOWN
-) -> ExchangeInfo:
+) -> Listing:
     """Translate an exchangeInfo answer; `aliases` maps canonical names to venue symbols.
 
     The names that are `known` stay as they are, and new ones are added to them. Raises `UnreadableError` when it is no
@@ -93,7 +51,7 @@ def read_exchange_info(
     """
     record = as_record(payload)
     listed = as_list(record.get("symbols"))
-    symbols = _with_names(known, listed, aliases)
+    symbols = known.with_names(_names(listed), aliases)
     instruments: list[Instrument] = []
     unreadable = 0
     for item in listed:
@@ -101,27 +59,18 @@ def read_exchange_info(
             instruments.append(_instrument(as_record(item), symbols, aliases, as_of_ms))
         except UnreadableError:
             unreadable += 1
-    return ExchangeInfo(
+    return Listing(
         instruments=tuple(instruments), unreadable=unreadable, symbols=symbols, budgets=_budgets(record)
     )
 
 
-def _with_names(known: SymbolBook, listed: list[Any], aliases: Mapping[str, str]) -> SymbolBook:
-    aliased = {venue: canonical for canonical, venue in aliases.items()}
-    to_canonical, to_venue = dict(known.to_canonical), dict(known.to_venue)
+def _names(listed: list[Any]) -> Iterator[tuple[str, str]]:
     for item in listed:
         try:
             record = as_record(item)
-            venue_symbol = text(record, "symbol")
-            name = aliased.get(venue_symbol) or f"{text(record, 'baseAsset')}-{text(record, 'quoteAsset')}"
+            yield text(record, "symbol"), f"{text(record, 'baseAsset')}-{text(record, 'quoteAsset')}"
         except UnreadableError:
             continue
-        if name in aliases and aliases[name] != venue_symbol:
-            # An alias gave this name to another symbol. What is at the venue under it must be named all the same.
-            name = venue_symbol
-        if venue_symbol not in to_canonical and name not in to_venue:
-            to_canonical[venue_symbol], to_venue[name] = name, venue_symbol
-    return replace(known, to_canonical=to_canonical, to_venue=to_venue)
 
 
 def _instrument(record: Record, symbols: SymbolBook, aliases: Mapping[str, str], as_of_ms: int) -> Instrument:

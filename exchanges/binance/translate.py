@@ -4,20 +4,16 @@ Pure. It never guesses: an unknown status stays unknown, and a record with an un
 with a field missing or of the wrong kind, is unreadable as a whole (`UnreadableError`).
 """
 
-from collections.abc import Callable, Iterable
 from decimal import Context, Decimal
 from functools import partial
 from typing import Any, TypeVar
 
-import orjson
-
-from exchanges.binance.fields import (
+from exchanges.binance.symbols import EXCHANGE, ORDER_TYPES
+from exchanges.fields import (
     Reader,
     Record,
-    UnreadableError,
     amount,
     amount_or_none,
-    as_list,
     as_record,
     fault,
     flag,
@@ -27,6 +23,7 @@ from exchanges.binance.fields import (
     optional_text,
     plain_amounts,
     positive_amount,
+    read_list,
     several,
     signed_amount,
     signed_or_none,
@@ -35,8 +32,8 @@ from exchanges.binance.fields import (
     unsigned_or_none,
     word,
 )
-from exchanges.binance.symbols import EXCHANGE, ORDER_TYPES, SymbolBook
 from exchanges.records import venue_fill, venue_order
+from exchanges.symbols import SymbolBook
 from messages.fills import FillSource, Liquidity, VenueFill
 from messages.types import ZERO, PublicStatus, Side, TimeInForce, VenueOrder
 
@@ -55,8 +52,6 @@ _STATUSES = {
     "EXPIRED": PublicStatus.EXPIRED,
     "EXPIRED_IN_MATCH": PublicStatus.EXPIRED,
 }
-ENDED = frozenset({PublicStatus.FILLED, PublicStatus.CANCELLED, PublicStatus.EXPIRED, PublicStatus.FAILED})
-"""Statuses of an order that works no more."""
 
 _SIDES = {"BUY": Side.BUY, "SELL": Side.SELL}
 _TIMES_IN_FORCE = {"GTC": TimeInForce.GTC, "IOC": TimeInForce.IOC, "FOK": TimeInForce.FOK}
@@ -135,14 +130,6 @@ _order_values = several(
 _report_values = several(("s", "S", "o", "f", "X", "i", "O", "q", "z", "Z", "p", "P", "Q"))
 
 T = TypeVar("T")
-
-
-def parse_json(body: bytes) -> Any:
-    """Parse a body; raises `UnreadableError`. Amounts are strings on this venue, so no digit passes through a float."""
-    try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError:
-        raise UnreadableError("not JSON") from None
 
 
 def order_status(venue_status: str, reason: str | None) -> PublicStatus | None:
@@ -339,26 +326,6 @@ def read_balance(value: Any, *, asset: str, free: str, locked: str) -> tuple[str
     record = as_record(value)
     available = amount(record, free)
     return text(record, asset), _EXACT.add(available, amount(record, locked)), available
-
-
-def read_list(value: Any, read: Callable[[Any], T]) -> tuple[tuple[T, ...], int]:
-    """Translate a list; a bad record is skipped alone, and the number of those comes second."""
-    found: list[T] = []
-    unreadable = 0
-    for item in as_list(value):
-        try:
-            found.append(read(item))
-        except UnreadableError:
-            unreadable += 1
-    return tuple(found), unreadable
-
-
-def exact_sum(values: Iterable[Decimal]) -> Decimal:
-    """Add amounts without rounding."""
-    total = ZERO
-    for value in values:
-        total = _EXACT.add(total, value)
-    return total
 
 
 def original_client_id(client_order_id: str) -> str:

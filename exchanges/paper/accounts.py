@@ -86,9 +86,13 @@ class Ledger:
         """Take money that was locked out of an account."""
         self._move_locked(name, asset, -amount)
 
-    def receive(self, name: str, asset: str, amount: Decimal, fee: Decimal) -> None:
-        """Credit an amount less its fee, and the fee to the venue."""
-        self._move_free(name, asset, amount - fee)
+    def receive(self, name: str, asset: str, amount: Decimal) -> None:
+        """Credit an amount."""
+        self._move_free(name, asset, amount)
+
+    def charge(self, name: str, asset: str, fee: Decimal) -> None:
+        """Take a fee for the venue from what is free."""
+        self._move_free(name, asset, -fee)
         self._move_free(FEES, asset, fee)
 
     def total(self, asset: str) -> Decimal:

@@ -81,6 +81,10 @@ class ControlClient:
         """Enforce the venue's rate limits or not."""
         self._call("limits", {"enabled": enabled})
 
+    def expire_tokens(self) -> None:
+        """Let every token that the venue has issued be expired; connected streams stay."""
+        self._call("expire-tokens", {})
+
     def abort_streams(self, account: str | None = None) -> int:
         """Break the streams of an account, None: all; returns how many."""
         return int(self._call("streams", {"act": "abort", "account": account})["streams"])
@@ -105,8 +109,9 @@ class ControlClient:
         scripted: bool = False,
         keys: Mapping[str, str] | None = None,
     ) -> dict[str, str]:
-        """Open an account and return its keys: those given as `apiKey` and `apiSecret`, or keys from the seed."""
-        body = {"account": account, "unlimited": unlimited, "scripted": scripted, **(keys or {})}
+        """Open an account and return its keys: those given, as `Dialect.add_keys` takes them, or keys from the seed."""
+        body: dict[str, Any] = {"account": account, "unlimited": unlimited, "scripted": scripted}
+        body |= {} if keys is None else {"keys": dict(keys)}
         amounts = {asset: str(amount) for asset, amount in (balances or {}).items()}
         return dict(self._call("add-account", body | {"balances": amounts})["credentials"])
 
@@ -119,17 +124,22 @@ class ControlClient:
         side: Side,
         size: Decimal,
         price: Decimal | None = None,
+        stop_price: Decimal | None = None,
     ) -> dict[str, Any]:
-        """Place a limit order, or without a price a market order, past the wire; returns it."""
+        """Place a limit order, or without a price a market order, past the wire; returns it. With a stop price: a stop
+        that becomes one.
+        """
+        terms = {"price": price, "stopPrice": stop_price}
         body = {
             "account": account,
             "clientOrderId": client_order_id,
             "symbol": symbol,
             "side": side,
-            "type": OrderType.MARKET if price is None else OrderType.LIMIT,
+            "type": _order_type(price, stop_price),
             "size": str(size),
+            **{name: str(value) for name, value in terms.items() if value is not None},
         }
-        return dict(self._call("place", body if price is None else body | {"price": str(price)})["order"])
+        return dict(self._call("place", body)["order"])
 
     def cancel(self, order_id: int) -> dict[str, Any]:
         """Cancel an order in its owner's name, past the wire; returns it."""
@@ -294,6 +304,12 @@ class PaperProcess:
         child = self._running()
         _stream(child.stdin).close()
         _stream(child.stdout).close()
+
+
+def _order_type(price: Decimal | None, stop_price: Decimal | None) -> OrderType:
+    if stop_price is None:
+        return OrderType.MARKET if price is None else OrderType.LIMIT
+    return OrderType.STOP_MARKET if price is None else OrderType.STOP_LIMIT
 
 
 def _stream(stream: IO[bytes] | None) -> IO[bytes]:

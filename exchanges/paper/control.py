@@ -52,6 +52,7 @@ class Control:
             "lift-ban": self.lift_ban,
             "clock": self.clock,
             "limits": self.limits,
+            "expire-tokens": self.expire_tokens,
             "streams": self.streams,
             "add-account": self.add_account,
             "orders": self.orders,
@@ -87,7 +88,7 @@ class Control:
         order = self._named(body)
         size = Decimal(body["size"]) if "size" in body else order.remaining
         self._server.execute(order.order_id, Decimal(body["price"]) if "price" in body else _limit(order), size)
-        return {"order": write_order(self._engine.order(order.order_id) or order)}
+        return {"order": self._shown(order)}
 
     async def execute_many(self, body: _Body) -> Any:
         """Fill an order, or `orders`, by `fills` of price and size, one after another; return the orders.
@@ -109,7 +110,7 @@ class Control:
         order_ids = dict.fromkeys(order.order_id for order, _ in orders)
         found = [self._engine.order(order_id) for order_id in order_ids]
         return {
-            "orders": [write_order(order) for order in found if order is not None],
+            "orders": [self._shown(order) for order in found if order is not None],
             "executed": len(fills) - len(impossible),
             "impossible": [write_fill(fill) for fill in impossible],
         }
@@ -125,10 +126,13 @@ class Control:
         """Let the venue end an order as `status` CANCELLED, EXPIRED or REJECTED."""
         order = self._named(body)
         self._server.end(order.order_id, PaperStatus(body["status"]))
-        return {"order": write_order(self._engine.order(order.order_id) or order)}
+        return {"order": self._shown(order)}
 
     async def place(self, body: _Body) -> Any:
-        """Place an order by hand, past the wire: for counterparties and for orders that nobody announced."""
+        """Place an order by hand, past the wire: for counterparties and for orders that nobody announced.
+
+        `account`, `clientOrderId`, `symbol`, `side`, `type`, `size`, and where the type has them, `price`, `stopPrice`.
+        """
         request = NewOrder(
             account=body["account"],
             client_order_id=body["clientOrderId"],
@@ -137,6 +141,7 @@ class Control:
             type=OrderType(body["type"]),
             size=Decimal(body["size"]),
             price=Decimal(body["price"]) if "price" in body else None,
+            stop_price=Decimal(body["stopPrice"]) if "stopPrice" in body else None,
             venue_type=body["type"],
         )
         events = self._engine.place(request, self._server.now_ms())
@@ -145,14 +150,14 @@ class Control:
         if refused is not None:
             raise ValueError(refused.value)
         found = self._engine.find(request.account, request.symbol, request.client_order_id)
-        return {"order": None if found is None else write_order(found)}
+        return {"order": None if found is None else self._shown(found)}
 
     async def cancel(self, body: _Body) -> Any:
         """Cancel an order in its owner's name, past the wire."""
         order = self._named(body)
         events = self._engine.cancel(order.account, order.order_id, self._server.now_ms(), cancel_id="by-hand")
         self._server.publish(events)
-        return {"order": write_order(self._engine.order(order.order_id) or order)}
+        return {"order": self._shown(order)}
 
     async def market(self, body: _Body) -> Any:
         """Advance the random market by `steps`, or let it run by itself: `running`."""
@@ -190,17 +195,22 @@ class Control:
         self._venue.dialect.enforce_limits(enabled=bool(body["enabled"]))
         return {}
 
+    async def expire_tokens(self, body: _Body) -> Any:
+        """Let every token that the venue has issued be expired; connected streams stay."""
+        del body
+        self._venue.dialect.expire_tokens()
+        return {}
+
     async def streams(self, body: _Body) -> Any:
         """Do something to the streams of `account`, or to all: `act` is `abort`, `terminate` or `silence`."""
         account = body.get("account")
+        if body["act"] == "terminate":
+            return {"streams": self._server.streams.terminate(account)}
         streams = self._server.streams.of(account)
         for stream in streams:
             match body["act"]:
                 case "abort":
                     stream.abort()
-                case "terminate":
-                    for subscribed in stream.session.accounts():
-                        stream.terminate(subscribed)
                 case "silence":
                     stream.silence(int(body["durationMs"]))
                 case act:
@@ -209,14 +219,13 @@ class Control:
         return {"streams": len(streams)}
 
     async def add_account(self, body: _Body) -> Any:
-        """Open an account with `balances`, `unlimited`, `scripted` and keys, given or derived; return the keys."""
+        """Open an account with `balances`, `unlimited`, `scripted` and `keys`, given or derived; return the keys."""
         name = body["account"]
         balances = {asset: Decimal(amount) for asset, amount in body.get("balances", {}).items()}
         self._engine.add_account(
             name, balances, unlimited=body.get("unlimited", False), scripted=body.get("scripted", False)
         )
-        given: dict[str, str] = {key: body[key] for key in ("apiKey", "apiSecret") if key in body}
-        return {"credentials": self._venue.dialect.add_keys(name, self._server.seed, given or None)}
+        return {"credentials": self._venue.dialect.add_keys(name, self._server.seed, body.get("keys"))}
 
     # ----- telling the truth
 
@@ -230,7 +239,7 @@ class Control:
             and body.get("clientOrderId") in (None, order.client_order_id, order.first_client_order_id)
             and (order.is_open or not body.get("open", False))
         )
-        return {"orders": [write_order(order) for order in islice(wanted, body.get("offset", 0), None)]}
+        return {"orders": [self._shown(order) for order in islice(wanted, body.get("offset", 0), None)]}
 
     async def executions(self, body: _Body) -> Any:
         """Return executions: of `account`, `symbol`, `orderId`, from `offset` on."""
@@ -241,7 +250,8 @@ class Control:
             for execution in recorded
             if body.get("account") in (None, execution.account) and body.get("symbol") in (None, execution.symbol)
         )
-        return {"executions": [write_execution(one) for one in islice(wanted, body.get("offset", 0), None)]}
+        found = islice(wanted, body.get("offset", 0), None)
+        return {"executions": [write_execution(one, self._venue.dialect) for one in found]}
 
     async def balances(self, body: _Body) -> Any:
         """Return an account's balances by asset."""
@@ -276,6 +286,9 @@ class Control:
             "streams": len(self._server.streams.of(None)),
             "openForConnections": self._server.listener.is_open,
         }
+
+    def _shown(self, order: PaperOrder) -> _Body:
+        return write_order(self._engine.order(order.order_id) or order, self._venue.dialect)
 
     def _named(self, body: _Body) -> PaperOrder:
         if "orderId" in body:

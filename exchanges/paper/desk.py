@@ -18,7 +18,7 @@ from exchanges.paper.model import (
     RefusalReason,
 )
 from exchanges.paper.rules import refusal
-from messages.types import ZERO, OrderType, Side, TimeInForce
+from messages.types import ZERO, Side, TimeInForce
 
 _AT_ONCE = (TimeInForce.IOC, TimeInForce.FOK)
 
@@ -42,14 +42,26 @@ class Desk:
             return
         plan = NOTHING if request.stop_price is not None else self._plan(request)
         order = self._new_order(request, plan)
-        if not self._floor.ledger.can_pay(order.account, self._floor.asset_paid(order), order.reserved):
+        if not (order.reserve_on_trigger or self._floor.can_pay(order, order.reserved)):
             self._floor.refuse(request.account, RefusalReason.INSUFFICIENT_FUNDS)
             return
         self._floor.accept(order)
         if order.stop_price is not None:
-            self._floor.book(order.symbol).add_stop(order.order_id, order.stop_price, above=order.trigger_above)
-            return
-        self._work(order, plan)
+            self.arm(order)
+        elif request.post_only and plan.matches:
+            self._end_taking(order, request.taking_ends_as)
+        else:
+            self._work(order, plan)
+            self.run_stops(order.symbol)
+
+    def arm(self, stop: PaperOrder) -> None:
+        """Let a stop wait for its trigger price."""
+        if stop.stop_price is not None:
+            self._floor.book(stop.symbol).add_stop(stop.order_id, stop.stop_price, above=stop.trigger_above)
+
+    def rework(self, order: PaperOrder) -> None:
+        """Match an open order that is not in the book, and rest what remains behind all others of its price."""
+        self._work(order, self._plan(order))
         self.run_stops(order.symbol)
 
     def run_stops(self, symbol: str) -> None:
@@ -72,19 +84,24 @@ class Desk:
             return broken
         if self.market_closed:
             return RefusalReason.NOT_TRADING
-        if self._is_duplicate(request):
+        if self.is_duplicate(request):
             return RefusalReason.DUPLICATE_CLIENT_ID
-        if self._would_trigger(request):
+        if self.would_trigger(request):
             return RefusalReason.WOULD_TRIGGER
-        return RefusalReason.WOULD_TAKE if request.post_only and self._would_take(request) else None
+        refuses_taking = request.post_only and request.taking_ends_as is None
+        return RefusalReason.WOULD_TAKE if refuses_taking and self.would_take(request) else None
 
-    def _is_duplicate(self, request: NewOrder) -> bool:
+    def is_duplicate(self, request: NewOrder) -> bool:
+        """Whether the venue refuses the client order id because it was used before."""
         key = (request.account, request.symbol, request.client_order_id)
+        if self._client_ids is ClientIdPolicy.ANY:
+            return False
         if self._client_ids is ClientIdPolicy.OPEN_ONLY:
             return self._floor.truth.has_open(*key)
         return self._floor.truth.find(*key) is not None
 
-    def _would_trigger(self, request: NewOrder) -> bool:
+    def would_trigger(self, request: NewOrder) -> bool:
+        """Whether it is a stop whose trigger is reached already."""
         if request.stop_price is None:
             return False
         last = self._floor.last_prices[request.symbol]
@@ -95,7 +112,8 @@ class Desk:
             return bool(request.trigger_above)
         return request.stop_price > self._floor.last_prices[request.symbol]
 
-    def _would_take(self, request: NewOrder) -> bool:
+    def would_take(self, request: NewOrder) -> bool:
+        """Whether it would match at once."""
         best = self._floor.book(request.symbol).opposite(request.side).best()
         return best is not None and not self._is_scripted(request) and crosses(request.side, request.price, best)
 
@@ -133,8 +151,11 @@ class Desk:
             updated_ms=now_ms,
             working_ms=now_ms if working else None,
             first_client_order_id=request.client_order_id,
+            reserve_on_trigger=request.reserve_on_trigger and not working,
         )
-        return order.evolve(reserved=_cost(order, plan))
+        if order.reserve_on_trigger:
+            return order
+        return order.evolve(reserved=self._cost(order, plan))
 
     def _size_by_quote(self, request: NewOrder, plan: Plan) -> Decimal:
         # Where the book runs out, the rest counts at the last price met, so that the order does not pass for filled.
@@ -146,6 +167,12 @@ class Desk:
         return plan.size + ((request.quote_size or ZERO) - plan.value) / price // step_size * step_size
 
     # ----- working
+
+    def _end_taking(self, order: PaperOrder, status: PaperStatus | None) -> None:
+        if status is PaperStatus.CANCELLED:
+            self._floor.cancel(order, EndReason.WOULD_TAKE, "")
+        else:
+            self._floor.expire(order, EndReason.WOULD_TAKE)
 
     def _work(self, order: PaperOrder, plan: Plan) -> None:
         if order.time_in_force is TimeInForce.FOK and not plan.complete:
@@ -169,11 +196,11 @@ class Desk:
         order = self._floor.update(order, working=True, working_ms=self._floor.now_ms)
         self._floor.emit(OrderTriggered, order.account, order=order)
         plan = self._plan(order)
-        if order.price is None:
+        if order.price is None or order.reserve_on_trigger:
             # What a market order costs is known only now; the stop price was a guess.
             order = self._floor.reserve(order, ZERO)
-            cost = _cost(order, plan)
-            if not self._floor.ledger.can_pay(order.account, self._floor.asset_paid(order), cost):
+            cost = self._cost(order, plan)
+            if not self._floor.can_pay(order, cost):
                 self._floor.expire(order, EndReason.TRIGGER_REFUSED)
                 return
             order = self._floor.reserve(order, cost)
@@ -191,7 +218,7 @@ class Desk:
             self._floor.expire(order, EndReason.AMENDED_BELOW_FILLED)
             return
         before = order.client_order_id
-        order = self._floor.reserve(order, order.reserved - _unit_cost(order) * (order.size - new_size))
+        order = self._floor.reserve(order, order.reserved - self._floor.unit_cost(order) * (order.size - new_size))
         order = self._floor.update(
             order, size=new_size, client_order_id=client_order_id, amendments=order.amendments + 1
         )
@@ -220,14 +247,10 @@ class Desk:
             return RefusalReason.LOT_SIZE
         return RefusalReason.AMENDED_TOO_OFTEN if order.amendments >= instrument.max_amendments else None
 
-
-def _cost(order: PaperOrder, plan: Plan) -> Decimal:
-    """Return what must be locked: quote units for a buy, base units for a sell."""
-    if order.quote_size is not None:
-        return plan.value if order.side is Side.BUY else plan.size
-    at_market = order.type is OrderType.MARKET or (order.working and order.price is None)
-    return plan.value if order.side is Side.BUY and at_market else order.size * _unit_cost(order)
-
-
-def _unit_cost(order: PaperOrder) -> Decimal:
-    return Decimal(1) if order.side is Side.SELL else order.price or order.stop_price or ZERO
+    def _cost(self, order: PaperOrder, plan: Plan) -> Decimal:
+        """Return what must be locked, see `Floor.unit_cost`."""
+        at_market = order.quote_size is not None or (order.price is None and order.working)
+        if order.side is Side.BUY and at_market:
+            return plan.value
+        size = plan.size if order.quote_size is not None else order.size
+        return size * self._floor.unit_cost(order)

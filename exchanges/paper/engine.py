@@ -9,14 +9,16 @@ may ask, only for misuse by its driver (`ValueError`).
     events = engine.place(NewOrder(account="a1", ...), now_ms)      # OrderAccepted first, or one RequestRefused
     events = engine.cancel("a1", order_id, now_ms, cancel_id="c1")  # OrderCancelled, or RequestRefused
     events = engine.amend("a1", order_id, new_size, now_ms)         # size down only, keeps its place in the queue
+    events = engine.modify("a1", order_id, now_ms, price=price)     # size, price and trigger price, up and down
     events = engine.execute(order_id, price, size, now_ms)          # a scripted fill against the outside world
     events, impossible = engine.execute_many(fills, now_ms)         # many of them in one instant
     events = engine.deposit("a1", "USDT", amount, now_ms)           # money from nowhere, or out of the venue
     events = engine.end(order_id, PaperStatus.EXPIRED, now_ms)      # the venue itself cancels, expires or rejects
     events = engine.step(now_ms)                                    # good-till-time orders whose time has come
 
-Queries: `order`, `find`, `open_orders`, `orders_of`, `executions_of`, `balances`, `last_price`, `best`. Auditors read
-`truth`: every accepted order with its account and client order id, every execution, `truth.duplicates()`.
+Queries: `order`, `find`, `open_orders`, `orders_of`, `executions_of`, `balances`, `net`, `entry_price`, `last_price`,
+`best`. Auditors read `truth`: every accepted order with its account and client order id, every execution,
+`truth.duplicates()`.
 
 Orders of a **scripted** account rest beside the book: they match nothing by themselves and execute only by `execute`.
 """
@@ -34,6 +36,7 @@ from exchanges.paper.model import (
     EndReason,
     Events,
     Execution,
+    FeeRules,
     FundsTransferred,
     NewOrder,
     PaperInstrument,
@@ -42,9 +45,13 @@ from exchanges.paper.model import (
     RefusalReason,
     ScriptedFill,
 )
+from exchanges.paper.modifying import Change, Modifier
+from exchanges.paper.positions import Positions
 from exchanges.paper.truth import Truth
 from messages.fills import Liquidity
 from messages.types import ZERO, Side
+
+_FEES = FeeRules()
 
 
 class Engine:
@@ -55,17 +62,19 @@ class Engine:
         instruments: tuple[PaperInstrument, ...],
         *,
         client_ids: ClientIdPolicy = ClientIdPolicy.OPEN_ONLY,
-        maker_fee: Decimal = Decimal("0.001"),
-        taker_fee: Decimal = Decimal("0.001"),
+        fees: FeeRules = _FEES,
+        margin: bool = False,
         first_id: int = 1,
     ) -> None:
-        """Fees are fractions of what the order receives and are taken from it, rounded down to eight decimals. Orders
-        and trades are numbered from `first_id` on; no venue gives a number twice, not even after it was restarted.
+        """Fees are rounded down to eight decimals. On margin, orders to sell need no base asset: what an account sells
+        beyond what it has is a position below zero. Orders and trades are numbered from `first_id` on; no venue gives a
+        number twice, not even after it was restarted.
         """
-        self._floor = Floor(instruments, maker_fee=maker_fee, taker_fee=taker_fee, first_id=first_id)
+        self._floor = Floor(instruments, fees=fees, margin=margin, first_id=first_id)
         self._desk = Desk(self._floor, client_ids)
-        self.maker_fee = maker_fee
-        self.taker_fee = taker_fee
+        self._modifier = Modifier(self._floor, self._desk)
+        self._positions = Positions(self._floor.truth)
+        self.fees = fees
 
     # ----- set-up
 
@@ -120,6 +129,38 @@ class Engine:
             order = self._own_open(account, order_id)
             if order is not None:
                 self._desk.amend(order, new_size, client_order_id or order.client_order_id)
+            return self._floor.take_events()
+
+    def modify(
+        self,
+        account: str,
+        order_id: int,
+        now_ms: int,
+        *,
+        size: Decimal | None = None,
+        price: Decimal | None = None,
+        stop_price: Decimal | None = None,
+        client_order_id: str | None = None,
+        post_only: bool | None = None,
+    ) -> Events:
+        """Change an open order in place: total size, limit price, trigger price, each up or down; it keeps its id.
+
+        `OrderAmended` and what follows from it, or a single `RequestRefused`. It keeps its place in the queue unless
+        its price changes or its size grows. At a new price it may match at once; post-only, it is then refused
+        WOULD_TAKE. A size at or below what has executed ends it as CANCELLED. How often is not limited here.
+        """
+        with localcontext(EXACT):
+            self._floor.now_ms = now_ms
+            order = self._own_open(account, order_id)
+            if order is not None:
+                change = Change(
+                    size=size,
+                    price=price,
+                    stop_price=stop_price,
+                    client_order_id=client_order_id,
+                    post_only=post_only,
+                )
+                self._modifier.modify(order, change)
             return self._floor.take_events()
 
     def broken_rule(self, request: NewOrder) -> RefusalReason | None:
@@ -243,6 +284,16 @@ class Engine:
     def balances(self, account: str) -> Mapping[str, tuple[Decimal, Decimal]]:
         """Return free and locked by asset."""
         return self.ledger.balances(account)
+
+    def net(self, account: str, symbol: str) -> Decimal:
+        """Return what an audited account has bought of a symbol less what it has sold, base units."""
+        return self._positions.net(account, symbol)
+
+    def entry_price(self, account: str, symbol: str) -> Decimal | None:
+        """Return the average price at which an audited account entered what `net` says, to twelve decimals; None when
+        that is nothing.
+        """
+        return self._positions.entry_price(account, symbol)
 
     def last_price(self, symbol: str) -> Decimal:
         """Return the price of the last trade, the instrument's reference price before the first."""

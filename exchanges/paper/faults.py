@@ -4,10 +4,11 @@ Pure: it draws, others act. A plan is seeded; each kind of request has its own s
 placements does not depend on how many queries came between. Plans are replaced, and rules added, while the venue runs.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, MutableSequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from random import Random
+from typing import Any
 
 
 class RequestKind(StrEnum):
@@ -74,7 +75,9 @@ class Fault(StrEnum):
     DELIVER_TWICE = "deliver_twice"
     """Process a placement, amendment or replacement twice and answer what the second delivery got. Applied only to
     orders that rest after the first delivery: delivered twice, an order that filled at once would be a true second
-    order at a real venue that takes the id again, and no client could prevent it."""
+    order at a real venue that takes the id again, and no client could prevent it. For the same reason it is not applied
+    to placements where the venue's `ClientIdPolicy` is ANY: every second delivery makes a second order there, and
+    nobody could tell it from a fault of the client's."""
     DELAYED_VISIBILITY = "delayed_visibility"
     """The order placed is not shown by any query until `amount_ms` after it was accepted."""
     STALE_OPEN_ORDERS = "stale_open_orders"
@@ -114,7 +117,8 @@ class Fault(StrEnum):
     STREAM_SILENT = "stream_silent"
     """The stream stays connected, answers pings, and loses this frame and all others for `amount_ms`."""
     TOKEN_EXPIRED = "token_expired"
-    """The venue ends the subscription before the frame is sent; the connection stays."""
+    """Hitting a frame: the venue ends the subscription before it is sent; the connection stays. Hitting a request: all
+    tokens that the venue has issued are expired when it is judged; a venue without tokens does not notice."""
 
 
 TRANSPORT = (
@@ -161,7 +165,7 @@ _HITS: dict[Fault, frozenset[RequestKind]] = {
     Fault.FRAME_SHUFFLE: _FRAMES,
     Fault.STREAM_CLOSE: _FRAMES,
     Fault.STREAM_SILENT: _FRAMES,
-    Fault.TOKEN_EXPIRED: _FRAMES,
+    Fault.TOKEN_EXPIRED: _REQUESTS | _FRAMES,
     **dict.fromkeys(TRANSPORT, _REQUESTS),
 }
 _DEFAULT_MS: dict[Fault, int] = {
@@ -277,7 +281,7 @@ class FaultPlan:
         """Count a fault as having happened; one that was drawn but found nothing to act on is not counted."""
         self.hits[fault] += 1
 
-    def shuffle(self, occasion: str, frames: list[bytes]) -> None:
+    def shuffle(self, occasion: str, frames: MutableSequence[Any]) -> None:
         """Put held frames into a random order, which depends on the seed and the occasion alone."""
         Random(f"{self.seed}/shuffle/{occasion}").shuffle(frames)
 

@@ -19,6 +19,7 @@ from exchanges.paper.model import (
     EndReason,
     Events,
     Execution,
+    FeeRules,
     OrderAccepted,
     OrderCancelled,
     OrderExpired,
@@ -36,20 +37,22 @@ from messages.fills import Liquidity
 from messages.types import ZERO, Side
 
 _FEE_UNIT = Decimal("0.00000001")
+_ONE = Decimal(1)
 
 
 class Floor:
     """Books, balances, record and the events of the request at hand."""
 
     def __init__(
-        self, instruments: tuple[PaperInstrument, ...], *, maker_fee: Decimal, taker_fee: Decimal, first_id: int
+        self, instruments: tuple[PaperInstrument, ...], *, fees: FeeRules, margin: bool, first_id: int
     ) -> None:
         self.instruments = {instrument.symbol: instrument for instrument in instruments}
         self.ledger = Ledger()
         self.truth = Truth()
         self.now_ms = 0
         self.last_prices = {instrument.symbol: instrument.reference_price for instrument in instruments}
-        self._fee_rates = {Liquidity.MAKER: maker_fee, Liquidity.TAKER: taker_fee}
+        self._fees = fees
+        self._margin = margin
         self._books = {instrument.symbol: Book() for instrument in instruments}
         self._in_book: set[int] = set()
         self._expiries: list[tuple[int, int]] = []
@@ -119,6 +122,12 @@ class Floor:
         self.book(order.symbol).side(order.side).add(order.order_id, order.price)
         self._in_book.add(order.order_id)
 
+    def unrest(self, order: PaperOrder) -> None:
+        """Take an order out of the book, if it is there; it stays open."""
+        if order.order_id in self._in_book and order.price is not None:
+            self.book(order.symbol).side(order.side).remove(order.order_id, order.price)
+            self._in_book.discard(order.order_id)
+
     def cancel(self, order: PaperOrder, reason: EndReason, cancel_id: str) -> None:
         """End an order as cancelled."""
         ended = self._end(order, PaperStatus.CANCELLED, reason)
@@ -153,9 +162,11 @@ class Floor:
 
     def triggered(self, symbol: str) -> PaperOrder | None:
         """Take out the next open stop that the last price triggers, or return None."""
-        while (order_id := self.book(symbol).pop_triggered(self.last_prices[symbol])) is not None:
+        last = self.last_prices[symbol]
+        while (order_id := self.book(symbol).pop_triggered(last)) is not None:
             order = self.truth.orders.get(order_id)
-            if order is not None and order.is_open:
+            # An amended stop is armed once for every trigger price that it ever had.
+            if order is not None and order.is_open and not order.working and _is_reached(order, last):
                 return order
         return None
 
@@ -183,9 +194,8 @@ class Floor:
         self, order: PaperOrder, price: Decimal, size: Decimal, liquidity: Liquidity, trade_id: int
     ) -> PaperOrder:
         """Book one side of a trade: money, order, record, event."""
-        received = size if order.side is Side.BUY else price * size
-        fee = (received * self._fee_rates[liquidity]).quantize(_FEE_UNIT, ROUND_DOWN, EXACT)
-        reserved = self._settle(order, price, size, received, fee)
+        fee = self._fee(order, price, size, liquidity)
+        reserved = self._settle(order, price, size, fee)
         filled = order.filled_size + size
         changed = self.update(
             order, filled_size=filled, filled_value=order.filled_value + price * size, reserved=reserved
@@ -202,7 +212,7 @@ class Floor:
             price=price,
             size=size,
             fee=fee,
-            fee_currency=self._asset_received(order),
+            fee_currency=self._fee_asset(order),
             liquidity=liquidity,
             at_ms=self.now_ms,
         )
@@ -227,24 +237,52 @@ class Floor:
         instrument = self.instruments[order.symbol]
         return instrument.quote if order.side is Side.BUY else instrument.base
 
+    def can_pay(self, order: PaperOrder, cost: Decimal, *, locked: Decimal = ZERO) -> bool:
+        """Whether `cost` can be locked for what remains of an order, with `locked` of it locked already, and the fee
+        be paid where that comes on top.
+        """
+        fee = ZERO
+        if self._fees.in_quote and order.side is Side.BUY:
+            fee = cost * max(self._fees.maker, self._fees.taker) + order.remaining * self._fees.per_unit
+        needed = cost - locked + fee
+        # On margin there may be less than nothing of what is sold, and nothing is needed.
+        return needed <= ZERO or self.ledger.can_pay(order.account, self.asset_paid(order), needed)
+
+    def unit_cost(self, order: PaperOrder) -> Decimal:
+        """Return what is locked for each base unit of an order with a price: quote units for a buy, base units for a
+        sell, nothing for a sell on margin.
+        """
+        if order.side is Side.BUY:
+            return order.price or order.stop_price or ZERO
+        return ZERO if self._margin else _ONE
+
     def _asset_received(self, order: PaperOrder) -> str:
         instrument = self.instruments[order.symbol]
         return instrument.base if order.side is Side.BUY else instrument.quote
 
-    def _settle(self, order: PaperOrder, price: Decimal, size: Decimal, received: Decimal, fee: Decimal) -> Decimal:
-        paid = price * size if order.side is Side.BUY else size
+    def _fee_asset(self, order: PaperOrder) -> str:
+        return self.instruments[order.symbol].quote if self._fees.in_quote else self._asset_received(order)
+
+    def _fee(self, order: PaperOrder, price: Decimal, size: Decimal, liquidity: Liquidity) -> Decimal:
+        share = self._fees.maker if liquidity is Liquidity.MAKER else self._fees.taker
+        in_base = order.side is Side.BUY and not self._fees.in_quote
+        fee = size * share if in_base else price * size * share + size * self._fees.per_unit
+        return fee.quantize(_FEE_UNIT, ROUND_DOWN, EXACT)
+
+    def _settle(self, order: PaperOrder, price: Decimal, size: Decimal, fee: Decimal) -> Decimal:
+        buys = order.side is Side.BUY
+        paid, received = (price * size, size) if buys else (size, price * size)
         # A limit order locked its limit price; what a better price saves becomes free again.
-        unlocked = (order.price or price) * size if order.side is Side.BUY else size
+        unlocked = (order.price or price) * size if buys else size * self.unit_cost(order)
         asset = self.asset_paid(order)
         self.ledger.lock(order.account, asset, paid - unlocked)
         self.ledger.pay_locked(order.account, asset, paid)
-        self.ledger.receive(order.account, self._asset_received(order), received, fee)
+        self.ledger.receive(order.account, self._asset_received(order), received)
+        self.ledger.charge(order.account, self._fee_asset(order), fee)
         return order.reserved - unlocked
 
     def _end(self, order: PaperOrder, status: PaperStatus, reason: EndReason, **changes: Any) -> PaperOrder:
-        if order.order_id in self._in_book and order.price is not None:
-            self.book(order.symbol).side(order.side).remove(order.order_id, order.price)
-            self._in_book.discard(order.order_id)
+        self.unrest(order)
         if order.reserved:
             self.ledger.lock(order.account, self.asset_paid(order), -order.reserved)
         ended = self.update(order, status=status, end_reason=reason, reserved=ZERO, **changes)
@@ -260,3 +298,8 @@ class Floor:
     def _is_audited(self, order: PaperOrder) -> bool:
         account = self.ledger.get(order.account)
         return account is not None and account.audited
+
+
+def _is_reached(stop: PaperOrder, last_price: Decimal) -> bool:
+    trigger = stop.stop_price or ZERO
+    return trigger <= last_price if stop.trigger_above else trigger >= last_price

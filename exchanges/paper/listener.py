@@ -13,6 +13,8 @@ from typing import Any, TypeAlias, cast
 from uvicorn import Config
 from uvicorn.server import ServerState
 
+from exchanges.paper.wire import WireMessage
+
 Application: TypeAlias = Callable[..., Any]
 _HOST = "127.0.0.1"
 _BACKLOG = 2048
@@ -23,6 +25,7 @@ _UNSENT_BYTES = 65_536
 """What waits for a client when it counts as too slow."""
 _UNSENT_CHECK_S = 0.002
 _TEXT = 0x81
+_BINARY = 0x82
 _LENGTH_16 = 126
 _LENGTH_64 = 127
 _HEAD_16 = Struct("!BBH")
@@ -41,10 +44,10 @@ class Connection:
         """Break the connection at once; nothing more is sent or read."""
         self._transport.abort()
 
-    def write_messages(self, payloads: Sequence[bytes]) -> None:
-        """Write text messages of an open WebSocket in one go, where uvicorn would write each by itself."""
+    def write_messages(self, messages: Sequence[WireMessage]) -> None:
+        """Write messages of an open WebSocket in one go, where uvicorn would write each by itself."""
         if not self._transport.is_closing():
-            self._transport.write(b"".join([part for payload in payloads for part in (_head(len(payload)), payload)]))
+            self._transport.write(b"".join([part for one in messages for part in (_head(one), one.payload)]))
 
     async def drain(self) -> None:
         """Wait for a client that reads too slowly; returns at once when it keeps up or is gone."""
@@ -179,13 +182,14 @@ def _address(client: tuple[str, int]) -> tuple[str, int]:
     return client[0], client[1]
 
 
-def _head(length: int) -> bytes:
-    # RFC 6455: a final, unmasked text frame, and its length in the shortest of three forms.
+def _head(message: WireMessage) -> bytes:
+    # RFC 6455: a final, unmasked frame, and its length in the shortest of three forms.
+    kind, length = _BINARY if message.binary else _TEXT, len(message.payload)
     if length < _LENGTH_16:
-        return bytes((_TEXT, length))
+        return bytes((kind, length))
     if length < 1 << 16:
-        return _HEAD_16.pack(_TEXT, _LENGTH_16, length)
-    return _HEAD_64.pack(_TEXT, _LENGTH_64, length)
+        return _HEAD_16.pack(kind, _LENGTH_16, length)
+    return _HEAD_64.pack(kind, _LENGTH_64, length)
 
 
 def _bound(port: int) -> socket.socket:

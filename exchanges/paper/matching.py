@@ -69,13 +69,17 @@ def _wanted(
     if order.quote_size is not None:
         steps = (order.quote_size - value) / price // step_size
         return steps * step_size
-    return (order.size or ZERO) - size
+    return _total(order) - size
 
 
 def _is_satisfied(order: NewOrder | PaperOrder, size: Decimal, value: Decimal) -> bool:
     if order.quote_size is not None:
         return value >= order.quote_size
-    return size >= (order.size or ZERO)
+    return size >= _total(order)
+
+
+def _total(order: NewOrder | PaperOrder) -> Decimal:
+    return order.remaining if isinstance(order, PaperOrder) else order.size or ZERO
 
 
 def _price(maker: PaperOrder) -> Decimal:

@@ -42,6 +42,8 @@ class EndReason(StrEnum):
     FOK_UNFILLABLE = "fok_unfillable"
     NO_LIQUIDITY = "no_liquidity"
     """A market order that ran out of book."""
+    WOULD_TAKE = "would_take"
+    """Post-only, and it would have matched at once, at a venue that accepts such an order and ends it."""
     SELF_TRADE = "self_trade"
     """Would have traded with an order of the same account."""
     TIME = "time"
@@ -83,6 +85,26 @@ class ClientIdPolicy(StrEnum):
     """As soon as the earlier order is no longer open."""
     EVER = "ever"
     """Never."""
+    ANY = "any"
+    """At once: a second placement with the same id is a second order."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeeRules:
+    """What a venue charges for executions."""
+
+    maker: Decimal = Decimal("0.001")
+    """Share of the execution's value."""
+    taker: Decimal = Decimal("0.001")
+    per_unit: Decimal = ZERO
+    """Quote units for each base unit (contract), on top of the shares."""
+    in_quote: bool = False
+    """Charged in the quote currency always, for a buy from what is free; else in what the order receives."""
+
+    def __post_init__(self) -> None:
+        if self.per_unit and not self.in_quote:
+            msg = "a charge per unit is in quote units, so all fees must be"
+            raise ValueError(msg)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +130,7 @@ class PaperInstrument:
     reference_price: Decimal
     """Stands for the last trade until there is one."""
     max_amendments: int = 10
-    """How often one order may be amended."""
+    """How often one order's size may be reduced by `Engine.amend`."""
     trading: bool = True
 
 
@@ -130,6 +152,11 @@ class NewOrder:
     trigger_above: bool | None = None
     """Stops: whether a rising price triggers. None: deduced from where the market is."""
     post_only: bool = False
+    taking_ends_as: PaperStatus | None = None
+    """How a post-only order that would match at once ends right after it was accepted, CANCELLED or EXPIRED; None: it
+    is refused instead."""
+    reserve_on_trigger: bool = False
+    """Stops: whether they are accepted without funds and checked for them when they trigger."""
     expires_at_ms: int | None = None
     venue_type: str = ""
     """The dialect's own name of the type, kept for its answers."""
@@ -173,6 +200,7 @@ class PaperOrder:
     working_ms: int | None
     first_client_order_id: str
     """The client order id it was accepted with; an amendment may change the other."""
+    reserve_on_trigger: bool = False
 
     @property
     def remaining(self) -> Decimal:
@@ -261,7 +289,7 @@ class OrderTraded(OrderEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderAmended(OrderEvent):
-    """The order's size was reduced; it kept its place."""
+    """The order has new terms; what follows from them comes behind."""
 
     previous_client_order_id: str
 

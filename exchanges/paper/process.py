@@ -7,6 +7,7 @@ to), or until SIGTERM or SIGINT. Keys derive from the seed; they open nothing bu
 import argparse
 import asyncio
 import gc
+import importlib
 import logging
 import os
 import signal
@@ -16,37 +17,65 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 from random import Random
 from threading import Thread
-from typing import Any
+from typing import Any, Protocol, cast
 
 import orjson
 
-from exchanges.paper.catalogue import default_instruments
 from exchanges.paper.control import Control
-from exchanges.paper.dialects.binance import BinanceDialect
 from exchanges.paper.engine import Engine
 from exchanges.paper.faults import FaultPlan
 from exchanges.paper.listener import Listener
+from exchanges.paper.model import ClientIdPolicy, FeeRules, PaperInstrument
 from exchanges.paper.server import PaperVenue
 from exchanges.paper.venue import Venue
 from exchanges.paper.wire import Dialect
 
 DEFAULT_ACCOUNT = "paper"
 _BALANCES = {"USDT": Decimal(10_000_000), "USD": Decimal(10_000_000), "BTC": Decimal(1_000), "ETH": Decimal(10_000)}
-_DIALECTS: dict[str, Callable[[Engine, Random], Dialect]] = {"binance": BinanceDialect}
+_PACKAGES = "exchanges.paper.dialects"
+# Loaded only when asked for, so that a process of one venue carries no other's.
+_DIALECTS = {
+    "binance": "binance.dialect:BinanceDialect",
+    "coinbase": "coinbase.dialect:CoinbaseDialect",
+    "kraken": "kraken.dialect:KrakenDialect",
+    "kucoin": "kucoin.dialect:KucoinDialect",
+    "mexc": "mexc.dialect:MexcDialect",
+    "projectx": "projectx.dialect:ProjectXDialect",
+}
+
+
+class _DialectClass(Protocol):
+    """What a venue's engine is built by, before there is one."""
+
+    client_ids: ClientIdPolicy
+    fees: FeeRules
+    margin: bool
+
+    def __call__(self, engine: Engine, random: Random) -> Dialect:
+        """Make the dialect over an engine, with the source of the ids that the venue invents."""
+        ...
+
+    def instruments(self) -> tuple[PaperInstrument, ...]:
+        """Return what the venue offers."""
+        ...
 
 
 def build_venue(name: str, seed: int) -> tuple[PaperVenue, dict[str, str]]:
-    """Return a venue with the default instruments and account, not started, and the account's keys.
+    """Return a venue with its instruments and the default account, not started, and the account's keys.
 
     Raises ValueError for a venue without a dialect. Needs a running loop.
     """
-    if name not in _DIALECTS:
-        msg = f"no paper venue speaks {name}; there are: {', '.join(sorted(_DIALECTS))}"
-        raise ValueError(msg)
-    # Books that outlive this process must never meet a number again; a thousand a second leave room for a long run.
-    engine = Engine(default_instruments(), first_id=int(time.time()) * 1000)
+    dialect_class = _dialect_class(name)
+    engine = Engine(
+        dialect_class.instruments(),
+        client_ids=dialect_class.client_ids,
+        fees=dialect_class.fees,
+        margin=dialect_class.margin,
+        # Books that outlive this process must never meet a number again; a thousand a second leave room for a long run.
+        first_id=int(time.time()) * 1000,
+    )
     engine.add_account(DEFAULT_ACCOUNT, _BALANCES)
-    dialect = _DIALECTS[name](engine, Random(f"{seed}/{name}/ids"))
+    dialect = dialect_class(engine, Random(f"{seed}/{name}/ids"))
     keys = dialect.add_keys(DEFAULT_ACCOUNT, seed)
     return PaperVenue(Venue(engine, dialect, FaultPlan(seed)), seed), keys
 
@@ -63,6 +92,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.getLogger("asyncio").setLevel(logging.ERROR)
     asyncio.run(_run(names, options))
     return 0
+
+
+def _dialect_class(name: str) -> _DialectClass:
+    if name not in _DIALECTS:
+        msg = f"no paper venue speaks {name}; there are: {', '.join(sorted(_DIALECTS))}"
+        raise ValueError(msg)
+    module, _, class_name = _DIALECTS[name].partition(":")
+    return cast("_DialectClass", getattr(importlib.import_module(f"{_PACKAGES}.{module}"), class_name))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -124,9 +161,9 @@ def _announce(described: dict[str, Any], *, as_json: bool) -> None:
             sys.stdout.write(f"{name}\n")
             for what in ("restUrl", "streamUrl", "controlUrl", "symbols"):
                 sys.stdout.write(f"  {what}: {venue[what]}\n")
-            # They open nothing but this venue, which is gone when this process is.
-            sys.stdout.write(f"  apiKey: {venue['credentials']['apiKey']}\n")
-            sys.stdout.write(f"  apiSecret: {venue['credentials']['apiSecret']}\n")
+            # They open nothing but this venue, which is gone when this process is. Keys in PEM have lines of their own.
+            for what, value in venue["credentials"].items():
+                sys.stdout.write("  {}: {}\n".format(what, value.replace("\n", "\\n")))
     sys.stdout.flush()
 
 

@@ -1,6 +1,7 @@
 """How the control port writes orders and executions as JSON objects, and reads what its commands are given.
 
-Amounts are strings, so that nothing is rounded on the way. No sockets, no state.
+Amounts are strings, so that nothing is rounded on the way. Orders and executions carry the engine's numbers, by which
+the control port's commands name them, and the ids by which the venue's clients know them. No sockets, no state.
 """
 
 from collections.abc import Iterable
@@ -9,6 +10,7 @@ from typing import Any
 
 from exchanges.paper.faults import Fault, FaultRule, RequestKind
 from exchanges.paper.model import Execution, PaperOrder, ScriptedFill
+from exchanges.paper.wire import Dialect
 
 
 def read_rule(body: dict[str, Any]) -> FaultRule:
@@ -39,10 +41,11 @@ def write_fill(fill: ScriptedFill) -> dict[str, Any]:
     return {"orderId": fill.order_id, "price": str(fill.price), "size": str(fill.size)}
 
 
-def write_order(order: PaperOrder) -> dict[str, Any]:
+def write_order(order: PaperOrder, dialect: Dialect) -> dict[str, Any]:
     """Write an order in its present state."""
     return {
         "orderId": order.order_id,
+        "venueOrderId": dialect.venue_order_id(order.order_id),
         "clientOrderId": order.client_order_id,
         "firstClientOrderId": order.first_client_order_id,
         "account": order.account,
@@ -52,6 +55,7 @@ def write_order(order: PaperOrder) -> dict[str, Any]:
         "timeInForce": order.time_in_force,
         "size": str(order.size),
         "price": None if order.price is None else str(order.price),
+        "stopPrice": None if order.stop_price is None else str(order.stop_price),
         "status": order.status,
         "endReason": order.end_reason,
         "filledSize": str(order.filled_size),
@@ -61,11 +65,13 @@ def write_order(order: PaperOrder) -> dict[str, Any]:
     }
 
 
-def write_execution(execution: Execution) -> dict[str, Any]:
+def write_execution(execution: Execution, dialect: Dialect) -> dict[str, Any]:
     """Write one side of a trade."""
     return {
         "tradeId": execution.trade_id,
+        "fillId": dialect.fill_id(execution),
         "orderId": execution.order_id,
+        "venueOrderId": dialect.venue_order_id(execution.order_id),
         "clientOrderId": execution.client_order_id,
         "account": execution.account,
         "symbol": execution.symbol,

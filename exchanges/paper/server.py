@@ -15,7 +15,7 @@ from exchanges.paper.faults import Fault
 from exchanges.paper.listener import Connection, Listener
 from exchanges.paper.market import RandomMarket
 from exchanges.paper.model import Events, PaperStatus, ScriptedFill
-from exchanges.paper.streams import Streams
+from exchanges.paper.streams import Streams, read_headers
 from exchanges.paper.venue import Arrival, Processed, Venue, VenueEnd
 from exchanges.paper.wire import Frame, WireAnswer, WireRequest
 
@@ -143,7 +143,7 @@ class PaperVenue:
         if announced:
             streams = self.streams.of(None)
             for stream in streams:
-                stream.put(stream.session.shutdown_notice(self.now_ms()))
+                stream.put(*stream.session.shutdown_notice(self.now_ms()))
             await asyncio.gather(*(stream.drain(_DRAIN_S) for stream in streams))
         self.begin_outage(down_ms)
 
@@ -155,7 +155,7 @@ class PaperVenue:
             return
         if scope["type"] == "websocket":
             try:
-                await self.streams.serve(scope["path"], connection, receive, send)
+                await self.streams.serve(scope, connection, receive, send)
             finally:
                 self.listener.forget(scope)
             return
@@ -194,6 +194,7 @@ class PaperVenue:
         while True:
             await asyncio.sleep(_TICK_S)
             self.publish(self.venue.engine.step(self.now_ms()))
+            self.streams.tick()
             if self.market_running:
                 self.step_market(1)
 
@@ -322,7 +323,7 @@ def _request(scope: dict[str, Any], body: bytes) -> WireRequest:
         path=scope["path"],
         query=scope["query_string"],
         body=body,
-        headers={name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]},
+        headers=read_headers(scope),
     )
 
 

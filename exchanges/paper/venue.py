@@ -9,7 +9,15 @@ from decimal import Decimal
 
 from exchanges.paper.engine import Engine
 from exchanges.paper.faults import Draw, Fault, FaultPlan, RequestKind
-from exchanges.paper.model import Events, OrderAccepted, OrderAmended, OrderCancelled, PaperOrder, PaperStatus
+from exchanges.paper.model import (
+    ClientIdPolicy,
+    Events,
+    OrderAccepted,
+    OrderAmended,
+    OrderCancelled,
+    PaperOrder,
+    PaperStatus,
+)
 from exchanges.paper.requestlog import RequestEntry, RequestLog
 from exchanges.paper.visibility import Visibility
 from exchanges.paper.wire import Dialect, Subject, WireAnswer, WireRequest
@@ -106,6 +114,9 @@ class Venue:
     def process(self, request: WireRequest, arrival: Arrival, now_ms: int) -> Processed:
         """Carry out a request with the faults that change what the venue does or shows."""
         draw = arrival.draw
+        if Fault.TOKEN_EXPIRED in draw:
+            self.dialect.expire_tokens()
+            self.note(arrival, Fault.TOKEN_EXPIRED)
         before = self._fill_ahead_of_cancel(arrival, now_ms)
         judged_ms = now_ms
         if Fault.WRONG_CLOCK in draw:
@@ -173,6 +184,8 @@ class Venue:
     def _second_delivery(
         self, request: WireRequest, arrival: Arrival, first: Events, now_ms: int
     ) -> WireAnswer | None:
+        if self.dialect.client_ids is ClientIdPolicy.ANY and _placed(first) is not None:
+            return None
         touched = (event.order.order_id for event in first if isinstance(event, OrderAccepted | OrderAmended))
         order = self.engine.order(next(touched, 0))
         if Fault.DELIVER_TWICE not in arrival.draw or order is None or not order.is_open:

@@ -14,7 +14,7 @@ from random import Random
 from actors.oms import Oms
 from exchanges.binance.sign import HmacSigner
 from exchanges.binance.stream import BinanceStream
-from exchanges.binance.symbols import SymbolBook
+from exchanges.symbols import SymbolBook
 from messages import Event, FillRecorded, Order, SubmitOrder
 from tests.benchmarks.figures import Figure, Figures, watched
 from tests.benchmarks.rig import carry_out, gateways, instant_oms, orders, raw_commits_per_s, recorded_sections

@@ -23,8 +23,10 @@ from typing import Any
 
 import orjson
 
-from exchanges.binance.symbols import SymbolBook
-from exchanges.binance.translate import parse_json, read_list, read_order
+from exchanges.binance.translate import read_order
+from exchanges.fields import read_list
+from exchanges.symbols import SymbolBook
+from exchanges.wire_json import parse_json
 from messages.reports import OrderReported
 from tests.benchmarks.figures import Figure, Figures
 from tests.benchmarks.fills import protocol

@@ -5,11 +5,12 @@ from decimal import Decimal
 from factories import make
 from hypothesis import strategies as st
 
+from actors.domain.assets import Assets
 from messages import Order, OrderState, OrderType, Position, Side
 from messages.types import Modification, ModificationKind
 
 D = Decimal
-USDT = ("BTC", "USDT")
+USDT = Assets("BTC", "USDT")
 PLACES = [("binance", "BTC-USDT"), ("binance", "ETH-BTC"), ("kraken", "BTC-USDT"), ("kraken", "ETH-USDT")]
 ENDED = [
     OrderState.FILLED,

@@ -2,10 +2,10 @@
 
 from exposure_kit import USDT, D, order
 
+from actors.domain.assets import Assets
 from actors.domain.exposure import ExposureBook, Positions
 from actors.domain.risk import RiskLimits, check_limits
 from actors.domain.rules import RefusalReason
-from actors.domain.stakes import Assets
 from messages import Order, OrderState, RefusalCode
 
 NO_LIMITS = RiskLimits()
@@ -30,7 +30,7 @@ def limits(**values: object) -> RiskLimits:
 def book_of(*orders: Order) -> ExposureBook:
     book = ExposureBook()
     for each in orders:
-        book.put(each, None if each.symbol == "NEW" else tuple(each.symbol.split("-")))  # type: ignore[arg-type]
+        book.put(each, None if each.symbol == "NEW" else Assets(*each.symbol.split("-")))
     return book
 
 

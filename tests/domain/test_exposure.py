@@ -25,12 +25,15 @@ from exposure_kit import (
 from hypothesis import given
 from hypothesis import strategies as st
 
+from actors.domain.assets import Assets
 from actors.domain.exposure import AssetsOf, ExposureBook, MoneyTotals, SymbolTotals, exposures, reserved
-from actors.domain.stakes import Assets, stake_of
+from actors.domain.stakes import stake_of
 from messages import Order, OrderState, OrderType, ReservedFunds, Side
 from messages.types import ModificationKind
 
-HELD = {("binance", "BTC-USDT"): USDT, ("binance", "ETH-BTC"): ("ETH", "BTC"), ("kraken", "BTC-USDT"): USDT}
+ES = Assets("CON.F.US.EP.Z26", "EUR", D(50), margin=True)
+ES_MOVED = replace(ES, multiplier=D("12.5"))
+HELD = {("binance", "BTC-USDT"): USDT, ("binance", "ETH-BTC"): Assets("ETH", "BTC"), ("kraken", "BTC-USDT"): USDT}
 
 
 def assets_of(exchange: str, symbol: str) -> Assets | None:
@@ -136,6 +139,9 @@ def test_stake_while_it_is_replaced_is_its_own_because_the_replacement_counts_it
         (by_quote(side=Side.SELL), USDT, ("BTC", None)),
         (order(), None, ("", None)),
         (order(side=Side.SELL), None, ("", None)),
+        (order(), ES, ("", 0)),
+        (order(side=Side.SELL), ES, ("", 0)),
+        (market(), ES, ("", 0)),
     ],
 )
 def test_stake_by_side_holds_quote_to_buy_and_base_to_sell(
@@ -144,6 +150,34 @@ def test_stake_by_side_holds_quote_to_buy_and_base_to_sell(
     stake = stake_of(an_order, assets)
     assert stake is not None
     assert (stake.currency, stake.reserved) == funds
+
+
+@pytest.mark.parametrize(
+    ("an_order", "size", "notional"),
+    [
+        (order(), 2, 10_000),
+        (order(side=Side.SELL, filled_size=D("0.5")), D("1.5"), 7500),
+        (stop_market(), 2, 10_000),
+        (market(reference_price=D("100.25")), 2, 10_025),
+        (market(), 2, None),
+        (order(modification=change(size=D(3), price=D(110))), 3, 16_500),
+        (by_quote(quote_size=D(10_000), filled_value=D(100), reference_price=D(50)), 2, 5000),
+    ],
+)
+def test_stake_in_a_contract_counts_its_multiplier(an_order: Order, size: Decimal, notional: Decimal | None) -> None:
+    assert worth(an_order, ES) == (size, notional)
+
+
+def test_book_when_a_multiplier_changes_values_the_orders_of_its_symbol_anew() -> None:
+    book = book_of(order("a", symbol="NEW"), known=lambda *_: ES)
+    book.retell("binance", "NEW", ES_MOVED)
+
+    assert book.in_symbol("binance", "NEW") == MoneyTotals(1, D(2500), 0)
+    assert book.in_currency("EUR") == MoneyTotals(1, D(2500), 0)
+
+
+def test_reserved_funds_of_orders_on_margin_are_none() -> None:
+    assert reserved([order("a"), order("b", side=Side.SELL), market("c")], lambda *_: ES) == ()
 
 
 def test_stake_without_a_known_instrument_has_a_size_and_no_value() -> None:
@@ -206,23 +240,23 @@ def test_book_with_an_order_of_no_known_instrument_may_hold_more_of_any_currency
 
 def test_book_when_an_instrument_becomes_known_values_the_orders_of_its_symbol() -> None:
     book = book_of(order("a", symbol="NEW"), order("b", symbol="NEW", side=Side.SELL), order("c", symbol="OTHER"))
-    book.retell("binance", "NEW", ("NEW", "EUR"))
+    book.retell("binance", "NEW", Assets("NEW", "EUR"))
 
     assert book.in_symbol("binance", "NEW") == MoneyTotals(2, D(400), 0)
     assert book.in_currency("EUR") == MoneyTotals(2, D(400), 1)
-    assert book.stake("b") == stake_of(order("b", symbol="NEW", side=Side.SELL), ("NEW", "EUR"))
+    assert book.stake("b") == stake_of(order("b", symbol="NEW", side=Side.SELL), Assets("NEW", "EUR"))
 
 
 def test_book_when_an_order_comes_with_an_instrument_values_the_earlier_ones_too() -> None:
     book = book_of(order("a", symbol="NEW"))
-    book.put(order("b", symbol="NEW"), ("NEW", "EUR"))
+    book.put(order("b", symbol="NEW"), Assets("NEW", "EUR"))
 
     assert book.in_currency("EUR") == MoneyTotals(2, D(400), 0)
 
 
 def test_book_when_an_unchanged_order_comes_with_another_base_values_the_sells_by_it() -> None:
     book = book_of(order("a"), order("b", side=Side.SELL))
-    book.put(order("a"), ("XBT", "USDT"))
+    book.put(order("a"), Assets("XBT", "USDT"))
 
     sold = book.stake("b")
     assert sold is not None
@@ -231,7 +265,7 @@ def test_book_when_an_unchanged_order_comes_with_another_base_values_the_sells_b
 
 def test_book_when_an_instrument_becomes_known_values_orders_as_they_are_by_then() -> None:
     book = book_of(order("a", symbol="NEW"), order("a", symbol="NEW", price=D(50)))
-    book.retell("binance", "NEW", ("NEW", "EUR"))
+    book.retell("binance", "NEW", Assets("NEW", "EUR"))
 
     assert book.in_currency("EUR") == MoneyTotals(1, D(100), 0)
 
@@ -251,7 +285,7 @@ def test_book_in_which_some_of_what_was_not_known_is_known_counts_the_rest() -> 
 
 def test_book_when_told_of_a_symbol_without_orders_stays_empty() -> None:
     book = ExposureBook()
-    book.retell("binance", "NEW", ("NEW", "EUR"))
+    book.retell("binance", "NEW", Assets("NEW", "EUR"))
     assert book.symbols() == []
 
 
@@ -285,29 +319,32 @@ def test_book_reaches_over_all_exchanges_and_other_symbols_do_not_count() -> Non
 def naive(an_order: Order, assets: Assets | None) -> tuple[Fraction | None, Fraction | None] | None:
     if an_order.state in (*ENDED, OrderState.DRAFT):
         return None
-    found = _naive_terms(an_order, an_order.size, an_order.price, an_order.stop_price)
+    by = Fraction(1 if assets is None else assets.multiplier)
+    found = _naive_terms(an_order, an_order.size, an_order.price, an_order.stop_price, by)
     amend = an_order.modification
     if amend is not None and amend.kind is ModificationKind.AMEND:
-        other = _naive_terms(an_order, amend.size, amend.price, amend.stop_price)
+        other = _naive_terms(an_order, amend.size, amend.price, amend.stop_price, by)
         found = tuple(None if None in pair else max(pair) for pair in zip(found, other, strict=True))  # type: ignore[type-var, assignment]
     return found if assets is not None else (found[0], None)
 
 
 def _naive_terms(
-    an_order: Order, size: Decimal, price: Decimal | None, stop: Decimal | None
+    an_order: Order, size: Decimal, price: Decimal | None, stop: Decimal | None, by: Fraction
 ) -> tuple[Fraction | None, Fraction | None]:
     market_price = an_order.reference_price
     if an_order.quote_size is not None:
-        left = max(Fraction(0), Fraction(an_order.quote_size) - Fraction(an_order.filled_value))
+        left = max(Fraction(0), Fraction(an_order.quote_size) - Fraction(an_order.filled_value) * by)
         if not left:
             return left, left
-        return None if market_price is None else Fraction(ceil(left / Fraction(market_price) * 10**30), 10**30), left
+        if market_price is None:
+            return None, left
+        return Fraction(ceil(left / Fraction(market_price) / by * 10**30), 10**30), left
     at = price or stop or market_price
     if at is not None and market_price is not None and (an_order.side, an_order.type) == (Side.SELL, OrderType.LIMIT):
         # It executes at its limit or better.
         at = max(at, market_price)
     left = max(Fraction(0), Fraction(size) - Fraction(an_order.filled_size))
-    return left, None if at is None else left * Fraction(at)
+    return left, None if at is None else left * Fraction(at) * by
 
 
 def total(values: Iterable[Fraction | None]) -> Fraction:
@@ -348,12 +385,15 @@ def _currency_agrees(
     known: dict[tuple[str, str], Assets | None],
     quote: str,
 ) -> None:
-    quotes = [((known.get((each.exchange, each.symbol)) or ("", ""))[1], value) for each, (_, value) in stakes]
+    quotes = [
+        (traded.quote if (traded := known.get((each.exchange, each.symbol))) is not None else "", value)
+        for each, (_, value) in stakes
+    ]
     assert Fraction(found.notional) == total(value for name, value in quotes if name == quote)
     assert found.unpriced == sum(value is None for name, value in quotes if name in (quote, ""))
 
 
-TOLD = st.tuples(st.sampled_from(PLACES), st.sampled_from([None, USDT, ("ETH", "BTC"), ("ETH", "EUR")]))
+TOLD = st.tuples(st.sampled_from(PLACES), st.sampled_from([None, USDT, Assets("ETH", "BTC"), ES, ES_MOVED]))
 
 
 @given(st.lists(any_orders() | TOLD, max_size=40))

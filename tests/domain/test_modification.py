@@ -13,6 +13,7 @@ from actors.domain.modification import (
     Apply,
     Conflict,
     Terms,
+    amendable,
     described_change,
     differing,
     judge,
@@ -40,6 +41,7 @@ from messages.types import (
     OrderState,
     OrderType,
     StateTransition,
+    TimeInForce,
     Trigger,
     VenueOrder,
 )
@@ -180,6 +182,27 @@ def test_way_to_more_of_an_order_where_only_less_is_native_replaces_it() -> None
     order = working(size=BEFORE.size, price=BEFORE.price)
     more = replace(BEFORE, size=Decimal("0.02"))
     assert way(order, more, native=False, size_down=True, cancel_replace=True) is ModificationKind.VENUE_REPLACE
+
+
+@pytest.mark.parametrize(
+    ("order_type", "tif", "venue_ends_gtt", "expected"),
+    [
+        (OrderType.LIMIT, TimeInForce.GTC, False, True),
+        (OrderType.LIMIT, TimeInForce.GTC, True, True),
+        (OrderType.STOP_LIMIT, TimeInForce.GTC, False, False),
+        (OrderType.MARKET, TimeInForce.IOC, False, False),
+        (OrderType.LIMIT, TimeInForce.FOK, False, False),
+        (OrderType.LIMIT, TimeInForce.GTT, True, False),
+        (OrderType.LIMIT, TimeInForce.GTT, False, True),
+        (OrderType.STOP_LIMIT, TimeInForce.GTT, False, False),
+    ],
+)
+def test_order_is_amendable_where_the_venue_changes_its_type_and_what_it_sees_of_its_time_in_force(
+    order_type: OrderType, tif: TimeInForce, *, venue_ends_gtt: bool, expected: bool
+) -> None:
+    order = working(type=order_type, time_in_force=tif)
+    types, tifs = frozenset({OrderType.LIMIT}), frozenset({TimeInForce.GTC})
+    assert amendable(order, types=types, times_in_force=tifs, venue_ends_gtt=venue_ends_gtt) is expected
 
 
 # ----- legs

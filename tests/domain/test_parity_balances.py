@@ -7,13 +7,14 @@ import pytest
 from compared_kit import JUST_NOW, LONG_AGO, kinds, only, order, question
 from factories import NOW_MS, make
 
+from actors.domain.assets import Assets
 from actors.domain.parity import Compared
 from actors.domain.parity_balances import compare_holdings, compare_locked
 from messages import Order, OrderState, OrderType, Position, Side
 
 
-def assets_of(symbol: str) -> tuple[str, str] | None:
-    return {"BTC-USDT": ("BTC", "USDT"), "ETH-USDT": ("ETH", "USDT")}.get(symbol)
+def assets_of(symbol: str) -> Assets | None:
+    return {"BTC-USDT": Assets("BTC", "USDT"), "ETH-USDT": Assets("ETH", "USDT")}.get(symbol)
 
 
 def locked(ours: list[Order], *amounts: tuple[str, str], **changes: Any) -> Compared:

@@ -12,6 +12,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from actors.domain.arithmetic import EXACT
+from actors.domain.assets import Assets
 from actors.domain.positions import (
     average_entry,
     booking_order,
@@ -228,10 +229,10 @@ def test_booking_order_follows_venue_time_then_the_number_of_the_trade() -> None
 
 # ----- assets
 
-ASSETS = {"BTC-USDT": ("BTC", "USDT"), "ETH-BTC": ("ETH", "BTC"), "BNB-USDT": ("BNB", "USDT")}
+ASSETS = {symbol: Assets(*symbol.split("-")) for symbol in ("BTC-USDT", "ETH-BTC", "BNB-USDT")}
 
 
-def assets_of(_: str, symbol: str) -> tuple[str, str] | None:
+def assets_of(_: str, symbol: str) -> Assets | None:
     return ASSETS.get(symbol)
 
 

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from risk_kit import EVERY_NOTIONAL, NEW, NO_LIMITS, OPEN_NOTIONAL, draft, figures, limits, refusal_of
 
+from actors.domain.assets import Assets
 from actors.domain.risk import RiskLimits, needs_reference
-from actors.domain.stakes import Assets
 from messages import Order, OrderState, Side
 
 # ----- nothing to hold it to

@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from risk_kit import NEW, NO_LIMITS, OPEN_NOTIONAL, book_of, draft, figures, limits, refusal_of
 
+from actors.domain.assets import Assets
 from actors.domain.exposure import ExposureBook
 from actors.domain.risk import RiskLimits, check_limits, exceeded
-from actors.domain.stakes import Assets, stake_if_placed, stake_of
+from actors.domain.stakes import stake_if_placed, stake_of
 from messages import Order, OrderState, OrderType, Side
 
 # ----- what is open, in money
@@ -222,7 +223,7 @@ def test_sums_of_any_orders_are_held_to_the_limit_as_a_naive_judge_does(
     new = replace(new, order_id=NEW, state=OrderState.PENDING)
     there = position(str(held), symbol=new.symbol)
     value: object = {new.symbol: D(limit)} if name == "max_position" else D(limit)
-    assets: Assets = tuple(new.symbol.split("-"))  # type: ignore[assignment]
+    assets = Assets(*new.symbol.split("-"))
     book = book_of(*others.values())
 
     refused = check_limits(new, book, there, limits(**{name: value}), placed_last_minute=0, assets=assets)
@@ -247,7 +248,7 @@ def _naive_notional(others: list[Order], new: Order, name: str, _: int) -> Fract
             "max_open_notional_per_exchange": same_quote and each.exchange == new.exchange,
             "max_open_notional_per_account": same_quote,
         }[name]
-        stake = stake_if_placed(each, tuple(each.symbol.split("-")))  # type: ignore[arg-type]
+        stake = stake_if_placed(each, Assets(*each.symbol.split("-")))
         unknown = each is new and new.reference_price is None and (
             new.type is OrderType.MARKET or (new.side, new.type) == (Side.SELL, OrderType.LIMIT)
         )
@@ -326,14 +327,14 @@ def test_limits_that_are_reached_exactly_are_not_broken() -> None:
 @given(st.lists(any_orders(), max_size=8), any_orders(), st.sampled_from([*OPEN_NOTIONAL, "max_position"]))
 def test_limit_that_let_every_order_pass_is_never_broken(drawn: list[Order], first: Order, name: str) -> None:
     # The limit is drawn from what the first order comes to, so that some pass and some do not.
-    stake = stake_of(replace(first, state=OrderState.PENDING), ("ETH", "BTC"))
+    stake = stake_of(replace(first, state=OrderState.PENDING), Assets("ETH", "BTC"))
     assert stake is not None
     bound = (stake.size if name == "max_position" else stake.notional) or D(1)
     limit: object = {each.symbol: bound for each in drawn} if name == "max_position" else bound
     by, book = limits(**{name: limit}), ExposureBook()
     for number, each in enumerate(drawn):
         new = replace(each, order_id=f"n{number}", state=OrderState.PENDING)
-        assets: Assets = tuple(new.symbol.split("-"))  # type: ignore[assignment]
+        assets = Assets(*new.symbol.split("-"))
         if check_limits(new, book, {}, by, placed_last_minute=0, assets=assets) is None:
             book.put(new, assets)
     assert exceeded(book, {}, by) == ()

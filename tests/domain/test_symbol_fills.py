@@ -195,6 +195,16 @@ def test_fill_that_came_very_late_does_not_make_the_next_late_one_dear(monkeypat
     assert counted.since() <= 20 + 10 + 1
 
 
+def test_history_that_is_valued_anew_does_not_make_every_late_fill_dear(monkeypatch: pytest.MonkeyPatch) -> None:
+    fills, counted = line(500), Counted(monkeypatch)
+    history = SymbolFills(ACCOUNT, EXCHANGE, SYMBOL, fills=fills, every=10)
+    current = rebuild(ACCOUNT, EXCHANGE, SYMBOL, fills, D(50))
+    history.checkpoint(current)
+    counted.since()
+    history.after(current, [make(Fill, fill_id="late", venue_time_ms=480)])
+    assert counted.since() <= 20 + 10 + 1
+
+
 def test_loaded_history_pays_for_its_first_late_fill_only(monkeypatch: pytest.MonkeyPatch) -> None:
     fills = line(500)
     current = rebuild(ACCOUNT, EXCHANGE, SYMBOL, fills)

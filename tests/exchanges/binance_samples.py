@@ -8,8 +8,8 @@ from loopback import Behaviour, Loopback, Received, answer
 
 from exchanges.binance.client import BinanceClient
 from exchanges.binance.sign import HmacSigner
-from exchanges.binance.symbols import SymbolBook
 from exchanges.http import SystemClock
+from exchanges.symbols import SymbolBook
 from messages import AmendVenueOrder, CancelVenueOrder, LookUpOrder, PlaceOrder, ReplaceVenueOrder, SearchOrder
 from messages.types import OrderType, Side, TimeInForce
 

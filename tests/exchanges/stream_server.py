@@ -7,9 +7,11 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from http import HTTPStatus
 from typing import Self
 
 from websockets.exceptions import ConnectionClosed
+from websockets.http11 import Response
 from websockets.sync.server import ServerConnection, serve
 
 from messages.reports import StreamReport
@@ -53,6 +55,30 @@ class StreamServer:
                 for reply in self.greeting(number):
                     connection.send(reply)
         self.ended.append(number)
+
+
+class RefusingServer:
+    """Refuses every upgrade with an HTTP status."""
+
+    def __init__(self, status: int) -> None:
+        self._status = status
+
+    def __enter__(self) -> Self:
+        def refuse(connection: ServerConnection, _request: object) -> Response:
+            return connection.respond(HTTPStatus(self._status), "no")
+
+        self._server = serve(lambda _: None, "127.0.0.1", 0, process_request=refuse)
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._thread.join(WAIT_S)
+
+    @property
+    def url(self) -> str:
+        return f"ws://127.0.0.1:{self._server.socket.getsockname()[1]}"
 
 
 class RawServer:

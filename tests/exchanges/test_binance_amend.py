@@ -25,9 +25,10 @@ from hypothesis import strategies as st
 from loopback import answer
 
 from exchanges.binance.changes import amend_report
-from exchanges.binance.outcomes import OutcomeClass, classify_amend
+from exchanges.binance.outcomes import classify_amend
 from exchanges.binance.sign import HmacSigner
 from exchanges.http import HttpAnswer, SystemClock
+from exchanges.outcomes import OutcomeClass
 from messages.reports import (
     AmendAmbiguous,
     AmendConfirmed,

@@ -9,8 +9,8 @@ from binance_samples import BOOK, ORDER
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exchanges.binance.fields import UnreadableError
 from exchanges.binance.translate import read_order
+from exchanges.fields import UnreadableError
 
 AMOUNTS = ("origQty", "executedQty", "cummulativeQuoteQty", "price", "stopPrice", "origQuoteOrderQty")
 

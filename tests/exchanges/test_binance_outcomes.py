@@ -2,7 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exchanges.binance.outcomes import OutcomeClass, classify_cancel, classify_place
+from exchanges.binance.outcomes import classify_cancel, classify_place
+from exchanges.outcomes import OutcomeClass
 
 DEFINITE = [-1013, -1014, -1020, -1022, -1002, -1145, -1220, -2014, -2015, *range(-1135, -1099)]
 REFUSALS = [
@@ -38,7 +39,7 @@ def test_place_refused_by_the_engine_without_words_is_ambiguous():
     ("status", "code", "reason"),
     [
         (429, -1003, "rate_limited"),
-        (418, -1003, "rate_limited"),
+        (418, -1003, "banned"),
         (429, -1015, "rate_limited"),
         (503, -1008, "overloaded"),
         (429, -1008, "overloaded"),

@@ -12,9 +12,9 @@ from test_binance_translate import JSON, damaged
 
 from exchanges.binance.sign import HmacSigner, websocket_signature
 from exchanges.binance.stream import BinanceStream
-from exchanges.binance.symbols import SymbolBook
 from exchanges.http import SystemClock
 from exchanges.stream import Reading, StreamRefusedError, WebSocketStream
+from exchanges.symbols import SymbolBook
 from messages.reports import BalanceReported, FrameUnreadable, OrderReported, StreamConnected, StreamLost
 from messages.types import EvidenceSource, PublicStatus
 

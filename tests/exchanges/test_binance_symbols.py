@@ -24,14 +24,16 @@ from binance_samples import (
 )
 
 from exchanges.binance.client import BinanceClient
-from exchanges.binance.fields import UnreadableError
-from exchanges.binance.rest import INFO_AGAIN_MS, RestSession
+from exchanges.binance.rest import RestSession
 from exchanges.binance.sign import HmacSigner
 from exchanges.binance.stream import BinanceStream
-from exchanges.binance.symbols import SymbolBook, read_exchange_info
+from exchanges.binance.symbols import read_exchange_info
 from exchanges.binance.translate import read_execution_report, read_order, read_trade
+from exchanges.fields import UnreadableError
 from exchanges.http import SystemClock
 from exchanges.neighbours import Neighbours
+from exchanges.session import LISTING_AGAIN_MS
+from exchanges.symbols import SymbolBook
 from messages import FetchFills, FetchInstruments, FetchOpenOrders
 from messages.reports import (
     FillsFetched,
@@ -164,7 +166,7 @@ def test_symbol_that_stays_unlisted_leaves_its_records_unreadable_and_is_not_ask
         assert [report.unreadable for report in reports if isinstance(report, OpenOrdersFetched)] == [1, 1, 1]
         assert isinstance(asked.execute(look_up()), LookUpFailed)
         assert len(venue.called("exchangeInfo")) == 2
-        clock.ahead_ms = INFO_AGAIN_MS
+        clock.ahead_ms = LISTING_AGAIN_MS
         venue.info = WITH_NEW
         report = asked.execute(FetchOpenOrders(**ABOUT))
     assert isinstance(report, OpenOrdersFetched)
@@ -235,7 +237,7 @@ def test_frame_is_named_alike_after_an_odd_list_of_symbols():
         heard, named = stream(session), []
         for info in (INFO, {**INFO, "symbols": []}, {**INFO, "symbols": [{**SYMBOL, "filters": None}]}, INFO):
             venue.info = info
-            session.load_info(3000)
+            session.load_listing(3000)
             (report,) = heard.read(frame(TRADED), 1).reports
             assert isinstance(report, OrderReported)
             named.append(report.order.symbol)

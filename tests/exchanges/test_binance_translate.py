@@ -7,19 +7,19 @@ from binance_samples import place as place_request
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exchanges.binance.fields import UnreadableError
-from exchanges.binance.orders import NotSupportedError, cancel_params, place_params, plain, stop_kind
+from exchanges.binance.orders import cancel_params, place_params, plain, stop_kind
 from exchanges.binance.symbols import read_exchange_info
 from exchanges.binance.translate import (
     order_status,
-    parse_json,
     read_balance,
     read_execution_report,
-    read_list,
     read_order,
     read_placed_fills,
     read_trade,
 )
+from exchanges.client import NotSupportedError
+from exchanges.fields import UnreadableError, read_list
+from exchanges.wire_json import parse_json
 from messages.fills import FillSource, Liquidity, VenueFill
 from messages.types import OrderType, PublicStatus, Side, TimeInForce, VenueOrder
 

@@ -6,7 +6,7 @@ import loopback
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from stream_server import RawServer, Reports, StreamServer, wait_for
+from stream_server import RawServer, RefusingServer, Reports, StreamServer, wait_for
 
 from exchanges.http import SystemClock
 from exchanges.stream import STOP_TIMEOUT_S, Opening, Reading, StreamRefusedError, WebSocketStream
@@ -23,18 +23,35 @@ QUICK = {
 
 
 class PlainProtocol:
-    """Frames of one word: `ready`, `replace`, `end`, `bug`, or a number that becomes a report."""
+    """Frames of one word: `ready`, `replace`, `end`, `bug`, `ask` (which is replied to), or a number: a report."""
 
     def __init__(self, url: str, **rules: int) -> None:
         self.rules = StreamRules(**{**QUICK, **rules})
         self.url = url
         self.refuse = 0
+        self.refusals: list[int] = []
+        self.renewals = 0
+        self.renewable = True
+        self.ping_text: str | None = None
 
     def open(self) -> Opening:
         if self.refuse:
             self.refuse -= 1
             raise StreamRefusedError("not now")
-        return Opening(url=self.url, frames=("hello",))
+        return Opening(url=self.url, frames=("hello",), reader=self)
+
+    def refused(self, status: int) -> None:
+        self.refusals.append(status)
+
+    def renew(self) -> bool:
+        self.renewals += 1
+        return self.renewable
+
+    def ping(self) -> str | None:
+        return self.ping_text
+
+    def read_binary(self, frame: bytes, received_ms: int) -> Reading:
+        return self.read(b"binary:" + frame, received_ms)
 
     def read(self, frame: bytes, received_ms: int) -> Reading:
         word = frame.decode()
@@ -43,6 +60,8 @@ class PlainProtocol:
         if word.isdigit():
             report = BalanceReported(account_id="1", exchange="x", balances=(), received_ms=int(word))
             return Reading(reports=(report,))
+        if word == "ask":
+            return Reading(replies=("answer", "another"))
         return Reading(ready=word == "ready", replace=word == "replace", lost="ended" if word == "end" else "")
 
 
@@ -332,3 +351,54 @@ def test_succession_never_opens_two_and_never_drops_a_serving_one_early(steps):
         if serving is None and opening is None:
             assert succession.due(now_ms + RULES.backoff_max_ms) is not None
             opening = last = last + 1
+
+
+# ----- what venues want said
+
+
+def test_stream_replies_to_a_frame_at_once_and_in_order():
+    with StreamServer(ready) as server, Running(PlainProtocol(server.url)) as running:
+        wait_for(lambda: running.reports.of(StreamConnected))
+        server.connections[0].send("ask")
+        wait_for(lambda: server.received == ["hello", "answer", "another"])
+
+
+def test_stream_pings_in_the_words_of_the_venue_also_while_much_is_heard():
+    with StreamServer(ready) as server:
+        protocol = PlainProtocol(server.url, ping_every_ms=50)
+        protocol.ping_text = "PING"
+        with Running(protocol) as running:
+            wait_for(lambda: running.reports.of(StreamConnected))
+
+            def pinged_twice() -> bool:
+                server.connections[0].send("1")
+                return server.received.count("PING") > 1
+
+            wait_for(pinged_twice)
+
+
+def test_stream_reads_binary_frames_as_such():
+    with StreamServer(ready) as server, Running(PlainProtocol(server.url)) as running:
+        wait_for(lambda: running.reports.of(StreamConnected))
+        server.connections[0].send(b"end")
+        server.connections[0].send("7")
+        wait_for(lambda: running.reports.of(BalanceReported))
+        assert not running.reports.of(StreamLost)
+
+
+def test_stream_tells_its_protocol_that_the_venue_refused_the_connection():
+    with RefusingServer(401) as server:
+        protocol = PlainProtocol(server.url)
+        with Running(protocol):
+            wait_for(lambda: protocol.refusals[:2] == [401, 401])
+
+
+def test_stream_prolongs_what_it_lives_on_and_is_replaced_when_that_is_dead():
+    with StreamServer(ready) as server:
+        protocol = PlainProtocol(server.url, renew_every_ms=30)
+        with Running(protocol) as running:
+            wait_for(lambda: protocol.renewals > 1)
+            assert len(server.connections) == 1
+            protocol.renewable = False
+            wait_for(lambda: len(running.reports.of(StreamConnected)) > 1)
+            assert not running.reports.of(StreamLost)

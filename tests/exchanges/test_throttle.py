@@ -1,3 +1,5 @@
+from fractions import Fraction
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -136,3 +138,51 @@ def test_admitted_costs_never_exceed_the_budget_of_their_window(steps):
         window = now_ms // MINUTE
         spent[window] = spent.get(window, 0) + cost
         assert spent[window] <= WEIGHT.limit
+
+
+# ----- counters that wear off
+
+COUNTER = Budget(name="rest", unit="rest", limit=20, decay_milli_per_s=500)
+
+
+def test_counter_that_wears_off_lets_through_what_has_worn_off():
+    made = throttle(COUNTER)
+    assert made.admit(CallKind.CANCEL, 0, {"rest": 20}) == 0
+    made.settle({"rest": 20}, sent_ms=0, now_ms=0, reported=None)
+    assert made.admit(CallKind.CANCEL, 0, {"rest": 1}) == 2000, "half a unit wears off in a second"
+    assert made.admit(CallKind.CANCEL, 1999, {"rest": 1}) > 0
+    assert made.admit(CallKind.CANCEL, 2001, {"rest": 1}) == 0
+
+
+def test_counter_keeps_its_shares_and_counts_what_is_in_flight():
+    made = throttle(COUNTER)
+    assert made.admit(CallKind.READ, 0, {"rest": 17}) > 0
+    assert made.admit(CallKind.READ, 0, {"rest": 16}) == 0
+    assert made.admit(CallKind.PLACE, 0, {"rest": 3}) > 0
+    assert made.admit(CallKind.PLACE, 0, {"rest": 2}) == 0
+
+
+def test_counter_adopts_what_the_venue_reports():
+    made = throttle(COUNTER)
+    assert made.admit(CallKind.CANCEL, 0, {"rest": 1}) == 0
+    made.settle({"rest": 1}, sent_ms=0, now_ms=0, reported={"rest": 20})
+    assert made.admit(CallKind.CANCEL, 0, {"rest": 1}) > 0
+
+
+def test_counter_of_what_was_never_sent_stays_as_it_was():
+    made = throttle(COUNTER)
+    assert made.admit(CallKind.CANCEL, 0, {"rest": 20}) == 0
+    made.settle({"rest": 20}, sent_ms=0, now_ms=0, reported={})
+    assert made.admit(CallKind.CANCEL, 0, {"rest": 20}) == 0
+
+
+@given(st.lists(st.tuples(st.integers(0, 5000), st.integers(1, 8)), max_size=60))
+def test_counter_never_lets_more_through_than_the_venue_would(steps):
+    made, now_ms, venue = throttle(COUNTER), 0, Fraction(0)
+    for passed_ms, cost in steps:
+        now_ms += passed_ms
+        venue = max(Fraction(0), venue - Fraction(passed_ms * COUNTER.decay_milli_per_s, 10**6))
+        if made.admit(CallKind.CANCEL, now_ms, {"rest": cost}) == 0:
+            made.settle({"rest": cost}, sent_ms=now_ms, now_ms=now_ms, reported=None)
+            venue += cost
+            assert venue <= COUNTER.limit

@@ -241,13 +241,13 @@ def reference(rows: list[Row]) -> Reference:
 
 def differences(desk: Desk, account: str) -> list[str]:
     """Everything in which our records of an account differ from what its venue did. Call it when all is quiet."""
-    orders = {str(row["orderId"]): row for row in desk.control.orders(account=account)}
+    orders = {row["venueOrderId"]: row for row in desk.control.orders(account=account)}
     executions = desk.control.executions(account=account)
     known = list(desk.oms.views(account).orders.values())
     ours = {order.venue_order_id: order for order in known if order.venue_order_id}
     found = [f"venue order {number} is unknown" for number in orders.keys() - ours.keys()]
     for number, order in ours.items():
-        rows = [row for row in executions if str(row["orderId"]) == number]
+        rows = [row for row in executions if row["venueOrderId"] == number]
         found += _order_differences(desk, order, orders[number or ""], rows)
     return found + _ledger_differences(desk, account, executions) + _position_differences(desk, account, executions)
 
@@ -275,14 +275,14 @@ def _order_differences(desk: Desk, order: Order, row: Row, rows: list[Row]) -> l
 
 
 def _key(row: Row) -> tuple[str, Fraction, Fraction, Fraction]:
-    return str(row["tradeId"]), Fraction(row["price"]), Fraction(row["size"]), Fraction(row["fee"])
+    return row["fillId"], Fraction(row["price"]), Fraction(row["size"]), Fraction(row["fee"])
 
 
 def _ledger_differences(desk: Desk, account: str, executions: list[Row]) -> list[str]:
     tables = desk.oms.runtime.store.load(account)
     stored = [decode_record(Fill, raw) for raw in tables.get(Table.FILLS, {}).values()]
     ours = Counter((each.symbol, each.fill_id, each.venue_order_id) for each in stored)
-    theirs = Counter((row["symbol"], str(row["tradeId"]), str(row["orderId"])) for row in executions)
+    theirs = Counter((row["symbol"], row["fillId"], row["venueOrderId"]) for row in executions)
     found = [] if ours == theirs else [f"the stored ledger is {ours}, the venue's {theirs}"]
     events = (event.fill for event in desk.oms.events(account) if isinstance(event, FillRecorded))
     told = Counter((each.symbol, each.fill_id, each.venue_order_id) for each in events)

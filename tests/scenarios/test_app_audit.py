@@ -40,12 +40,12 @@ class Case:
 
     def __init__(self) -> None:
         self.fill = make(
-            Fill, fill_id="7", order_id="o1", venue_order_id="41", account_id=ACCOUNT,
+            Fill, fill_id="f7", order_id="o1", venue_order_id="v41", account_id=ACCOUNT,
             side=Side.BUY, price=Decimal(10), size=Decimal(2), fee=Decimal("0.002"), fee_currency="BTC",
         )  # fmt: skip
         self.order = evolve(
             make(
-                Order, order_id="o1", client_order_id="o1", venue_order_id="41", account_id=ACCOUNT, request_id="r1",
+                Order, order_id="o1", client_order_id="o1", venue_order_id="v41", account_id=ACCOUNT, request_id="r1",
                 state=OrderState.FILLED, size=Decimal(2), price=Decimal(10), filled_size=Decimal(2),
                 filled_value=Decimal(20), created_at_ms=1_000,
                 fees=FEES, fill_count=1,
@@ -62,7 +62,8 @@ class Case:
         self.rows = [self.row()]
         self.executions = [
             {
-                "account": ACCOUNT, "symbol": "BTC-USDT", "orderId": 41, "tradeId": 7, "price": "10", "size": "2",
+                "account": ACCOUNT, "symbol": "BTC-USDT", "orderId": 41, "venueOrderId": "v41", "tradeId": 7,
+                "fillId": "f7", "price": "10", "size": "2",
                 "fee": "0.002", "feeCurrency": "BTC", "side": "BUY", "atMs": 5,
             }
         ]  # fmt: skip
@@ -79,11 +80,11 @@ class Case:
             ),
         )  # fmt: skip
 
-    def row(self, **changes: Any) -> dict[str, Any]:
+    def row(self, number: int = 41, **changes: Any) -> dict[str, Any]:
         return {
-            "account": ACCOUNT, "orderId": 41, "clientOrderId": "o1", "firstClientOrderId": "o1", "status": "FILLED",
-            "filledSize": "2", "filledValue": "20", "endReason": "filled", "size": "2", "price": "10",
-            "createdMs": 1_000, "updatedMs": 2_000,
+            "account": ACCOUNT, "orderId": number, "venueOrderId": f"v{number}",
+            "clientOrderId": "o1", "firstClientOrderId": "o1", "status": "FILLED", "endReason": "filled",
+            "filledSize": "2", "filledValue": "20", "size": "2", "price": "10", "createdMs": 1_000, "updatedMs": 2_000,
         } | changes  # fmt: skip
 
     def judge(self) -> Verdict:
@@ -156,11 +157,11 @@ def told(words: str) -> Callable[[Verdict], int]:
 
 
 def second_venue_order(case: Case) -> None:
-    case.rows.append(case.row(orderId=42))
+    case.rows.append(case.row(42))
 
 
 def foreign_venue_order(case: Case) -> None:
-    case.rows.append(case.row(orderId=42, clientOrderId="z", firstClientOrderId="z"))
+    case.rows.append(case.row(42, clientOrderId="z", firstClientOrderId="z"))
 
 
 def no_venue_order(case: Case) -> None:
@@ -200,7 +201,7 @@ BROKEN: list[tuple[str, Callable[[Case], None], Callable[[Verdict], int]]] = [
     ("other executed value", set_order(filled_value=Decimal(21)), lambda verdict: len(verdict.violations)),
     ("someone else's venue order", set_order(venue_order_id="99"), count("false_matches")),
     ("left to a person", set_order(needs_review=True), count("manual_reviews")),
-    ("unknown fill", set_fill(fill_id="8"), count("phantom_fills")),
+    ("unknown fill", set_fill(fill_id="f8"), count("phantom_fills")),
     ("fill booked twice", fill_twice, count("phantom_fills")),
     ("fill not booked", fill_missing, count("missing_fills")),
     ("fill of another price", set_fill(price=Decimal(11)), lambda verdict: len(verdict.violations)),
@@ -250,8 +251,8 @@ def test_audit_of_one_run_leaves_out_what_an_earlier_run_left_in_the_store() -> 
     case = Case()
     mine = evolve(case.order, order_id="o2", client_order_id="o2", request_id="r2")
     book = PublishedViews(orders={"o1": case.order, "o2": mine}, fills={"o1": case.fills}, evidence={})
-    foreign = case.row(clientOrderId="z", firstClientOrderId="z", orderId=43)
-    record = VenueRecord((case.row(), case.row(firstClientOrderId="o2", orderId=42), foreign), tuple(case.executions))
+    foreign = case.row(43, clientOrderId="z", firstClientOrderId="z")
+    record = VenueRecord((case.row(), case.row(42, firstClientOrderId="o2"), foreign), tuple(case.executions))
 
     books, narrowed = only({(ACCOUNT, "r2")}, {ACCOUNT: book}, record)
 
@@ -291,6 +292,25 @@ def test_auditor_of_an_end_without_proof_finds_it() -> None:
     verdict = audit({}, {ACCOUNT: book}, record)
 
     assert any("without evidence" in text for text in verdict.violations)
+
+
+@pytest.mark.parametrize("ended", ["EXPIRED", "REJECTED"])
+@pytest.mark.parametrize(
+    ("exchange", "state", "right"),
+    [
+        ("binance", OrderState.CANCELLED, False),
+        ("mexc", OrderState.CANCELLED, True),
+        ("mexc", OrderState.FAILED, True),
+        ("mexc", OrderState.FILLED, False),
+    ],
+)
+def test_auditor_of_an_end_that_the_venue_has_no_word_for_takes_the_word_it_has(
+    exchange: str, state: OrderState, ended: str, *, right: bool
+) -> None:
+    case = Case()
+    case.order = evolve(case.order, state=state, exchange=exchange)
+    case.rows = [case.row(status=ended, endReason="venue")]
+    assert any("the venue's order is" in text for text in case.judge().violations) is not right
 
 
 # ----- the yardstick itself

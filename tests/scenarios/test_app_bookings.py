@@ -11,12 +11,13 @@ from messages.fills import Fill, FillSource
 
 
 def booked(bookings: Bookings, number: int, source: FillSource) -> None:
-    fill = make(Fill, fill_id=str(number), account_id="a", venue_order_id="41", source=source)
+    fill = make(Fill, fill_id=f"f{number}", account_id="a", venue_order_id="v41", source=source)
     bookings.listen(make(FillRecorded, fill=fill))
 
 
 def execution(number: int, at_ms: int) -> dict[str, Any]:
-    return {"account": "a", "symbol": "BTC-USDT", "orderId": 41, "tradeId": number, "atMs": at_ms}
+    row = {"account": "a", "symbol": "BTC-USDT", "orderId": 41, "venueOrderId": "v41", "tradeId": number}
+    return row | {"fillId": f"f{number}", "atMs": at_ms}
 
 
 def test_spreads_tell_sources_apart_and_leave_out_what_cannot_be_measured() -> None:

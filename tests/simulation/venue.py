@@ -14,7 +14,7 @@ from itertools import count
 from random import Random
 
 from actors.runtime.simulated import START_MS, SimulatedSystem
-from exchanges.paper.catalogue import default_instruments
+from exchanges.paper.dialects.binance.dialect import BinanceDialect
 from exchanges.paper.engine import Engine
 from exchanges.paper.model import (
     EXACT,
@@ -56,7 +56,7 @@ class Venue:
         self._random = random
         self._offset_ms = random.randint(-20_000, 20_000)
         self._history: dict[int, list[tuple[int, PaperOrder]]] = defaultdict(list)
-        self.engine = Engine(default_instruments()[: len(SYMBOLS)])
+        self.engine = Engine(BinanceDialect.instruments()[: len(SYMBOLS)])
         self.listeners: dict[str, Callable[[OrderEvent], None]] = {}
         """Per account: where its stream is fed."""
         self.under_way: Counter[tuple[str, str]] = Counter()

@@ -15,8 +15,8 @@ import requests
 import websocket
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from exchanges.paper.catalogue import default_instruments
 from exchanges.paper.client import ControlClient, PaperProcess
+from exchanges.paper.dialects.binance.dialect import BinanceDialect
 from exchanges.paper.engine import Engine
 from exchanges.paper.model import Events, NewOrder, OrderAccepted, PaperInstrument, PaperOrder, RequestRefused
 from messages.types import OrderType, Side
@@ -28,7 +28,7 @@ class Desk:
     """An engine with short words for tests; every request happens one millisecond after the one before."""
 
     def __init__(self, instruments: tuple[PaperInstrument, ...] = (), **options: Any) -> None:
-        self.engine = Engine(instruments or default_instruments(), **options)
+        self.engine = Engine(instruments or BinanceDialect.instruments(), **options)
         self.now_ms = 1_000_000
         self._count = 0
         for name in ("alice", "bob"):

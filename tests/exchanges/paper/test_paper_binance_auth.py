@@ -8,8 +8,8 @@ from urllib.parse import quote
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from exchanges.paper.dialects.binance_auth import BinanceCredential, check_signature, stream_payload
-from exchanges.paper.dialects.binance_errors import BinanceError
+from exchanges.paper.dialects.binance.auth import BinanceCredential, check_signature, stream_payload
+from exchanges.paper.dialects.binance.errors import BinanceError
 
 KEY = "vmPUZE6mv9SD5VNHk4HlWFsOr6aKE2zvsw0MuIgwCIPy6utIco14y7Ju91duEh8A"
 SECRET = "NhqPtmdSJYdKjVHjA7PZj4Mge3R5YNiP1e3UZjInClVN65XAbvqqM6A7H5fATj0j"

@@ -4,7 +4,7 @@ from decimal import Decimal
 from random import Random
 
 from exchanges.paper.accounts import PLENTY
-from exchanges.paper.catalogue import default_instruments
+from exchanges.paper.dialects.binance.dialect import BinanceDialect
 from exchanges.paper.engine import Engine
 from exchanges.paper.market import RandomMarket
 from exchanges.paper.model import NewOrder, OrderTraded, PaperStatus
@@ -14,7 +14,7 @@ SYMBOLS = ("BTC-USDT", "ETH-USDT", "BTC-USD")
 
 
 def run(seed, steps):
-    engine = Engine(default_instruments())
+    engine = Engine(BinanceDialect.instruments())
     market = RandomMarket(engine, Random(seed), SYMBOLS)
     events = [event for now_ms in range(1, steps + 1) for event in market.step(now_ms)]
     return engine, events
@@ -41,7 +41,7 @@ def test_market_that_runs_long_keeps_a_bounded_record_and_makes_no_money():
 
 
 def test_market_fills_a_resting_order_of_somebody_else():
-    engine = Engine(default_instruments())
+    engine = Engine(BinanceDialect.instruments())
     engine.add_account("us", {"USDT": Decimal(10_000_000)})
     market = RandomMarket(engine, Random(3), ("BTC-USDT",))
     market.step(1)

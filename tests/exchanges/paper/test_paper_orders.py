@@ -5,11 +5,12 @@ from decimal import Decimal
 
 import pytest
 
-from exchanges.paper.catalogue import default_instruments
+from exchanges.paper.dialects.binance.dialect import BinanceDialect
 from exchanges.paper.model import (
     BalanceChanged,
     ClientIdPolicy,
     EndReason,
+    FeeRules,
     OrderAccepted,
     OrderAmended,
     OrderCancelled,
@@ -66,7 +67,7 @@ def test_trade_gives_both_sides_one_id_and_their_own_liquidity(desk):
 
 
 def test_fee_rates_differ_for_maker_and_taker_are_applied(new_desk):
-    desk = new_desk(maker_fee=Decimal(0), taker_fee=Decimal("0.002"))
+    desk = new_desk(fees=FeeRules(maker=Decimal(0), taker=Decimal("0.002")))
     desk.rest("SELL", "1", "50000", account="bob")
     events = desk.place("BUY", "1", "50000")
     assert [event.execution.fee for event in events if isinstance(event, OrderTraded)] == [Decimal("0.002"), Decimal(0)]
@@ -368,7 +369,7 @@ def test_placement_that_breaks_a_rule_is_refused_and_changes_nothing(desk, chang
 
 
 def test_halted_instrument_refuses_placements(new_desk):
-    desk = new_desk(instruments=tuple(replace(one, trading=False) for one in default_instruments()))
+    desk = new_desk(instruments=tuple(replace(one, trading=False) for one in BinanceDialect.instruments()))
     assert desk.refusal(desk.place("BUY", "1", "50000")) == "not_trading"
 
 

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 import websocket
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from exchanges.paper.client import ControlError, PaperProcess
 from messages.types import Side
@@ -106,6 +107,15 @@ def test_process_asked_for_an_unknown_venue_says_so_and_fails():
         pytest.fail("it started")
 
 
+def test_process_of_one_venue_loads_no_other_dialect():
+    code = (
+        "import sys; import exchanges.paper.process as process; process._dialect_class('binance');"
+        "print(sorted({name.split('.')[3] for name in sys.modules if name.startswith('exchanges.paper.dialects.')}))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "['binance']\n"
+
+
 def test_process_with_a_market_trades_by_itself(eventually):
     with PaperProcess(seed=3, market=True) as process:
         control = process.control()
@@ -132,15 +142,16 @@ def test_process_in_words_says_where_it_listens_and_with_which_keys():
         stdout=subprocess.PIPE,
         cwd=ROOT,
     )
-    lines = [child.stdout.readline().decode() for _ in range(7)]
-    rest, _ = child.communicate(timeout=DEADLINE_S)
-    told = dict(line.strip().split(": ", 1) for line in lines[1:])
-    assert lines[0] == "binance\n"
+    said, _ = child.communicate(timeout=DEADLINE_S)
+    first, *lines = said.decode().splitlines()
+    told = dict(line.strip().split(": ", 1) for line in lines)
+    assert first == "binance"
     assert told["restUrl"].startswith("http://127.0.0.1:")
     assert told["streamUrl"].startswith("ws://127.0.0.1:")
-    assert set(told) == {"restUrl", "streamUrl", "controlUrl", "symbols", "apiKey", "apiSecret"}
+    keys = {"apiKey", "apiSecret", "ed25519ApiKey", "ed25519PrivateKey"}
+    assert set(told) == {"restUrl", "streamUrl", "controlUrl", "symbols"} | keys
     assert all(told.values())
-    assert rest == b""
+    assert load_pem_private_key(told["ed25519PrivateKey"].replace("\\n", "\n").encode(), None)
 
 
 def test_control_refuses_what_makes_no_sense_with_its_reason(control):
@@ -158,6 +169,27 @@ def test_control_opens_an_account_with_keys_that_were_given(control, new_user, p
     assert (credentials["apiKey"], credentials["apiSecret"]) == (keys["apiKey"], keys["apiSecret"])
     user.credentials = credentials | {"account": name}
     assert user.call("GET", "account").status_code == 200
+
+
+def test_control_places_a_stop_by_hand_that_waits_for_its_trigger(user, control):
+    account = user.credentials["account"]
+    terms = {"symbol": "BTC-USDT", "side": Side.BUY, "size": Decimal("0.01")}
+    placed = [
+        control.place(account, "at-market", stop_price=Decimal(900_000), **terms),
+        control.place(account, "at-limit", price=Decimal(90_000), stop_price=Decimal(900_000), **terms),
+    ]
+    assert [(row["type"], row["stopPrice"], row["price"]) for row in placed] == [
+        ("STOP_MARKET", "900000", None),
+        ("STOP_LIMIT", "900000", "90000"),
+    ]
+    assert [row["venueOrderId"] for row in placed] == [str(row["orderId"]) for row in placed]
+    with pytest.raises(ControlError, match="not working"):
+        control.execute(placed[1]["orderId"])
+
+
+def test_control_expires_tokens_at_a_venue_that_has_none(control):
+    control.expire_tokens()
+    assert control.now_ms() > 0
 
 
 def test_control_places_and_cancels_by_hand_and_the_owner_sees_it(user, control):

@@ -5,9 +5,17 @@ from decimal import Decimal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exchanges.paper.catalogue import default_instruments
+from exchanges.paper.dialects.binance.dialect import BinanceDialect
 from exchanges.paper.engine import Engine
-from exchanges.paper.model import NewOrder, OrderAccepted, OrderTraded, PaperStatus
+from exchanges.paper.model import (
+    NewOrder,
+    OrderAccepted,
+    OrderAmended,
+    OrderEvent,
+    OrderTraded,
+    OrderTriggered,
+    PaperStatus,
+)
 from messages.fills import Liquidity
 from messages.types import OrderType, Side, TimeInForce
 
@@ -73,13 +81,22 @@ stop_limits = st.builds(
 changes = st.builds(
     dict, act=st.sampled_from(["cancel", "amend", "execute", "end"]), pick=st.integers(0, 50), size=sizes
 )
-acts = st.lists(
-    st.one_of(limits, limits, post_only, markets, by_quote, stops, stop_limits, changes), min_size=15, max_size=60
+maybe_price = st.one_of(st.none(), prices)
+modifications = st.builds(
+    dict,
+    act=st.just("modify"),
+    pick=st.integers(0, 50),
+    size=st.one_of(st.none(), sizes),
+    price=maybe_price,
+    stop_price=maybe_price,
+    post_only=st.sampled_from([None, None, True, False]),
 )
+anything = st.one_of(limits, limits, post_only, markets, by_quote, stops, stop_limits, changes, modifications)
+acts = st.lists(anything, min_size=15, max_size=60)
 
 
 def run(script, after):
-    engine = Engine(default_instruments())
+    engine = Engine(BinanceDialect.instruments())
     for name in ACCOUNTS:
         engine.add_account(name, DEPOSIT)
     for now_ms, act in enumerate(script, start=1):
@@ -96,11 +113,19 @@ def _apply(engine, act, now_ms):
     orders = list(engine.truth.orders.values())
     if not orders:
         return ()
+    if kind == "modify":
+        orders = [order for order in orders if order.is_open] or orders
     order = orders[act["pick"] % len(orders)]
     if kind == "cancel":
         return engine.cancel(order.account, order.order_id, now_ms)
     if kind == "amend":
         return engine.amend(order.account, order.order_id, act["size"], now_ms)
+    if kind == "modify":
+        terms = {name: act[name] for name in ("size", "price", "stop_price", "post_only")}
+        # What an order does not have cannot change; asked for it, every modification of most orders would be refused.
+        terms["price"] = None if order.price is None else terms["price"]
+        terms["stop_price"] = None if order.stop_price is None or order.working else terms["stop_price"]
+        return engine.modify(order.account, order.order_id, now_ms, **terms)
     if kind == "end":
         return engine.end(order.order_id, PaperStatus.EXPIRED, now_ms)
     if not (order.is_open and order.working and order.price is not None):
@@ -108,12 +133,36 @@ def _apply(engine, act, now_ms):
     return engine.execute(order.order_id, order.price, min(act["size"], order.remaining), now_ms)
 
 
+class Queue:
+    """When each order came to its place: by its acceptance or trigger, or by an amendment that is more than a cut."""
+
+    def __init__(self):
+        self.since = {}
+        self.terms = {}
+
+    def observe(self, events):
+        for event in events:
+            if not isinstance(event, OrderEvent):
+                continue
+            order = event.order
+            price, size = self.terms.get(order.order_id, (None, None))
+            grown = isinstance(event, OrderAmended) and (order.price != price or order.size > size)
+            if grown or isinstance(event, OrderAccepted | OrderTriggered):
+                self.since[order.order_id] = event.sequence
+            self.terms[order.order_id] = (order.price, order.size)
+
+    def facing(self, taker, resting):
+        sign = 1 if taker.side is Side.BUY else -1
+        others = [order for order in resting if order.side is not taker.side and order.account != taker.account]
+        return [o.order_id for o in sorted(others, key=lambda o: (sign * o.price, self.since[o.order_id]))]
+
+
 def _took(event):
     return event.execution.liquidity is Liquidity.TAKER
 
 
 def _book(engine):
-    """Resting orders in the order in which they were accepted. Triggered stops join the queue later: left out."""
+    """Resting orders in the order in which they were accepted."""
     return [order for name in ACCOUNTS for order in engine.open_orders(name) if order.working and order.price]
 
 
@@ -139,6 +188,10 @@ def test_locked_funds_under_random_trading_equal_what_open_orders_reserve(script
             for asset, side in (("USDT", Side.BUY), ("BTC", Side.SELL)):
                 reserved = sum((o.reserved for o in engine.open_orders(name) if o.side is side), Decimal(0))
                 assert engine.ledger.balance(name, asset)[1] == reserved
+            for order in engine.open_orders(name):
+                unit = 1 if order.side is Side.SELL else order.price or order.stop_price
+                assert order.reserved == order.remaining * unit
+                assert order.remaining > 0
 
     run(script, after)
 
@@ -156,7 +209,13 @@ def test_book_under_random_trading_is_never_crossed(script):
 @settings(max_examples=100, deadline=None)
 @given(acts)
 def test_executions_under_random_trading_add_up_to_each_orders_progress(script):
-    engine = run(script, lambda *_: None)
+    def after(engine, act, before, events):
+        for event in events:
+            if isinstance(event, OrderTraded) and event.order.price is not None:
+                sign = 1 if event.order.side is Side.BUY else -1
+                assert sign * event.execution.price <= sign * event.order.price
+
+    engine = run(script, after)
     for order in engine.truth.orders.values():
         own = engine.truth.executions_of_order(order.order_id)
         assert sum((e.size for e in own), Decimal(0)) == order.filled_size <= order.size
@@ -164,26 +223,24 @@ def test_executions_under_random_trading_add_up_to_each_orders_progress(script):
         assert (order.filled_size == order.size) is (order.status is PaperStatus.FILLED)
         if order.time_in_force is TimeInForce.FOK:
             assert order.filled_size in (0, order.size)
-        if order.price is not None:
-            sign = 1 if order.side is Side.BUY else -1
-            assert all(sign * e.price <= sign * order.price for e in own)
 
 
 @settings(max_examples=100, deadline=None)
 @given(acts)
 def test_makers_under_random_trading_are_met_in_price_time_priority(script):
+    queue = Queue()
+
     def after(engine, act, before, events):
-        if act["act"] != "place" or act["type"] in (OrderType.STOP_LIMIT, OrderType.STOP_MARKET):
-            return
-        taker = next((event.order.order_id for event in events if isinstance(event, OrderAccepted)), None)
-        traded = [event for event in events if isinstance(event, OrderTraded)]
-        # A stop that these trades trigger may take from the rest of the new order, which is then a maker itself.
-        taken = [event.execution.trade_id for event in traded if _took(event) and event.order.order_id == taker]
-        met = [e.order.order_id for e in traded if e.execution.trade_id in taken and e.order.order_id != taker]
-        sign = 1 if act["side"] is Side.BUY else -1
-        others = [o for o in before if o.side is not act["side"] and o.account != act["account"]]
-        queue = sorted(others, key=lambda order: (sign * order.price, order.working_ms, order.order_id))
-        assert met == [order.order_id for order in queue][: len(met)]
+        first = events[0] if events else None
+        if isinstance(first, OrderAccepted | OrderAmended) and first.order.working:
+            taker = first.order
+            traded = [event for event in events if isinstance(event, OrderTraded)]
+            # A stop that these trades trigger may take from the rest of this order, which is then a maker itself.
+            ours = [event for event in traded if _took(event) and event.order.order_id == taker.order_id]
+            taken = [event.execution.trade_id for event in ours]
+            met = [e.order.order_id for e in traded if e.execution.trade_id in taken and e.account != taker.account]
+            assert met == queue.facing(taker, before)[: len(met)]
+        queue.observe(events)
 
     run(script, after)
 

@@ -294,7 +294,7 @@ def frames(user, stream, control, *rules):
 
 
 def frame_rule(fault, **more):
-    return FaultRule(fault=fault, **more)
+    return FaultRule(fault=fault, kind=RequestKind.FRAME, **more)
 
 
 def test_dropped_frame_is_missing_and_the_stream_goes_on(user, stream, control):

@@ -10,6 +10,7 @@ import websocket
 from exchanges.paper.client import ControlError
 from exchanges.paper.faults import Fault, FaultRule
 from exchanges.paper.listener import Connection
+from exchanges.paper.wire import WireMessage
 
 LOT = Decimal("0.0001")
 PRICE = Decimal(50_000)
@@ -321,15 +322,18 @@ def test_delayed_frame_amid_many_holds_back_those_behind_it(user, stream, contro
 
 
 @pytest.mark.parametrize("length", [0, 125, 126, 65_535, 65_536])
-def test_message_written_by_itself_has_the_head_of_its_length(length):
+@pytest.mark.parametrize("binary", [False, True])
+def test_message_written_by_itself_has_the_head_of_its_length_and_kind(length, binary):
+    kind = websocket.ABNF.OPCODE_BINARY if binary else websocket.ABNF.OPCODE_TEXT
     ours, theirs = socket.socketpair()
     theirs.settimeout(DEADLINE_S)
     reader = websocket.WebSocket()
     reader.sock, reader.connected = theirs, True
     with ThreadPoolExecutor(1) as pool:
         read = pool.submit(lambda: [reader.recv_data(), reader.recv_data()])
-        Connection(WholeWrites(ours)).write_messages([b"x" * length, b"next"])
-        assert read.result(DEADLINE_S) == [(1, b"x" * length), (1, b"next")]
+        first = WireMessage(payload=b"x" * length, binary=binary)
+        Connection(WholeWrites(ours)).write_messages([first, WireMessage(payload=b"next")])
+        assert read.result(DEADLINE_S) == [(kind, b"x" * length), (websocket.ABNF.OPCODE_TEXT, b"next")]
     ours.close()
     theirs.close()
 

@@ -1,0 +1,1 @@
+"""The paper dialect of Binance Spot."""

@@ -1,0 +1,1 @@
+"""Coinbase Advanced Trade's wire protocol over the paper engine; see `dialect`."""

@@ -1,0 +1,1 @@
+"""Kraken Spot as a paper dialect."""

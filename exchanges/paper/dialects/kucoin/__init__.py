@@ -1,0 +1,1 @@
+"""KuCoin Spot (HF) as a paper venue speaks it."""

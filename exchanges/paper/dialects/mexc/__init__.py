@@ -1,0 +1,1 @@
+"""The MEXC Spot v3 dialect."""

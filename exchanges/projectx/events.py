@@ -1,0 +1,252 @@
+"""Events of ProjectX's user hub: which are subscribed to, and what each means.
+
+Owns the subscriptions and the translation of events of one connection; the hub's protocol is `exchanges.signalr`. Pure.
+It never swallows an event that it does not understand: those are reported as unreadable.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from hashlib import sha256
+from typing import Any
+
+from exchanges.fields import Record, UnreadableError, as_record, integer
+from exchanges.projectx.executions import read_position, read_spec_fill, read_trade
+from exchanges.projectx.symbols import EXCHANGE
+from exchanges.projectx.translate import read_order
+from exchanges.signalr import PING, Closed, Completed, Garbled, HubConnection, HubMessage, Invoked, Opened
+from exchanges.stream import Reading
+from exchanges.symbols import SymbolBook
+from messages.fills import FillSource
+from messages.reports import (
+    BalanceReported,
+    FillReceived,
+    FrameUnreadable,
+    OrderReported,
+    StreamGap,
+    StreamReport,
+)
+from messages.types import ENDED_STATUSES, Evidence, EvidenceSource, VenueOrder
+
+FILL_EVENT = "GatewayUserTrade"
+SPEC_FILL_EVENT = "order_fill"
+
+_SUBSCRIPTIONS = ("SubscribeOrders", "SubscribeTrades", "SubscribePositions")
+_ORDER_EVENT = "GatewayUserOrder"
+_STREAM = EvidenceSource.STREAM
+_UPDATES = (0, 1)
+"""Actions of wrapped events: made, and changed. Any other may mean that it was taken away."""
+
+
+class HubReader:
+    """The `FrameReader` of one connection."""
+
+    def __init__(
+        self,
+        *,
+        account_id: str,
+        account: int,
+        fill_events: frozenset[str],
+        symbols: Callable[[], SymbolBook],
+        on_logout: Callable[[], None],
+    ) -> None:
+        self._account_id = account_id
+        self._account = account
+        self._symbols = symbols
+        self._on_logout = on_logout
+        self._hub = HubConnection()
+        self._orders: dict[str, VenueOrder] = {}
+        """Working orders as they were told last, for events that name one and do not describe it."""
+        self._readers: dict[str, Callable[[Any, bytes, int], StreamReport | None]] = {
+            **dict.fromkeys(fill_events, self._fill),
+            _ORDER_EVENT.lower(): self._order,
+            "gatewayuserposition": self._position,
+        }
+
+    def read(self, frame: bytes, received_ms: int) -> Reading:
+        """Understand one frame: all the records that it completes."""
+        reading = Reading()
+        for message in self._hub.take(frame):
+            reading = _both(reading, self._understood(message, frame, received_ms))
+            if reading.lost:
+                break
+        return reading
+
+    def read_binary(self, frame: bytes, received_ms: int) -> Reading:
+        """Report a frame that the hub never sends."""
+        return Reading(reports=(self._unreadable(frame, "a binary frame", received_ms),))
+
+    def ping(self) -> str:
+        """Give the hub's own kind of ping: it counts what is said in its protocol."""
+        return PING
+
+    def _understood(self, message: HubMessage, frame: bytes, received_ms: int) -> Reading:
+        match message:
+            case Invoked():
+                return self._told(message, frame, received_ms)
+            case Opened():
+                return Reading(replies=tuple(self._hub.call(name, (self._account,)) for name in _SUBSCRIPTIONS))
+            case Completed():
+                return Reading(lost=f"refused: {message.target}") if message.refused else self._confirmed()
+            case Closed():
+                return Reading(lost=message.reason)
+            case Garbled():
+                return Reading(reports=(self._unreadable(message.record, message.reason, received_ms),))
+
+    def _confirmed(self) -> Reading:
+        return Reading(ready=not self._hub.waiting)
+
+    def _told(self, message: Invoked, frame: bytes, received_ms: int) -> Reading:
+        # Targets are matched without regard to case.
+        target = message.target.lower()
+        if target == "gatewaylogout":
+            self._on_logout()
+            return Reading(lost="logged_out")
+        if target == "gatewayuseraccount":
+            # It states the balance of the account, which is money and no position.
+            return Reading()
+        read = self._readers.get(target)
+        if read is None:
+            return Reading(reports=(self._unreadable(frame, "target is unknown", received_ms),))
+        return Reading(reports=tuple(self._reports(read, message.arguments, frame, received_ms)))
+
+    def _reports(
+        self,
+        read: Callable[[Any, bytes, int], StreamReport | None],
+        arguments: list[Any],
+        frame: bytes,
+        received_ms: int,
+    ) -> Iterator[StreamReport]:
+        for item in _items(arguments):
+            try:
+                report = read(item, frame, received_ms)
+            except UnreadableError as error:
+                report = self._unreadable(frame, str(error), received_ms)
+            if report is not None:
+                yield report
+
+    # ----- events
+
+    def _order(self, item: Any, frame: bytes, received_ms: int) -> OrderReported:
+        record, updated = _unwrapped(item)
+        order = read_order(record, self._symbols(), self._account)
+        if not updated and order.status not in ENDED_STATUSES:
+            # It may have been taken away, so what it was last says nothing.
+            order = replace(order, status=None)
+        self._remember(order, works=updated)
+        return self._reported(order, _ORDER_EVENT, frame, received_ms)
+
+    def _fill(self, item: Any, frame: bytes, received_ms: int) -> StreamReport | None:
+        record, updated = _unwrapped(item)
+        if "fillId" in record:
+            return self._spec_fill(record, frame, received_ms)
+        fill = read_trade(record, self._symbols(), self._account, FillSource.STREAM)
+        if fill is None or not updated:
+            return self._gap(record, received_ms)
+        return FillReceived(
+            account_id=self._account_id,
+            exchange=EXCHANGE,
+            fill=fill,
+            evidence=self._evidence(FILL_EVENT, frame, received_ms, fill.venue_time_ms),
+        )
+
+    def _spec_fill(self, record: Record, frame: bytes, received_ms: int) -> OrderReported:
+        # It names no fee, and not the number that lists have for the execution: what it proves is how much of its order
+        # has executed. The executions themselves are read.
+        told = read_spec_fill(record)
+        known = self._orders.get(told.venue_order_id)
+        if known is None:
+            raise UnreadableError("orderId names an order that was not described")
+        order = replace(
+            known,
+            filled_size=max(told.executed, known.filled_size),
+            filled_value=None,
+            status=told.status,
+            venue_status=told.venue_status,
+            updated_venue_ms=max(told.venue_time_ms, known.updated_venue_ms or 0),
+        )
+        self._remember(order, works=True)
+        return self._reported(order, SPEC_FILL_EVENT, frame, received_ms)
+
+    def _gap(self, record: Record, received_ms: int) -> StreamGap:
+        # An execution was taken back: nothing is booked for it, and everything around it is read again.
+        number = integer(record, "id")
+        return StreamGap(
+            account_id=self._account_id, exchange=EXCHANGE, expected=number, received=number, received_ms=received_ms
+        )
+
+    def _position(self, item: Any, _frame: bytes, received_ms: int) -> BalanceReported:
+        record, updated = _unwrapped(item)
+        contract, net = read_position(record, self._account)
+        if not updated and net:
+            raise UnreadableError("a position was taken away and has a size")
+        return BalanceReported(
+            account_id=self._account_id,
+            exchange=EXCHANGE,
+            balances=((contract, net, net),),
+            received_ms=received_ms,
+        )
+
+    # ----- reports
+
+    def _remember(self, order: VenueOrder, *, works: bool) -> None:
+        if works and order.status not in ENDED_STATUSES:
+            self._orders[order.venue_order_id] = order
+        else:
+            self._orders.pop(order.venue_order_id, None)
+
+    def _reported(self, order: VenueOrder, endpoint: str, frame: bytes, received_ms: int) -> OrderReported:
+        return OrderReported(
+            account_id=self._account_id,
+            exchange=EXCHANGE,
+            order=order,
+            evidence=Evidence(
+                source=_STREAM,
+                endpoint=endpoint,
+                received_ms=received_ms,
+                venue_time_ms=order.updated_venue_ms,
+                body_sha256=sha256(frame).hexdigest(),
+                detail=order.venue_status,
+            ),
+        )
+
+    def _evidence(self, endpoint: str, frame: bytes, received_ms: int, venue_time_ms: int) -> Evidence:
+        return Evidence(
+            source=_STREAM,
+            endpoint=endpoint,
+            received_ms=received_ms,
+            venue_time_ms=venue_time_ms,
+            body_sha256=sha256(frame).hexdigest(),
+        )
+
+    def _unreadable(self, frame: bytes, reason: str, received_ms: int) -> FrameUnreadable:
+        return FrameUnreadable(
+            account_id=self._account_id,
+            exchange=EXCHANGE,
+            reason=reason,
+            body_sha256=sha256(frame).hexdigest(),
+            received_ms=received_ms,
+        )
+
+
+def _both(first: Reading, second: Reading) -> Reading:
+    return Reading(
+        reports=first.reports + second.reports,
+        replies=first.replies + second.replies,
+        ready=first.ready or second.ready,
+        lost=second.lost,
+    )
+
+
+def _items(arguments: list[Any]) -> Iterable[Any]:
+    # One object, or a list of them.
+    first = arguments[0] if arguments else None
+    return first if isinstance(first, list) else (first,)
+
+
+def _unwrapped(item: Any) -> tuple[Record, bool]:
+    # The object of an event, bare or inside `data`, and whether it is there still.
+    record = as_record(item)
+    inner = record.get("data")
+    if not isinstance(inner, dict):
+        return record, True
+    return inner, record.get("action") in _UPDATES

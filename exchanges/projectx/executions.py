@@ -1,0 +1,120 @@
+"""ProjectX payloads to our messages: executions, positions and bars, in lists and in events of the hub.
+
+Pure. It never guesses: a record with an unknown side, or with a field missing or of the wrong kind, is unreadable as a
+whole (`UnreadableError`). An execution that was taken back is none.
+"""
+
+from dataclasses import dataclass
+from decimal import Context, Decimal
+from typing import Any
+
+from exchanges.fields import (
+    Record,
+    UnreadableError,
+    as_record,
+    flag,
+    identifier,
+    integer,
+    positive_number,
+    signed_number,
+    text,
+)
+from exchanges.projectx.forms import code, coded, optional_price, size, time, volume
+from exchanges.projectx.symbols import CURRENCY, EXCHANGE
+from exchanges.projectx.translate import SIDE_CODES, SIDES
+from exchanges.records import venue_fill
+from exchanges.symbols import SymbolBook
+from messages.fills import FillSource, Liquidity, VenueFill
+from messages.types import ZERO, PublicStatus
+
+_POSITION_SIGNS = {1: ("Long", 1), 2: ("Short", -1)}
+_SIGN_CODES = coded(_POSITION_SIGNS)
+_REST, _UNKNOWN = FillSource.REST, Liquidity.UNKNOWN
+_EXACT = Context(prec=100)
+
+
+def read_trade(value: Any, symbols: SymbolBook, account: int, source: FillSource = _REST) -> VenueFill | None:
+    """Translate an execution of a list or an event; it must be of the account. None: it was taken back.
+
+    Trades carry no client id.
+    """
+    record = as_record(value)
+    if integer(record, "accountId") != account:
+        raise UnreadableError("accountId is another account's")
+    side = SIDES[code(record, "side", SIDE_CODES)][1]
+    fill = venue_fill(
+        EXCHANGE,
+        symbols.canonical(text(record, "contractId")),
+        identifier(record, "id"),
+        identifier(record, "orderId"),
+        None,
+        side,
+        signed_number(record, "price"),
+        Decimal(size(record, "size")),
+        _fee(record),
+        CURRENCY,
+        _UNKNOWN,
+        time(record, "creationTimestamp"),
+        source,
+    )
+    return None if flag(record, "voided") else fill
+
+
+def _fee(record: Record) -> Decimal:
+    # Some firms show what the broker takes beside what the exchange takes.
+    commissions = optional_price(record, "commissions") or ZERO
+    return _EXACT.add(signed_number(record, "fees"), commissions)
+
+
+# ----- executions as events of another form tell them
+
+_SPEC_STATUSES = {"PARTIALLY_FILLED": PublicStatus.OPEN, "FILLED": PublicStatus.FILLED}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpecFill:
+    """What an `order_fill` event says of its order."""
+
+    venue_order_id: str
+    executed: Decimal
+    """All that the order has executed."""
+    status: PublicStatus | None
+    venue_status: str
+    venue_time_ms: int
+
+
+def read_spec_fill(record: Record) -> SpecFill:
+    """Translate an `order_fill` event: its times are integer milliseconds, its words are the statuses."""
+    venue_status = text(record, "orderStatus")
+    return SpecFill(
+        venue_order_id=_number_as_text(record, "orderId"),
+        executed=positive_number(record, "totalFillVolume"),
+        status=_SPEC_STATUSES.get(venue_status),
+        venue_status=venue_status,
+        venue_time_ms=integer(record, "timestamp"),
+    )
+
+
+def _number_as_text(record: Record, name: str) -> str:
+    return text(record, name) if isinstance(record.get(name), str) else identifier(record, name)
+
+
+# ----- positions
+
+
+def read_position(value: Any, account: int) -> tuple[str, Decimal]:
+    """Translate a position: its contract, and what is held of it, below zero when short."""
+    record = as_record(value)
+    if integer(record, "accountId") != account:
+        raise UnreadableError("accountId is another account's")
+    contract, held = text(record, "contractId"), Decimal(volume(record, "size"))
+    if not held:
+        return contract, ZERO
+    sign = _POSITION_SIGNS[code(record, "type", _SIGN_CODES)][1]
+    return contract, held.copy_negate() if sign < 0 else held
+
+
+def read_bar(value: Any) -> tuple[int, Decimal]:
+    """Translate a bar of prices: its time, and the price that it closed at."""
+    record = as_record(value)
+    return time(record, "t"), positive_number(record, "c")
