@@ -6,8 +6,7 @@ kinds that the protocol may add, and it knows nothing of what a hub's calls and 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from exchanges.fields import Record, UnreadableError, as_list, as_record, integer, text
 from exchanges.wire_json import parse_exact, write_json
@@ -22,21 +21,18 @@ _SEPARATOR = SEPARATOR.encode()
 _INVOCATION, _COMPLETION, _PING, _CLOSE = 1, 3, 6, 7
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
+class Opened(NamedTuple):
     """The hub has accepted the handshake."""
 
 
-@dataclass(frozen=True, slots=True)
-class Invoked:
+class Invoked(NamedTuple):
     """The hub tells something."""
 
     target: str
     arguments: list[Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Completed:
+class Completed(NamedTuple):
     """A call of ours was carried out, or refused."""
 
     target: str
@@ -44,15 +40,13 @@ class Completed:
     refused: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Closed:
+class Closed(NamedTuple):
     """The hub ends the connection, or never began one."""
 
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Garbled:
+class Garbled(NamedTuple):
     """A record could not be understood."""
 
     reason: str

@@ -80,13 +80,26 @@ def test_settle_time_out_of_bounds_is_refused(value: object) -> None:
 
 
 def test_aliases_are_told_by_venue() -> None:
-    aliases = {"BTC-USD": {"binance": "BTCUSDT"}, "ES": {"projectx": "CON.F.US.EP.Z26"}}
+    aliases = {"BTC-USD": {"binance": "BTCUSDT"}, "ES-USD": {"projectx": "CON.F.US.EP.Z26"}}
     settings = load(nested("symbols.aliases", aliases))
     assert settings.symbols.of("binance") == {"BTC-USD": "BTCUSDT"}
-    assert settings.symbols.of("projectx") == {"ES": "CON.F.US.EP.Z26"}
+    assert settings.symbols.of("projectx") == {"ES-USD": "CON.F.US.EP.Z26"}
     assert settings.symbols.of("kraken") == {}
 
 
 def test_alias_that_names_a_venue_symbol_twice_is_refused() -> None:
-    aliases = {"BTC-USD": {"binance": "BTCUSDT"}, "BITCOIN": {"binance": "BTCUSDT"}}
+    aliases = {"BTC-USD": {"binance": "BTCUSDT"}, "BITCOIN-USD": {"binance": "BTCUSDT"}}
     assert "symbols.aliases: must name each symbol of a venue once" in refusal(nested("symbols.aliases", aliases))
+
+
+@pytest.mark.parametrize("name", ["ES", "btc-usd", "BTC USD", "CON.F.US"])
+def test_alias_that_is_no_canonical_symbol_is_refused(name: str) -> None:
+    text = refusal(nested("symbols", {"aliases": {name: {"binance": "BTCUSDT"}}}))
+    assert "symbols.aliases: must give names that are a symbol in capitals" in text
+
+
+def test_limits_may_name_the_contract_of_a_futures_venue() -> None:
+    limits = {"maxPosition": {"CON.F.US.EP.Z26": "2"}, "allowedSymbols": ["CON.F.US.EP.Z26"]}
+    risk = load(nested("orderManagement.risk", limits)).order_management.risk
+    assert risk.allowed_symbols == ("CON.F.US.EP.Z26",)
+    assert [name for name, _ in risk.max_position] == ["CON.F.US.EP.Z26"]

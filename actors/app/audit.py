@@ -96,7 +96,7 @@ def only(
     for account, book in books.items():
         left_out_fills = (fills for key, fills in list(book.fills.items()) if key not in ours[account].orders)
         partial |= {(account, fill.symbol) for fills in left_out_fills for fill in fills}
-    return ours, VenueRecord(rows, executions, frozenset(partial))
+    return ours, VenueRecord(rows, executions, frozenset(partial), venue.multipliers)
 
 
 def _check_order(verdict: Verdict, order: Order, rows: list[Row], doings: Doings) -> None:

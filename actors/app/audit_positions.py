@@ -58,6 +58,7 @@ def check_positions(verdict: Verdict, books: Mapping[str, PublishedViews], venue
     }
     for account, symbol in sorted((held.keys() | executed.keys()) - venue.partial):
         verdict.positions += 1
-        errors = position_errors(held.get((account, symbol)), executed.get((account, symbol), []))
+        rows = executed.get((account, symbol), [])
+        errors = position_errors(held.get((account, symbol)), rows, venue.multiplier(symbol))
         verdict.false_positions += bool(errors)
         verdict.violations += [f"position of account {account} in {symbol}: {error}" for error in errors]

@@ -12,7 +12,7 @@ from fractions import Fraction
 from typing import Any, Final
 
 from messages.fills import Position
-from messages.types import Order
+from messages.types import ONE, Order
 
 Row = Mapping[str, Any]
 Place = tuple[str, str]
@@ -35,12 +35,15 @@ class Reckoned:
     """Quote units received less those paid."""
     turnover: Fraction = Fraction(0)
     """Base units executed, bought and sold alike."""
+    multiplier: Fraction = Fraction(1)
+    """Quote units that one base unit is worth at a price of one."""
     fees: dict[str, Fraction] = field(default_factory=lambda: defaultdict(Fraction))
     """By currency; those of zero are left out."""
 
     def add(self, row: Row) -> None:
         """Add one execution, which comes after those before it."""
-        size, price, fee = Fraction(row["size"]), Fraction(row["price"]), Fraction(row["fee"])
+        size, fee = Fraction(row["size"]), Fraction(row["fee"])
+        price = Fraction(row["price"]) * self.multiplier
         signed = size if row["side"] == "BUY" else -size
         # What is charged in the base asset is gone from what is held.
         net = signed - (fee if row["feeCurrency"] == row["symbol"].split("-")[0] else 0)
@@ -61,17 +64,20 @@ class Reckoned:
         return after * price
 
 
-def reckon(rows: Iterable[Row]) -> Reckoned:
-    """Add executions up in the venue's order: by its time, then by its trade number."""
-    reckoned = Reckoned()
+def reckon(rows: Iterable[Row], multiplier: Decimal = ONE) -> Reckoned:
+    """Add executions up in the venue's order: by its time, then by its trade number.
+
+    `multiplier`: quote units that one base unit is worth at a price of one.
+    """
+    reckoned = Reckoned(multiplier=Fraction(multiplier))
     for row in sorted(rows, key=lambda row: (row["atMs"], int(row["tradeId"]), str(row["orderId"]))):
         reckoned.add(row)
     return reckoned
 
 
-def position_errors(position: Position | None, rows: Sequence[Row]) -> list[str]:
+def position_errors(position: Position | None, rows: Sequence[Row], multiplier: Decimal = ONE) -> list[str]:
     """Say in words how a position differs from what executions add up to; nothing when it does not."""
-    true = reckon(rows)
+    true = reckon(rows, multiplier)
     if position is None:
         return [f"there is none, and the venue made {true.fills} executions"] if true.fills else []
     errors = []
@@ -79,6 +85,7 @@ def position_errors(position: Position | None, rows: Sequence[Row]) -> list[str]
         ("fills", position.fill_count, true.fills),
         ("size", position.size, true.size),
         ("cash", position.cash, true.cash),
+        ("multiplier", -1 if position.multiplier is None else position.multiplier, true.multiplier),
     ]
     errors += [f"{name} {ours}, by the venue {_shown(theirs)}" for name, ours, theirs in exact if ours != theirs]
     if _fees(position.fees) != true.fees:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from messages.commands import OrderTerms
 from messages.queries import Reply
-from messages.types import Order, OrderState
+from messages.types import ONE, Order, OrderState
 
 Row = dict[str, Any]
 Asked = Mapping[tuple[str, str], Reply | None]
@@ -23,6 +23,12 @@ class VenueRecord:
     executions: tuple[Row, ...]
     partial: frozenset[tuple[str, ...]] = frozenset()
     """Account and symbol where not every execution is in here, so that no position can be compared."""
+    multipliers: Mapping[str, Decimal] = field(default_factory=dict)
+    """By symbol: quote units that one base unit is worth at a price of one; 1 where it is not named."""
+
+    def multiplier(self, symbol: str) -> Decimal:
+        """Quote units that one base unit of a symbol is worth at a price of one."""
+        return self.multipliers.get(symbol, ONE)
 
 
 @dataclass(slots=True, kw_only=True)

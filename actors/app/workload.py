@@ -11,13 +11,10 @@ from itertools import pairwise
 from random import Random
 from typing import Final
 
+from actors.app.markets import Market, market_of
 from messages.commands import SubmitOrder
-from messages.types import OrderType, Side, TimeInForce
+from messages.types import OrderType, Side
 
-SYMBOL: Final = "BTC-USDT"
-_REFERENCE: Final = Decimal(60_000)
-_LOT: Final = Decimal("0.00001")
-_TICK: Final = Decimal("0.01")
 FILLS_MAX: Final = 5
 """Pieces that an order is filled in at most, unless asked for more."""
 TIMEOUT_MS: Final = (1_000, 3_000)
@@ -66,6 +63,8 @@ _IN_PIECES: Final = IN_PART | {Fate.FILL_IN_MANY, Fate.CLOSE}
 _UNTAKEN: Final = 0.7
 """Of the orders that get another price, how many the market leaves alone: of one that has executed in part, many venues
 change no price."""
+_STOPPED: Final = frozenset({Fate.REST, Fate.CANCEL, Fate.SWEEP})
+"""What may happen to a stop that waits for a price which never comes."""
 _EQUAL: Final = 0.04
 """Share of orders at the price of the one before, which is a duplicate unless that one has ended."""
 
@@ -84,35 +83,41 @@ class Intent:
 
 
 def intents(
-    exchange: str, accounts: Sequence[str], random: Random, prefix: str = "i", *, fills_max: int = FILLS_MAX
+    venue: str, accounts: Sequence[str], random: Random, prefix: str = "i", *, fills_max: int = FILLS_MAX
 ) -> Iterator[Intent]:
-    """Draw intents without end; the accounts take turns. `fills_max`: pieces that one order is filled in at most."""
+    """Draw intents without end, of what the venue can do; the accounts take turns.
+
+    `fills_max`: pieces that one order is filled in at most.
+    """
+    market = market_of(venue)
     number = 0
     before: dict[tuple[str, Side], Decimal] = {}
     while True:
         number += 1
         fate = random.choices(list(_WEIGHTS), weights=list(_WEIGHTS.values()))[0]
         kind = random.random()
-        size = _LOT * random.randint(20, 2_000)
+        size = market.lot * random.randint(*market.lots)
         side = random.choice(list(Side))
-        draft = _Draft(exchange, accounts[number % len(accounts)], f"{prefix}{number}", side, size)
+        draft = _Draft(market, accounts[number % len(accounts)], f"{prefix}{number}", side, size)
         if kind < 0.10:  # noqa: PLR2004 - shares of the kinds of orders
-            yield Intent(number=number, command=draft.market(by_quote=random.random() < 0.5), fate=Fate.REST)  # noqa: PLR2004
+            yield Intent(number=number, command=draft.market_order(by_quote=random.random() < 0.5), fate=Fate.REST)  # noqa: PLR2004
         elif kind < 0.25:  # noqa: PLR2004
             # What remains of one would be in the way of everything on the other side.
             yield Intent(number=number, command=draft.crossing(random), fate=Fate.CANCEL)
+        elif kind < 0.30 and market.stops:  # noqa: PLR2004
+            yield Intent(number=number, command=draft.stop(random), fate=fate if fate in _STOPPED else Fate.CANCEL)
         else:
             timeout_ms = random.randint(*TIMEOUT_MS) if fate is Fate.TIME_OUT else None
             equal = before.get((draft.account_id, side)) if random.random() < _EQUAL else None
             command = draft.resting(random, timeout_ms, equal)
-            before[draft.account_id, side] = command.price or _REFERENCE
-            pieces = _pieces(command, fate, random, fills_max)
-            changes = _changes(command, fate, random)
+            before[draft.account_id, side] = command.price or market.reference
+            pieces = _pieces(market, command, fate, random, fills_max=fills_max)
+            changes = _changes(market, command, fate, random)
             yield Intent(number=number, command=command, fate=fate, pieces=pieces, changes=changes)
 
 
 def _pieces(
-    command: SubmitOrder, fate: Fate, random: Random, fills_max: int
+    market: Market, command: SubmitOrder, fate: Fate, random: Random, *, fills_max: int
 ) -> tuple[tuple[Decimal, Decimal], ...]:
     """Cut an order into pieces, each at its limit or a little better."""
     size, limit = command.size, command.price
@@ -120,12 +125,14 @@ def _pieces(
         return ()
     if fate is Fate.REPRICE and random.random() < _UNTAKEN:
         return ()
-    lots = max(2, int(size / _LOT) * _percent_taken(fate, random) // 100)
+    whole = int(size / market.lot)
+    least = 1 if fate in IN_PART else 2
+    lots = max(least, whole * _percent_taken(fate, random) // 100)
     count = random.randint(1, min(fills_max, lots))
     cuts = [0, *sorted(random.sample(range(1, lots), count - 1)), lots]
-    better = -_TICK if command.side is Side.BUY else _TICK
+    better = -market.tick if command.side is Side.BUY else market.tick
     return tuple(
-        (limit + better * random.randint(0, 200), _LOT * (end - begin)) for begin, end in pairwise(cuts)
+        (limit + better * random.randint(0, 200), market.lot * (end - begin)) for begin, end in pairwise(cuts)
     )
 
 
@@ -136,50 +143,61 @@ def _percent_taken(fate: Fate, random: Random) -> int:
     return random.randint(5, 40) if fate is Fate.SHRINK else random.randint(20, 80)
 
 
-def _changes(command: SubmitOrder, fate: Fate, random: Random) -> tuple[tuple[Decimal | None, Decimal | None], ...]:
+def _changes(
+    market: Market, command: SubmitOrder, fate: Fate, random: Random
+) -> tuple[tuple[Decimal | None, Decimal | None], ...]:
     size, price = command.size, command.price
     if size is None or price is None:
         return ()
-    count = random.randint(1, 2)
+    lots, count = int(size / market.lot), random.randint(1, 2)
     if fate is Fate.SHRINK:
         shares = sorted((random.randint(30, 90) for _ in range(count)), reverse=True)
-        return tuple((_LOT * max(2, int(size / _LOT) * share // 100), None) for share in shares)
+        return tuple((market.lot * max(2, lots * share // 100), None) for share in shares)
     if fate is Fate.REPRICE:
         factors = [random.choice((None, 50, 80, 150)) for _ in range(count)]
-        sizes = [None if factor is None else _LOT * (int(size / _LOT) * factor // 100) for factor in factors]
-        return tuple((each, _resting_price(command.side, random)) for each in sizes)
+        sizes = [None if factor is None else market.lot * max(1, lots * factor // 100) for factor in factors]
+        return tuple((each, _resting_price(market, command.side, random)) for each in sizes)
     return ()
 
 
-def _resting_price(side: Side, random: Random) -> Decimal:
+def _resting_price(market: Market, side: Side, random: Random) -> Decimal:
     worse = Decimal(random.randint(50_000, 250_000)) / 1_000_000
-    return (_REFERENCE * (1 - worse if side is Side.BUY else 1 + worse)).quantize(_TICK)
+    return market.priced(1 - worse if side is Side.BUY else 1 + worse)
 
 
 @dataclass(frozen=True, slots=True)
 class _Draft:
-    exchange: str
+    market: Market
     account_id: str
     request_id: str
     side: Side
     size: Decimal
 
-    def market(self, *, by_quote: bool) -> SubmitOrder:
-        if by_quote:
-            return self._order(OrderType.MARKET, quote_size=(self.size * _REFERENCE).quantize(_TICK))
+    def market_order(self, *, by_quote: bool) -> SubmitOrder:
+        if by_quote and self.market.able.quote_size_market:
+            amount = self.market.worth(self.market.reference, self.size)
+            return self._order(OrderType.MARKET, quote_size=amount.quantize(self.market.tick))
         return self._order(OrderType.MARKET, size=self.size)
 
     def crossing(self, random: Random) -> SubmitOrder:
         """A limit order that meets whatever the book has, at once."""
         better = Decimal(random.randint(5, 30)) / 1_000
-        price = _REFERENCE * (1 + better if self.side is Side.BUY else 1 - better)
-        wanted = random.choice((TimeInForce.IOC, TimeInForce.FOK, TimeInForce.GTC))
-        return self._order(OrderType.LIMIT, size=self.size, price=price.quantize(_TICK), time_in_force=wanted)
+        price = self.market.priced(1 + better if self.side is Side.BUY else 1 - better)
+        wanted = random.choice(self.market.times_in_force)
+        return self._order(OrderType.LIMIT, size=self.size, price=price, time_in_force=wanted)
+
+    def stop(self, random: Random) -> SubmitOrder:
+        """A stop far from the market."""
+        away = Decimal(random.randint(200_000, 400_000)) / 1_000_000
+        factor = 1 + away if self.side is Side.BUY else 1 - away
+        kind = random.choice(self.market.stops)
+        price = self.market.priced(factor) if kind is OrderType.STOP_LIMIT else None
+        return self._order(kind, size=self.size, price=price, stop_price=self.market.priced(factor))
 
     def resting(self, random: Random, fill_timeout_ms: int | None, price: Decimal | None) -> SubmitOrder:
         """A limit order far from the market, at a price of its own unless it is given one: it waits for its fate."""
-        price = price or _resting_price(self.side, random)
-        post_only = random.random() < 0.2  # noqa: PLR2004
+        price = price or _resting_price(self.market, self.side, random)
+        post_only = random.random() < 0.2 and self.market.able.post_only  # noqa: PLR2004
         return self._order(
             OrderType.LIMIT,
             size=self.size,
@@ -191,8 +209,8 @@ class _Draft:
     def _order(self, kind: OrderType, **terms: object) -> SubmitOrder:
         return SubmitOrder(
             account_id=self.account_id,
-            exchange=self.exchange,
-            symbol=SYMBOL,
+            exchange=self.market.venue,
+            symbol=self.market.symbol,
             side=self.side,
             type=kind,
             request_id=self.request_id,

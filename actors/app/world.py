@@ -4,19 +4,22 @@ The order manager sees addresses and credentials and nothing else, so it takes t
 Must never: lead to anything but the loopback interface.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from decimal import Decimal
 from types import TracebackType
 from typing import Any, Final, Self
 
-from actors.app.verdict import VenueRecord
+from actors.app.markets import multiplier_of
+from actors.app.verdict import Row, VenueRecord
 from actors.settings import Settings
 from exchanges.paper.client import ControlClient, PaperProcess
 
 FUNDS: Final = {"USDT": Decimal(10**9), "USD": Decimal(10**12), "BTC": Decimal(10**9), "ETH": Decimal(10**9)}
-VENUES: Final = ("binance",)
-"""Venues that there is a paper venue for."""
+_UUID: Final = re.compile("[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
+_SECRETS: Final = ("apiKey", "apiSecret", "passphrase", "userName")
+"""Parts of credentials that settings name by the variable they stand in."""
 
 
 class PaperWorld:
@@ -52,19 +55,27 @@ class PaperWorld:
         return ControlClient(self._process.venues[self.venue]["controlUrl"])
 
     def settings(
-        self, deployment: str, management: Mapping[str, Any], *, durability: str, in_flight: int = 8
+        self,
+        deployment: str,
+        management: Mapping[str, Any],
+        *,
+        durability: str,
+        in_flight: int | None = None,
+        settle_ms: int | None = None,
     ) -> Settings:
-        """Settings for an order manager with these accounts; `management` is the section `orderManagement`."""
+        """Settings for an order manager with these accounts; `management` is the section `orderManagement`.
+
+        `in_flight` and `settle_ms`: calls at once and the settle time, None as usual at the venue.
+        """
         announced = self._process.venues[self.venue]
-        accounts, environ = [], {}
+        accounts: list[dict[str, Any]] = []
+        environ: dict[str, str] = {}
         for number, account in enumerate(self.accounts):
-            names = {"apiKeyEnv": f"PAPER_KEY_{number}", "apiSecretEnv": f"PAPER_SECRET_{number}"}
-            environ[names["apiKeyEnv"]] = self._keys[account]["apiKey"]
-            environ[names["apiSecretEnv"]] = self._keys[account]["apiSecret"]
-            accounts.append({"id": account, "exchanges": {self.venue: names}})
-        venue = {
-            "restUrl": announced["restUrl"], "streamUrl": announced["streamUrl"], "maxInFlight": in_flight,
-        }  # fmt: skip
+            named = _named(self._keys[account], f"PAPER_{number}", environ)
+            accounts.append({"id": account, "exchanges": {self.venue: named}})
+        venue = {"restUrl": announced["restUrl"], "streamUrl": announced["streamUrl"]}
+        venue |= {} if in_flight is None else {"maxInFlight": in_flight}
+        venue |= {} if settle_ms is None else {"settleMs": settle_ms}
         source = {
             "deployment": {"name": deployment},
             "redis": {"durability": durability},
@@ -79,8 +90,32 @@ class PaperWorld:
         return read_record(self.control, self.accounts)
 
 
+def _named(keys: Mapping[str, str], prefix: str, environ: dict[str, str]) -> dict[str, Any]:
+    """Put an account's secrets into the environment and return what settings say of them."""
+    named: dict[str, Any] = {}
+    for part in _SECRETS:
+        if part in keys:
+            named[f"{part}Env"] = variable = f"{prefix}_{part.upper()}"
+            environ[variable] = keys[part]
+    if "accountNumber" in keys:
+        named["accountNumber"] = int(keys["accountNumber"])
+    return named
+
+
 def read_record(control: ControlClient, accounts: Sequence[str]) -> VenueRecord:
     """Read what happened at a venue to some accounts."""
-    orders = [row for account in accounts for row in control.orders(account=account)]
+    orders = [row for account in accounts for row in read_orders(control, account)]
     executions = [row for account in accounts for row in control.executions(account=account)]
-    return VenueRecord(tuple(orders), tuple(executions))
+    multipliers = {row["symbol"]: multiplier_of(row["symbol"]) for row in executions}
+    return VenueRecord(tuple(orders), tuple(executions), multipliers=multipliers)
+
+
+def read_orders(control: ControlClient, account: str, offset: int = 0) -> list[Row]:
+    """Read the orders of one account, from one of them on. Client order ids stand there as in our records."""
+    rows = control.orders(account=account, offset=offset)
+    return [row | {name: _as_ours(row[name]) for name in ("clientOrderId", "firstClientOrderId")} for row in rows]
+
+
+def _as_ours(client_order_id: str) -> str:
+    # Some venues take only UUIDs; what we call an order is the same digits without dashes.
+    return client_order_id.replace("-", "").lower() if _UUID.fullmatch(client_order_id) else client_order_id

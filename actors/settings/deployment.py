@@ -16,6 +16,7 @@ from pydantic.alias_generators import to_camel
 from actors.settings.risk import RiskSettings
 from actors.settings.secret import Credentials, Secret
 from actors.settings.values import (
+    SYMBOL,
     AssetType,
     Contradictions,
     Flag,
@@ -23,6 +24,7 @@ from actors.settings.values import (
     ServerAddress,
     Text,
     identifier,
+    is_symbol,
     refuse,
     web_address,
     whole,
@@ -39,6 +41,9 @@ VENUES: tuple[Venue, ...] = ("binance",)
 
 
 def _named_once(aliases: dict[str, dict[Venue, str]]) -> dict[str, dict[Venue, str]]:
+    for name in aliases:
+        if not is_symbol(name):
+            refuse(f"must give names that are {SYMBOL}")
     named = [(venue, symbol) for symbols in aliases.values() for venue, symbol in symbols.items()]
     if len(set(named)) < len(named):
         refuse("must name each symbol of a venue once: it would have two names")

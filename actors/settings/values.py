@@ -19,7 +19,11 @@ from actors.settings.secret import ConnectionUrl
 _UNIT_MS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 _NAMED_UNIT_MS = {"milliseconds": 1, "seconds": 1_000, "minutes": 60_000, "days": 86_400_000}
 _WITH_UNIT = re.compile(r"(\d+)\s*(ms|s|m|h|d)")
-_SYMBOL = "a symbol in capitals, base and quote with a dash between them, for example BTC-USDT"
+SYMBOL = (
+    "a symbol in capitals, base and quote with a dash between them, for example BTC-USDT, or the full id of a futures "
+    "contract, for example CON.F.US.EP.Z26"
+)
+_CANONICAL = re.compile(r"[^\s-]+-[^\s-]+|CON(?:\.[A-Z0-9]+){4}")
 _DIGITS_MAX = 30
 _DIGITS = f"with at most {_DIGITS_MAX} digits before the point and after it"
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
@@ -134,8 +138,8 @@ def symbol() -> BeforeValidator:
     """Accept the canonical name of a symbol."""
 
     def read(raw: Any) -> str:
-        if not _is_symbol(raw):
-            refuse(f"must be {_SYMBOL}")
+        if not is_symbol(raw):
+            refuse(f"must be {SYMBOL}")
         return str(raw)
 
     return BeforeValidator(read)
@@ -152,7 +156,7 @@ def limits_by_symbol() -> PlainValidator:
         found = Contradictions()
         sizes = []
         for name, size in raw.items():
-            found.check(_is_symbol(name), str(name), f"must be under {_SYMBOL}")
+            found.check(is_symbol(name), str(name), f"must be under {SYMBOL}")
             value = Decimal(size) if _is_exact(size) else None
             right = value is not None and value.is_finite() and value >= 0 and _is_plain(value)
             found.check(right, str(name), f'must be a decimal in quotes, from 0 on, {_DIGITS}, for example "0.5"')
@@ -238,8 +242,9 @@ def _is_plain(value: Decimal) -> bool:
     return isinstance(exponent, int) and value.adjusted() < _DIGITS_MAX and -exponent <= _DIGITS_MAX
 
 
-def _is_symbol(raw: Any) -> bool:
-    return type(raw) is str and raw == raw.upper() and re.fullmatch(r"[^\s-]+-[^\s-]+", raw) is not None
+def is_symbol(raw: Any) -> bool:
+    """Whether this is a canonical symbol."""
+    return type(raw) is str and raw == raw.upper() and _CANONICAL.fullmatch(raw) is not None
 
 
 def _or_zero(zero: str) -> str:

@@ -129,17 +129,24 @@ class ControlClient:
         """Place a limit order, or without a price a market order, past the wire; returns it. With a stop price: a stop
         that becomes one.
         """
-        terms = {"price": price, "stopPrice": stop_price}
-        body = {
-            "account": account,
-            "clientOrderId": client_order_id,
-            "symbol": symbol,
-            "side": side,
-            "type": _order_type(price, stop_price),
-            "size": str(size),
-            **{name: str(value) for name, value in terms.items() if value is not None},
-        }
-        return dict(self._call("place", body)["order"])
+        body = _terms(account, symbol=symbol, side=side, size=size, price=price, stop_price=stop_price)
+        return dict(self._call("place", body | {"clientOrderId": client_order_id})["order"])
+
+    def place_many(
+        self,
+        account: str,
+        client_order_ids: Sequence[str],
+        *,
+        symbol: str,
+        side: Side,
+        size: Decimal,
+        price: Decimal | None = None,
+    ) -> list[dict[str, Any]]:
+        """Place the same order under many client order ids in one call, past the wire; returns the orders."""
+        body = _terms(account, symbol=symbol, side=side, size=size, price=price, stop_price=None)
+        timeout_s = _TIMEOUT_S + len(client_order_ids) / _SLOWEST_PER_S
+        named = body | {"clientOrderIds": list(client_order_ids)}
+        return list(self._call("place-many", named, timeout_s=timeout_s)["orders"])
 
     def cancel(self, order_id: int) -> dict[str, Any]:
         """Cancel an order in its owner's name, past the wire; returns it."""
@@ -210,6 +217,10 @@ class ControlClient:
     def balances(self, account: str) -> dict[str, dict[str, str]]:
         """Return free and locked by asset."""
         return dict(self._call("balances", {"account": account}))
+
+    def instruments(self) -> list[dict[str, Any]]:
+        """Return what the venue trades, with its rules, under the venue's own names."""
+        return list(self._call("instruments", {})["instruments"])
 
     def summary(self) -> dict[str, Any]:
         """Return counts: accepted, open, executions, duplicates, requests by kind, faults that happened."""
@@ -304,6 +315,14 @@ class PaperProcess:
         child = self._running()
         _stream(child.stdin).close()
         _stream(child.stdout).close()
+
+
+def _terms(
+    account: str, *, symbol: str, side: Side, size: Decimal, price: Decimal | None, stop_price: Decimal | None
+) -> dict[str, Any]:
+    amounts = {"size": size, "price": price, "stopPrice": stop_price}
+    written = {name: str(value) for name, value in amounts.items() if value is not None}
+    return {"account": account, "symbol": symbol, "side": side, "type": _order_type(price, stop_price), **written}
 
 
 def _order_type(price: Decimal | None, stop_price: Decimal | None) -> OrderType:

@@ -45,6 +45,7 @@ class Control:
             "deposit": self.deposit,
             "end-order": self.end_order,
             "place": self.place,
+            "place-many": self.place_many,
             "cancel": self.cancel,
             "market": self.market,
             "outage": self.outage,
@@ -59,6 +60,7 @@ class Control:
             "executions": self.executions,
             "balances": self.balances,
             "requests": self.requests,
+            "instruments": self.instruments,
             "summary": self.summary,
         }
         routes = [Route(f"/{name}", _endpoint(handler), methods=["POST"]) for name, handler in commands.items()]
@@ -133,24 +135,11 @@ class Control:
 
         `account`, `clientOrderId`, `symbol`, `side`, `type`, `size`, and where the type has them, `price`, `stopPrice`.
         """
-        request = NewOrder(
-            account=body["account"],
-            client_order_id=body["clientOrderId"],
-            symbol=body["symbol"],
-            side=Side(body["side"]),
-            type=OrderType(body["type"]),
-            size=Decimal(body["size"]),
-            price=Decimal(body["price"]) if "price" in body else None,
-            stop_price=Decimal(body["stopPrice"]) if "stopPrice" in body else None,
-            venue_type=body["type"],
-        )
-        events = self._engine.place(request, self._server.now_ms())
-        self._server.publish(events)
-        refused = next((event.reason for event in events if isinstance(event, RequestRefused)), None)
-        if refused is not None:
-            raise ValueError(refused.value)
-        found = self._engine.find(request.account, request.symbol, request.client_order_id)
-        return {"order": None if found is None else self._shown(found)}
+        return {"order": self._place(_new_order(body, body["clientOrderId"]))}
+
+    async def place_many(self, body: _Body) -> Any:
+        """Place the same order by hand under each of `clientOrderIds`, otherwise as `place`; return the orders."""
+        return {"orders": [self._place(_new_order(body, client_id)) for client_id in body["clientOrderIds"]]}
 
     async def cancel(self, body: _Body) -> Any:
         """Cancel an order in its owner's name, past the wire."""
@@ -265,6 +254,11 @@ class Control:
         entries = log.placements(body["clientOrderId"]) if by_order else log.last(body.get("count", 100))
         return {"requests": [asdict(entry) for entry in entries]}
 
+    async def instruments(self, body: _Body) -> Any:
+        """Return what the venue trades, with its rules, under the venue's own names."""
+        del body
+        return {"instruments": [asdict(instrument) for instrument in self._engine.instruments.values()]}
+
     async def summary(self, body: _Body) -> Any:
         """Return the counts that auditors compare with."""
         del body
@@ -287,6 +281,15 @@ class Control:
             "openForConnections": self._server.listener.is_open,
         }
 
+    def _place(self, request: NewOrder) -> _Body | None:
+        events = self._engine.place(request, self._server.now_ms())
+        self._server.publish(events)
+        refused = next((event.reason for event in events if isinstance(event, RequestRefused)), None)
+        if refused is not None:
+            raise ValueError(refused.value)
+        found = self._engine.find(request.account, request.symbol, request.client_order_id)
+        return None if found is None else self._shown(found)
+
     def _shown(self, order: PaperOrder) -> _Body:
         return write_order(self._engine.order(order.order_id) or order, self._venue.dialect)
 
@@ -299,6 +302,20 @@ class Control:
             msg = "no such order"
             raise ValueError(msg)
         return order
+
+
+def _new_order(body: _Body, client_order_id: str) -> NewOrder:
+    return NewOrder(
+        account=body["account"],
+        client_order_id=client_order_id,
+        symbol=body["symbol"],
+        side=Side(body["side"]),
+        type=OrderType(body["type"]),
+        size=Decimal(body["size"]),
+        price=Decimal(body["price"]) if "price" in body else None,
+        stop_price=Decimal(body["stopPrice"]) if "stopPrice" in body else None,
+        venue_type=body["type"],
+    )
 
 
 def _endpoint(handler: _Handler) -> Callable[[Request], Awaitable[Response]]:

@@ -4,7 +4,7 @@ Owns the subscriptions and the translation of events of one connection; the hub'
 It never swallows an event that it does not understand: those are reported as unreadable.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from hashlib import sha256
 from typing import Any
@@ -56,7 +56,7 @@ class HubReader:
         self._hub = HubConnection()
         self._orders: dict[str, VenueOrder] = {}
         """Working orders as they were told last, for events that name one and do not describe it."""
-        self._readers: dict[str, Callable[[Any, bytes, int], StreamReport | None]] = {
+        self._readers: dict[str, Callable[[Any, bytes, int], StreamReport]] = {
             **dict.fromkeys(fill_events, self._fill),
             _ORDER_EVENT.lower(): self._order,
             "gatewayuserposition": self._position,
@@ -64,8 +64,12 @@ class HubReader:
 
     def read(self, frame: bytes, received_ms: int) -> Reading:
         """Understand one frame: all the records that it completes."""
+        messages = self._hub.take(frame)
+        if len(messages) == 1:
+            # As most frames are.
+            return self._understood(messages[0], frame, received_ms)
         reading = Reading()
-        for message in self._hub.take(frame):
+        for message in messages:
             reading = _both(reading, self._understood(message, frame, received_ms))
             if reading.lost:
                 break
@@ -107,22 +111,19 @@ class HubReader:
         read = self._readers.get(target)
         if read is None:
             return Reading(reports=(self._unreadable(frame, "target is unknown", received_ms),))
-        return Reading(reports=tuple(self._reports(read, message.arguments, frame, received_ms)))
+        first = message.arguments[0] if message.arguments else None
+        # One object, or a list of them.
+        items = first if isinstance(first, list) else (first,)
+        reports = tuple(self._report(read, item, frame, received_ms) for item in items)
+        return Reading(reports=reports)
 
-    def _reports(
-        self,
-        read: Callable[[Any, bytes, int], StreamReport | None],
-        arguments: list[Any],
-        frame: bytes,
-        received_ms: int,
-    ) -> Iterator[StreamReport]:
-        for item in _items(arguments):
-            try:
-                report = read(item, frame, received_ms)
-            except UnreadableError as error:
-                report = self._unreadable(frame, str(error), received_ms)
-            if report is not None:
-                yield report
+    def _report(
+        self, read: Callable[[Any, bytes, int], StreamReport], item: Any, frame: bytes, received_ms: int
+    ) -> StreamReport:
+        try:
+            return read(item, frame, received_ms)
+        except UnreadableError as error:
+            return self._unreadable(frame, str(error), received_ms)
 
     # ----- events
 
@@ -135,7 +136,7 @@ class HubReader:
         self._remember(order, works=updated)
         return self._reported(order, _ORDER_EVENT, frame, received_ms)
 
-    def _fill(self, item: Any, frame: bytes, received_ms: int) -> StreamReport | None:
+    def _fill(self, item: Any, frame: bytes, received_ms: int) -> StreamReport:
         record, updated = _unwrapped(item)
         if "fillId" in record:
             return self._spec_fill(record, frame, received_ms)
@@ -235,12 +236,6 @@ def _both(first: Reading, second: Reading) -> Reading:
         ready=first.ready or second.ready,
         lost=second.lost,
     )
-
-
-def _items(arguments: list[Any]) -> Iterable[Any]:
-    # One object, or a list of them.
-    first = arguments[0] if arguments else None
-    return first if isinstance(first, list) else (first,)
 
 
 def _unwrapped(item: Any) -> tuple[Record, bool]:

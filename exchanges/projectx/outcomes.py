@@ -4,6 +4,8 @@ Pure. Codes are per endpoint: the same number means different things. Whatever i
 ambiguous; a new code of the venue can therefore never turn an order that exists into one that does not.
 """
 
+import re
+
 from exchanges.outcomes import (
     DUPLICATE,
     HTTP_BAD_REQUEST,
@@ -23,6 +25,9 @@ ORDER_REJECTED = 2
 """Of a placement: anything from a margin rule to a client id that was used before."""
 ORDER_NOT_FOUND = 1
 """Of a look-up by id."""
+
+_TAG = re.compile(r"\b(?:custom)?tags?\b", re.IGNORECASE)
+_IN_USE = re.compile(r"\b(?:in use|used|already|duplicated?|unique)\b", re.IGNORECASE)
 
 _PLACE_REFUSED = frozenset({1, 3, 4, 5, 8, 9, 10})
 _CHANGE_REFUSED = frozenset({1, 2, 3, 6, 7})
@@ -63,8 +68,7 @@ def classify_change(status: int, code: int | None) -> Outcome:
 
 def is_tag_in_use(words: str) -> bool:
     """Tell whether a refusal says that the client id was used before; the text is the only sign of it."""
-    lowered = words.lower()
-    return "tag" in lowered and ("in use" in lowered or "already" in lowered or "duplicate" in lowered)
+    return _TAG.search(words) is not None and _IN_USE.search(words) is not None
 
 
 def _rejected_order(words: str, attempt: int) -> Outcome:

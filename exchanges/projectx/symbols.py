@@ -73,7 +73,8 @@ def _instrument(item: Any, symbols: SymbolBook, as_of_ms: int) -> Instrument:
 
 def _multiplier(tick_size: Decimal, tick_value: Decimal) -> Decimal:
     try:
-        return _EXACT.divide(tick_value, tick_size)
+        # As a plain number: a quotient comes with an exponent where it can.
+        return Decimal(format(_EXACT.divide(tick_value, tick_size), "f"))
     except Inexact:
         # Money that is counted with a rounded factor is wrong.
         raise UnreadableError("tickValue is no multiple of tickSize") from None

@@ -85,12 +85,12 @@ _ORDER_FIELDS: dict[str, Reader] = {
 }
 _order_values = several(tuple(_ORDER_FIELDS))
 _TERMS = {
-    (kind, side): (_TYPES[kind_code][1], SIDES[side_code][1], kind_code)
+    (kind, side): (_TYPES[kind_code][1], SIDES[side_code][1], kind_code in _LIMITS, kind_code in _STOPS)
     for kind, kind_code in _TYPE_CODES.items()
     for side, side_code in SIDE_CODES.items()
 }
 _CODED = frozenset({int, str})
-_SIZES = {number: Decimal(number) for number in range(1001)}
+_SIZES = {number: Decimal(number) for number in range(1, 1001)}
 """Most sizes; making a `Decimal` costs more than finding one."""
 
 
@@ -101,7 +101,7 @@ def read_order(value: Any, symbols: SymbolBook, account: int, *, executed: Decim
     may have executed has an unknown status: its executions have to be read.
     """
     record = as_record(value)
-    order = _order(symbols, account, executed, *_order_values(record))
+    order = _order(symbols, account, executed, _order_values(record))
     if order is None:
         raise fault(record, _ORDER_FIELDS, "a price, or the account,")
     return order
@@ -112,28 +112,12 @@ def says_volume(record: Record) -> bool:
     return record.get("fillVolume") is not None
 
 
-def _order(
-    symbols: SymbolBook,
-    account: int,
-    executed: Decimal | None,
-    order_id: Any,
-    owner: Any,
-    contract: Any,
-    created: Any,
-    updated: Any,
-    status: Any,
-    kind: Any,
-    side: Any,
-    size: Any,
-    volume: Any,
-    limit: Any,
-    stop: Any,
-    tag: Any,
-) -> VenueOrder | None:
+def _order(symbols: SymbolBook, account: int, executed: Decimal | None, values: tuple[Any, ...]) -> VenueOrder | None:
     """Make an order of what its record says, absent fields as None; None when any of it is not as documented.
 
     In one go, because this runs for every order of every list and for every event.
     """
+    order_id, owner, contract, created, updated, status, kind, side, size, volume, limit, stop, tag = values
     # A decimal or a flag equals the number that it is, and is none.
     terms = _TERMS.get((kind, side)) if type(kind) in _CODED and type(side) in _CODED else None
     created_ms = time_ms(created)
@@ -156,17 +140,16 @@ def _order(
         or (tag is not None and type(tag) is not str)
     ):
         return None
-    our_type, our_side, type_code = terms
-    price, stop_price = _price(limit), _price(stop)
+    our_type, our_side, has_limit, has_stop = terms
+    price, stop_price = _price(limit, wanted=has_limit), _price(stop, wanted=has_stop)
     if price is _UNREADABLE or stop_price is _UNREADABLE:
-        return None
-    if (price is None and type_code in _LIMITS) or (stop_price is None and type_code in _STOPS):
         return None
     whole = _SIZES.get(size) or Decimal(size)
     told, our_status = _STATUSES.get(_STATUS_CODES.get(status, -1), (str(status), None))
-    if volume is not None:
-        filled = ZERO if volume == 0 else _SIZES.get(volume) or Decimal(volume)
-    else:
+    filled = ZERO
+    if volume:
+        filled = _SIZES.get(volume) or Decimal(volume)
+    elif volume is None:
         filled, our_status = _unsaid(status, whole, our_status, executed)
     return venue_order(
         EXCHANGE,
@@ -182,7 +165,7 @@ def _order(
         whole,
         filled,
         # `filledPrice` does not say whether it is an average; the executions do.
-        None if filled else ZERO,
+        ZERO if volume == 0 else None,
         price,
         stop_price,
         None,
@@ -196,10 +179,10 @@ def _order(
 _UNREADABLE = Decimal("NaN")
 
 
-def _price(value: Any) -> Decimal | None:
+def _price(value: Any, *, wanted: bool) -> Decimal | None:
     # Futures may trade below zero, so any number is a price.
     if value is None:
-        return None
+        return _UNREADABLE if wanted else None
     if type(value) is Decimal and value.is_finite() and -40 < value.adjusted() < 40:  # noqa: PLR2004
         return value
     try:

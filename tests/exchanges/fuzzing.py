@@ -10,7 +10,7 @@ JSON = st.recursive(
     | st.booleans()
     | st.integers(-(2**63), 2**64)
     | st.decimals(allow_nan=False, allow_infinity=False)
-    | st.sampled_from(["", "0", "-1", "1.5", "NaN", "Infinity", "1e3", " 1", "1_0", "none", "２"])
+    | st.sampled_from(["", "0", "-1", "1.5", "NaN", "Infinity", "1e3", " 1", "1_0", "none", "\uff12"])
     | st.text(max_size=6),
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=3), inner, max_size=2),
     max_leaves=6,

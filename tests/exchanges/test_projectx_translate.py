@@ -3,7 +3,19 @@ from decimal import Decimal
 import pytest
 from fuzzing import JSON, damaged, written
 from hypothesis import given
-from projectx_samples import ACCOUNT, BOOK, CLIENT_ID, CONTRACT, CREATED_MS, LIMIT, LISTED, ORDER, POSITION, TRADE, parsed
+from projectx_samples import (
+    ACCOUNT,
+    BOOK,
+    CLIENT_ID,
+    CONTRACT,
+    CREATED_MS,
+    LIMIT,
+    LISTED,
+    ORDER,
+    POSITION,
+    TRADE,
+    parsed,
+)
 
 from exchanges.fields import UnreadableError
 from exchanges.projectx.executions import read_bar, read_position, read_spec_fill, read_trade

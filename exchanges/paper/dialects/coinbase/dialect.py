@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from random import Random
-from typing import Any
+from typing import Any, ClassVar
 
 import orjson
 
@@ -88,11 +88,11 @@ class _Endpoint:
 class CoinbaseDialect:
     """Coinbase Advanced Trade over an engine. Implements `Dialect`."""
 
-    venue = "coinbase"
-    stream_path = "/"
-    client_ids = ClientIdPolicy.EVER
-    fees = FeeRules(maker=Decimal("0.001"), taker=Decimal("0.001"), in_quote=True)
-    margin = False
+    venue: ClassVar[str] = "coinbase"
+    stream_path: ClassVar[str] = "/"
+    client_ids: ClassVar[ClientIdPolicy] = ClientIdPolicy.EVER
+    fees: ClassVar[FeeRules] = FeeRules(maker=Decimal("0.001"), taker=Decimal("0.001"), in_quote=True)
+    margin: ClassVar[bool] = False
 
     def __init__(self, engine: Engine, random: Random, client_ids: ClientIds = _DEFAULT_CLIENT_IDS) -> None:
         """Take the engine, and how used client order ids are treated. No id of this venue is random."""

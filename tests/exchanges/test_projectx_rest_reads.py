@@ -1,0 +1,424 @@
+import json
+from decimal import Decimal
+
+import pytest
+from loopback import answer, break_off
+from projectx_samples import (
+    ACCOUNT,
+    BOOK,
+    CLIENT_ID,
+    CONTRACT,
+    CREATED_MS,
+    LIMIT,
+    LISTED,
+    ORDER,
+    POSITION,
+    TRADE,
+    Venue,
+    client,
+    look_up,
+    plain,
+    refused,
+    search,
+    told,
+)
+
+from exchanges.answers import IncompleteError, Told
+from exchanges.projectx.pages import working_rows
+from exchanges.projectx.translate import read_order
+from messages.commands import FetchBalances, FetchFills, FetchInstruments, FetchOpenOrders, FetchPrice
+from messages.reports import (
+    BalancesFetched,
+    FetchFailed,
+    FillsFetched,
+    InstrumentsFetched,
+    LookUpFailed,
+    OpenOrdersFetched,
+    OrderFound,
+    OrderNotFound,
+    OrdersSearched,
+    PriceFetched,
+)
+from messages.types import PublicStatus
+
+OTHER = "CON.F.US.ENQ.U25"
+FOR = {"account_id": "1", "exchange": "projectx"}
+
+
+def ask(request, **scripts):
+    with Venue(**scripts) as venue:
+        return client(venue).execute(request), venue
+
+
+# ----- one order
+
+
+def test_look_up_finds_the_order_and_its_executions():
+    trades = [TRADE, TRADE | {"id": 8605, "orderId": 5}, TRADE | {"id": 8606, "voided": True}]
+    report, venue = ask(look_up(), searchById=[told(order=ORDER)], search=[told(trades=trades)])
+    assert isinstance(report, OrderFound)
+    assert (report.order.status, report.fills_complete) == (PublicStatus.FILLED, True)
+    assert [fill.fill_id for fill in report.fills] == ["8604"]
+    assert abs(report.asked_venue_ms - report.evidence.sent_ms) < 3000
+    assert venue.bodies("searchById") == [{"accountId": ACCOUNT, "orderId": 36598}]
+    assert venue.bodies("search") == [{"accountId": ACCOUNT, "startTimestamp": "2025-07-18T21:00:00.268+00:00"}]
+    assert venue.called("search")[0].path == "/api/Trade/search"
+
+
+def test_look_up_of_an_order_that_has_not_executed_asks_for_no_executions():
+    report, venue = ask(look_up(), searchById=[told(order=LIMIT)])
+    assert isinstance(report, OrderFound)
+    assert (report.fills, report.fills_complete) == ((), True)
+    assert venue.called("search") == []
+
+
+@pytest.mark.parametrize(
+    "trades",
+    [told(trades=[]), told(trades=None), told(), told(trades=[TRADE | {"size": None}]), answer("", status=500)],
+)
+def test_look_up_without_all_executions_says_that_they_are_incomplete(trades):
+    report, _ = ask(look_up(), searchById=[told(order=ORDER)], search=[trades])
+    assert isinstance(report, OrderFound)
+    assert not report.fills_complete
+
+
+def test_look_up_of_an_order_that_does_not_say_its_volume_adds_up_the_executions():
+    shown = LIMIT | {"status": 3, "fillVolume": None}
+    report, _ = ask(look_up(with_fills=False), searchById=[told(order=shown)], search=[told(trades=[TRADE])])
+    assert isinstance(report, OrderFound)
+    assert (report.order.status, report.order.filled_size) == (PublicStatus.CANCELLED, 1)
+    assert report.fills_complete
+
+
+def test_look_up_of_an_order_that_says_its_volume_nowhere_leaves_its_status_open():
+    shown = LIMIT | {"status": 3, "fillVolume": None}
+    report, _ = ask(look_up(), searchById=[told(order=shown)], search=[answer("", status=500)])
+    assert isinstance(report, OrderFound)
+    assert (report.order.status, report.fills_complete) == (None, False)
+
+
+def test_look_up_that_the_venue_answers_with_no_is_not_found():
+    report, _ = ask(look_up(), searchById=[refused(1, None)])
+    assert isinstance(report, OrderNotFound)
+    assert report.asked_venue_ms > 0
+
+
+@pytest.mark.parametrize(
+    "meet",
+    [
+        refused(2, None),
+        told(),
+        told(order=None),
+        told(order=[]),
+        told(order=LIMIT | {"id": 5}),
+        told(order=LIMIT | {"size": None}),
+        answer("", status=404),
+        answer('{"errorCode":1}', status=400),
+        answer("", status=500),
+        answer("<html>"),
+        break_off,
+    ],
+)
+def test_look_up_without_a_proper_answer_says_nothing(meet):
+    report, _ = ask(look_up(), searchById=[meet])
+    assert isinstance(report, LookUpFailed)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"venue_order_id": None}, "no_lookup_by_client_id"),
+        ({"venue_order_id": "abc"}, "ids of this venue are numbers"),
+    ],
+)
+def test_look_up_by_what_the_venue_does_not_know_asks_nothing(changes, reason):
+    report, venue = ask(look_up(**changes))
+    assert isinstance(report, LookUpFailed)
+    assert report.reason == reason
+    assert venue.called("searchById") == []
+
+
+def test_look_up_is_asked_again_after_a_server_error_while_tries_are_left():
+    meets = [answer("", status=500), told(order=LIMIT)]
+    assert isinstance(ask(look_up(retries=1), searchById=list(meets))[0], OrderFound)
+    assert isinstance(ask(look_up(), searchById=list(meets))[0], LookUpFailed)
+
+
+# ----- search
+
+
+def searching(orders, working, trades):
+    # Two of the paths end in the same word.
+    def both(server, connection, request):
+        meet = orders if request.path.startswith("/api/Order") else trades
+        return meet(server, connection, request)
+
+    return {"search": [both], "query": [working]}
+
+
+def rows(*found):
+    return told(orders=list(found), totalCount=len(found))
+
+
+def test_search_joins_all_sources_and_leaves_other_contracts_out():
+    recent = told(orders=[LIMIT | {"status": 3}, LIMIT | {"id": 7, "contractId": OTHER}])
+    working = rows(LIMIT | {"id": 9, "status": 8}, LIMIT, LIMIT | {"id": 40000, "contractId": OTHER})
+    trades = told(trades=[TRADE, TRADE | {"id": 1, "contractId": OTHER}])
+    report, venue = ask(search(), **searching(recent, working, trades))
+    assert isinstance(report, OrdersSearched)
+    assert {(each.venue_order_id, each.status) for each in report.orders} == {
+        ("36598", PublicStatus.CANCELLED),
+        ("9", PublicStatus.PENDING),
+    }
+    assert [fill.fill_id for fill in report.fills] == ["8604"]
+    assert (report.unreadable, report.sources) == (0, ("Order/search", "Order/v2/query", "Trade/search"))
+    assert report.orders[0].client_order_id == CLIENT_ID
+    windows = [(item.path, json.loads(item.body)) for item in venue.called("search")]
+    since = {"accountId": ACCOUNT, "startTimestamp": "2025-07-18T20:58:01.268+00:00"}
+    assert windows == [("/api/Order/search", since), ("/api/Trade/search", since)]
+
+
+@pytest.mark.parametrize("broken", [0, 1, 2])
+@pytest.mark.parametrize("meet", [answer("", status=500), told(orders=None, trades=None, totalCount=0), refused(1)])
+def test_search_with_a_source_that_does_not_answer_is_unanswered(broken, meet):
+    sources = [told(orders=[]), rows(), told(trades=[])]
+    sources[broken] = meet
+    report, _ = ask(search(), **searching(*sources))
+    assert isinstance(report, LookUpFailed)
+
+
+def test_search_counts_what_it_cannot_read():
+    recent = told(orders=[LIMIT | {"size": None}, 5, LIMIT | {"contractId": None}])
+    trades = told(trades=[TRADE | {"fees": None}, "x"])
+    report, _ = ask(search(), **searching(recent, rows(), trades))
+    assert isinstance(report, OrdersSearched)
+    assert (report.orders, report.fills, report.unreadable) == ((), (), 5)
+
+
+def test_search_of_an_empty_account_finds_nothing_in_every_source():
+    report, _ = ask(search(), **searching(told(orders=[]), rows(), told(trades=[])))
+    assert isinstance(report, OrdersSearched)
+    assert (report.orders, report.fills, report.unreadable) == ((), (), 0)
+
+
+# ----- open orders, page by page
+
+
+def orders_of(count):
+    return [LIMIT | {"id": number} for number in range(1, count + 1)]
+
+
+class Book:
+    """A venue's list, counted in rows and capped, that may change between pages."""
+
+    def __init__(self, orders, *, after_page=None):
+        self.orders = list(orders)
+        self.after_page = after_page
+        self.asked = []
+
+    def __call__(self, server, connection, request):
+        return told(**self.page(json.loads(request.body)))(server, connection, request)
+
+    def page(self, body):
+        self.asked.append(body)
+        offset = body["pageOffset"]
+        found = self.orders[offset : offset + min(100, body["pageSize"])]
+        answered = {"orders": found, "totalCount": len(self.orders)}
+        if self.after_page is not None:
+            self.after_page(self, len(self.asked))
+        return answered
+
+    def must(self, _path, body):
+        return Told(payload=plain(self.page(body)), answer=None)
+
+
+def test_open_orders_are_read_with_every_page():
+    book = Book(orders_of(250))
+    report, _ = ask(FetchOpenOrders(**FOR), query=[book])
+    assert isinstance(report, OpenOrdersFetched)
+    assert [each.venue_order_id for each in report.orders] == [str(number) for number in range(1, 251)]
+    assert (report.symbol, report.unreadable) == (None, 0)
+    assert [each["pageOffset"] for each in book.asked] == [0, 99, 198]
+    assert book.asked[0] == {
+        "filter": {"accountId": ACCOUNT, "statuses": [1, 6, 7, 8]},
+        "pageSize": 100,
+        "pageOffset": 0,
+        "sortBy": 1,
+        "sortDirection": 0,
+        "includeTotalCount": True,
+    }
+
+
+def test_open_orders_of_one_contract_leave_others_out():
+    working = rows(LIMIT, LIMIT | {"id": 40000, "contractId": OTHER}, LIMIT | {"id": 40001, "contractId": None})
+    report, _ = ask(FetchOpenOrders(**FOR, symbol=CONTRACT), query=[working])
+    assert isinstance(report, OpenOrdersFetched)
+    assert ([each.venue_order_id for each in report.orders], report.unreadable) == (["36598"], 1)
+
+
+def test_open_orders_of_an_unlisted_contract_are_counted():
+    report, _ = ask(FetchOpenOrders(**FOR), query=[rows(LIMIT | {"contractId": OTHER})])
+    assert isinstance(report, OpenOrdersFetched)
+    assert (report.orders, report.unreadable) == ((), 1)
+
+
+def test_open_orders_of_a_newly_listed_contract_are_read_with_the_names_read_again():
+    listing = [told(contracts=[LISTED]), told(contracts=[LISTED | {"id": OTHER}])]
+    report, _ = ask(FetchOpenOrders(**FOR), query=[rows(LIMIT | {"contractId": OTHER})], available=listing)
+    assert isinstance(report, OpenOrdersFetched)
+    assert [each.symbol for each in report.orders] == [OTHER]
+
+
+@pytest.mark.parametrize("ended", [[1], [100], [99, 100], range(1, 101), range(40, 200), [101]])
+def test_pages_that_move_while_they_are_read_leave_no_order_out(ended):
+    def end(book, page):
+        if page == 1:
+            book.orders = [order for order in book.orders if order["id"] not in ended]
+
+    book = Book(orders_of(350), after_page=end)
+    found = {row["id"] for row in working_rows(book.must, "", ACCOUNT)}
+    assert found >= {order["id"] for order in book.orders}
+
+
+def test_pages_of_a_list_that_grows_hold_what_was_there_before():
+    def begin(book, page):
+        book.orders.append(LIMIT | {"id": 1000 + page})
+
+    book = Book(orders_of(250), after_page=begin)
+    assert {row["id"] for row in working_rows(book.must, "", ACCOUNT)} >= set(range(1, 251))
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        {},
+        {"orders": None, "totalCount": 0},
+        {"orders": []},
+        {"orders": [], "totalCount": None},
+        {"orders": [], "totalCount": 1},
+        {"orders": [5], "totalCount": 1},
+        {"orders": [{"id": None}], "totalCount": 1},
+        {"orders": [{"id": 2}, {"id": 1}], "totalCount": 2},
+        {"orders": [{"id": 1}], "totalCount": 200},
+    ],
+)
+def test_page_that_proves_no_whole_list_leaves_the_list_unread(page):
+    with pytest.raises(IncompleteError):
+        working_rows(lambda _path, _body: Told(payload=page, answer=None), "", ACCOUNT)
+
+
+def test_pages_without_an_end_are_given_up():
+    def page(_path, body):
+        first = body["pageOffset"]
+        return Told(payload={"orders": [{"id": first + n} for n in range(100)], "totalCount": 10**9}, answer=None)
+
+    with pytest.raises(IncompleteError, match="too_many_pages"):
+        working_rows(page, "", ACCOUNT)
+
+
+def test_open_orders_with_a_page_that_fails_are_not_told():
+    book = Book(orders_of(150))
+    report, _ = ask(FetchOpenOrders(**FOR), query=[book, answer("", status=400)])
+    assert isinstance(report, FetchFailed)
+    assert report.reason == "refused: HTTP 400"
+
+
+# ----- executions, positions, prices, contracts
+
+
+def test_fills_since_a_time_are_those_of_the_contract():
+    trades = [TRADE, TRADE | {"id": 2, "contractId": OTHER}, TRADE | {"id": 3, "voided": True}]
+    report, venue = ask(
+        FetchFills(**FOR, symbol=CONTRACT, since_venue_ms=CREATED_MS), search=[told(trades=trades)]
+    )
+    assert isinstance(report, FillsFetched)
+    assert ([fill.fill_id for fill in report.fills], report.unreadable) == (["8604"], 0)
+    assert venue.bodies("search") == [{"accountId": ACCOUNT, "startTimestamp": "2025-07-18T21:00:01.268+00:00"}]
+
+
+def test_fills_of_one_order_are_asked_for_from_its_creation():
+    trades = [TRADE, TRADE | {"id": 2, "orderId": 5}, TRADE | {"id": 3, "orderId": None}]
+    report, venue = ask(
+        FetchFills(**FOR, symbol=CONTRACT, venue_order_id="36598"),
+        searchById=[told(order=ORDER)],
+        search=[told(trades=trades)],
+    )
+    assert isinstance(report, FillsFetched)
+    assert ([fill.fill_id for fill in report.fills], report.unreadable) == (["8604"], 1)
+    assert venue.bodies("search")[0]["startTimestamp"] == "2025-07-18T21:00:00.268+00:00"
+
+
+def test_latest_fills_are_those_of_a_day():
+    report, venue = ask(FetchFills(**FOR, symbol=CONTRACT), search=[told(trades=[TRADE])])
+    assert isinstance(report, FillsFetched)
+    assert len(report.fills) == 1
+    assert venue.bodies("search")[0]["startTimestamp"].endswith("+00:00")
+
+
+@pytest.mark.parametrize("request_of", [{"venue_order_id": "36598"}, {"since_venue_ms": 1}, {}])
+def test_fills_that_are_not_told_are_not_none(request_of):
+    scripts = {"searchById": [told(order=ORDER)], "search": [told(trades=None)]}
+    report, _ = ask(FetchFills(**FOR, symbol=CONTRACT, **request_of), **scripts)
+    assert isinstance(report, FetchFailed)
+
+
+def test_positions_are_signed_and_added_up_by_contract():
+    held = [POSITION, POSITION | {"id": 2, "type": 2, "size": 5}, POSITION | {"contractId": OTHER, "type": 2}]
+    report, venue = ask(FetchBalances(**FOR), searchOpen=[told(positions=held)])
+    assert isinstance(report, BalancesFetched)
+    assert report.balances == (
+        (CONTRACT, Decimal(-3), Decimal(-3)),
+        (OTHER, Decimal(-2), Decimal(-2)),
+    )
+    assert venue.called("searchOpen")[0].path == "/api/Position/searchOpen"
+
+
+@pytest.mark.parametrize("meet", [told(positions=None), told(), told(positions=[POSITION, {}]), refused(1)])
+def test_positions_that_are_not_all_readable_are_not_told(meet):
+    report, _ = ask(FetchBalances(**FOR), searchOpen=[meet])
+    assert isinstance(report, FetchFailed)
+
+
+def bar(at, close):
+    return {"t": at, "o": 1, "h": 1, "l": 1, "c": close, "v": 1}
+
+
+def test_price_is_the_close_of_the_latest_bar():
+    bars = [bar("2025-07-18T21:00:01+00:00", 6335.25), bar("2025-07-18T21:00:00+00:00", 6330)]
+    report, venue = ask(FetchPrice(**FOR, symbol=CONTRACT), retrieveBars=[told(bars=bars)])
+    assert isinstance(report, PriceFetched)
+    assert (report.symbol, report.price) == (CONTRACT, Decimal("6335.25"))
+    (body,) = venue.bodies("retrieveBars")
+    assert (body["contractId"], body["live"], body["unit"], body["limit"]) == (CONTRACT, False, 1, 1)
+    assert (body["unitNumber"], body["includePartialBar"]) == (1, True)
+
+
+@pytest.mark.parametrize(
+    "meet",
+    [
+        told(bars=[]),
+        told(bars=None),
+        told(bars=[bar("2025-07-18T21:00:01+00:00", 0)]),
+        told(bars=[bar("", 1)]),
+        refused(3),
+    ],
+)
+def test_price_that_is_not_told_is_none(meet):
+    report, _ = ask(FetchPrice(**FOR, symbol=CONTRACT), retrieveBars=[meet])
+    assert isinstance(report, FetchFailed)
+
+
+def test_instruments_are_the_listed_contracts():
+    report, _ = ask(FetchInstruments(**FOR), available=[told(contracts=[LISTED, {}])])
+    assert isinstance(report, InstrumentsFetched)
+    assert ([each.symbol for each in report.instruments], report.unreadable) == ([CONTRACT], 1)
+
+
+@pytest.mark.parametrize("meet", [told(contracts=None), answer("", status=500), refused(1)])
+def test_instruments_that_are_not_told_leave_questions_unanswered(meet):
+    assert isinstance(ask(FetchInstruments(**FOR), available=[meet])[0], FetchFailed)
+    assert isinstance(ask(FetchBalances(**FOR), available=[meet])[0], FetchFailed)
+
+
+def test_order_of_the_samples_is_readable_as_it_stands():
+    assert read_order(LIMIT, BOOK, ACCOUNT).price == Decimal("6335.25")
