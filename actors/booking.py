@@ -85,6 +85,13 @@ def _order_of(turn: Turn, fill: VenueFill) -> Order | None:
     return order if order is not None and order.venue_order_id in (None, fill.venue_order_id) else None
 
 
+def is_new(turn: Turn, fill: VenueFill | None) -> bool:
+    """Whether there is an execution, and it is not booked; a new connection may tell what was told long ago."""
+    if fill is None:
+        return False
+    return turn.booked(fill_key(fill.exchange, fill.symbol, fill.venue_order_id, fill.fill_id)) is None
+
+
 # ----- of orders we do not know
 
 

@@ -116,7 +116,7 @@ class Hearing:
                 amending.on_amend_report(turn, desk, report)
             case ReplaceAnswered():
                 replacing.on_replace_answered(turn, desk, report)
-            case OrderReported() if report.fill is None and is_forgotten(turn, report.order):
+            case OrderReported() if is_forgotten(turn, report.order) and not booking.is_new(turn, report.fill):
                 return
             case OrderReported():
                 fills = (report.fill,) if report.fill is not None else ()

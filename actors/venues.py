@@ -108,7 +108,7 @@ class Venues:
             live = account.exchanges.by_name()[name].credentials
             if live is None:
                 raise PaperUnavailable(f"account {account_id!r} has no credentials for {name}")
-            credential = _revealed(live)
+            credential = revealed(live)
             rest_url, stream_url = exchange.rest_url, exchange.stream_url
         settings = VenueSettings(
             rest_url=rest_url,
@@ -130,7 +130,9 @@ class Venues:
         )
 
 
-def _revealed(credentials: Credentials) -> Credential:
+def revealed(credentials: Credentials) -> Credential:
+    """Return credentials of the settings as adapters take them: in the clear."""
+
     def plain(secret: Secret | None) -> str:
         return "" if secret is None else secret.reveal()
 

@@ -44,3 +44,9 @@ def write_json(value: Any) -> bytes:
 def plain_number(value: Decimal) -> msgspec.Raw:
     """Write an amount as `write_json` is to take it over: a number, digit for digit, and never with an exponent."""
     return msgspec.Raw(format(value, "f").encode("ascii"))
+
+
+def plain_text(value: Decimal) -> str:
+    """Write an amount as text, without an exponent and without zeros that mean nothing: venues count decimals."""
+    written = format(value, "f")
+    return written.rstrip("0").rstrip(".") if "." in written else written

@@ -87,7 +87,7 @@ def _position_json(position: PositionFinding) -> dict[str, Any]:
         "fills": position.fills,
         "size": plain(position.size),
         "averageEntry": None if position.average_entry is None else plain(position.average_entry),
-        "realised": plain(position.realised),
+        "realised": None if position.realised is None else plain(position.realised),
         "fees": {currency: plain(fee) for currency, fee in position.fees},
         "problems": list(position.problems),
     }

@@ -15,15 +15,15 @@ from actors.app.demo import DemoOptions, run_demo
 from actors.app.drill import run_drill
 from actors.app.drill_result import DrillOptions, DrillResult
 from actors.app.host import Host
+from actors.app.markets import ALL, DEFAULT_VENUE, VENUES
 from actors.app.parity import run_parity
 from actors.app.parity_table import parity_table
 from actors.app.progress import drill_progress, replay_progress
 from actors.app.recording import RecordingError
 from actors.app.replay import ReplayOptions, run_replay
 from actors.app.schedule import NAMES, UnknownFault, chosen_faults
-from actors.app.tables import check_table, drill_table, replay_table
+from actors.app.tables import check_table, drill_table, drills_table, replay_table
 from actors.app.workload import FILLS_MAX
-from actors.app.world import VENUES
 from actors.settings import LoggingSettings, Settings
 from exchanges.paper import process as paper_process
 
@@ -39,6 +39,7 @@ injected, and shows orders, states, verifications and the count of duplicates an
 """
 
 Venue = Annotated[str, typer.Option(help=f"Paper venue: {', '.join(VENUES)}.")]
+Venues = Annotated[str, typer.Option(help=f"Paper venue: {', '.join(VENUES)}; or {ALL}.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output and nothing else.")]
 Config = Annotated[
     Path | None, typer.Option(help="Configuration file (YAML). With live credentials nothing is placed by itself.")
@@ -105,7 +106,7 @@ def _add_main(app: typer.Typer, host: Host) -> None:
 def _add_drill(app: typer.Typer, host: Host) -> None:
     @app.command()
     def drill(
-        venue: Venue = VENUES[0],
+        venue: Venues = DEFAULT_VENUE,
         intents: Annotated[int, typer.Option(min=1, help="How many orders are wanted.")] = 1_000,
         seed: Seed = 1,
         faults: Faults = "all",
@@ -118,32 +119,55 @@ def _add_drill(app: typer.Typer, host: Host) -> None:
         if faults == "list":
             typer.echo("\n".join(NAMES))
             return
-        _check_venue(venue)
-        try:
-            chosen = chosen_faults(faults)
-        except UnknownFault as error:
-            raise typer.BadParameter(str(error), param_hint="--faults") from error
+        venues = _venues(venue)
         host.log_to(LoggingSettings(level="CRITICAL"))
-        options = DrillOptions(venue=venue, intents=intents, seed=seed, faults=chosen, fills_max=fills)
-        with drill_progress(host) as report:
-            result = run_drill(options, report, host.stop)
-        _show_drill(host, result, as_json=as_json)
-        if result.interrupted:
+        results = []
+        for name in venues:
+            options = DrillOptions(
+                venue=name, intents=intents, seed=seed, faults=_faults(faults, name), fills_max=fills
+            )
+            with drill_progress(host) as report:
+                results.append(run_drill(options, report, host.stop))
+            if results[-1].interrupted:
+                break
+        _show_drills(host, results, as_json=as_json, together=venue == ALL)
+        _say_again(host, results[-1].options, venue, faults)
+        if results[-1].interrupted:
             raise typer.Exit(EXIT_INTERRUPTED)
-        raise typer.Exit(EXIT_BROKEN if result.verdict.violations else 0)
+        raise typer.Exit(EXIT_BROKEN if any(result.verdict.violations for result in results) else 0)
 
 
-def _show_drill(host: Host, result: DrillResult, *, as_json: bool) -> None:
+def _venues(venue: str) -> tuple[str, ...]:
+    if venue == ALL:
+        return VENUES
+    _check_venue(venue)
+    return (venue,)
+
+
+def _faults(names: str, venue: str) -> tuple[str, ...]:
+    try:
+        return chosen_faults(names, venue)
+    except UnknownFault as error:
+        raise typer.BadParameter(str(error), param_hint="--faults") from error
+
+
+def _show_drills(host: Host, results: list[DrillResult], *, as_json: bool, together: bool) -> None:
+    last = results[-1]
     if as_json:
-        host.print_json(result.as_json())
-    elif result.interrupted:
-        asked = f"{result.verdict.intents} of {result.options.intents} intents"
-        host.out.print(f"interrupted after {asked}; not judged", highlight=False)
+        found = [result.as_json() for result in results]
+        host.print_json({"drills": found} if together else found[0])
+    elif last.interrupted:
+        asked = f"{last.verdict.intents} of {last.options.intents} intents"
+        where = f" at {last.options.venue}" if together else ""
+        host.out.print(f"interrupted after {asked}{where}; not judged", highlight=False)
     else:
-        host.show(*drill_table(result))
-    again = f"--venue {result.options.venue} --intents {result.options.intents} --seed {result.options.seed}"
-    chosen = "all" if result.options.faults == NAMES else ",".join(result.options.faults) or "none"
-    command = f"run.py drill {again} --fills {result.options.fills_max} --faults {chosen}"
+        host.show(*(drills_table(results) if together else drill_table(last)))
+
+
+def _say_again(host: Host, options: DrillOptions, venue: str, faults: str) -> None:
+    chosen = ",".join(options.faults) or "none"
+    again = f"--venue {venue} --intents {options.intents} --seed {options.seed} --fills {options.fills_max}"
+    command = f"run.py drill {again} --faults {faults if faults == ALL else chosen}"
     # It is there to be copied: a terminal may fold it, a line break of ours would cut it.
     host.progress.print(f"To draw the same again: {command}", highlight=False, soft_wrap=True)
 
@@ -152,7 +176,7 @@ def _add_replay(app: typer.Typer, host: Host) -> None:
     @app.command()
     def replay(
         file: Annotated[Path, typer.Argument(help="Recorded order flow: CSV, gzipped or plain.")],
-        venue: Venue = VENUES[0],
+        venue: Venue = DEFAULT_VENUE,
         limit: Annotated[int | None, typer.Option(min=1, help="Play only so many rows.")] = None,
         speed: Annotated[
             float | None, typer.Option(min=0.001, help="Times as fast as recorded; default: as fast as it goes.")
@@ -229,15 +253,13 @@ def _add_parity(app: typer.Typer, host: Host) -> None:
 def _add_paper(app: typer.Typer) -> None:
     @app.command()
     def paper(
-        venue: Annotated[str, typer.Option(help=f"One of {', '.join(VENUES)}, or all.")] = "all",
+        venue: Venues = ALL,
         seed: Annotated[int, typer.Option(min=0, help="Of keys and market.")] = 1,
         market: Annotated[bool, typer.Option(help="Let a random market trade.")] = True,  # noqa: FBT002
         as_json: Json = False,  # noqa: FBT002
     ) -> None:
         """Serve paper venues on free loopback ports until stopped, and say how to reach them."""
-        if venue != "all":
-            _check_venue(venue)
-        arguments = ["--venues", ",".join(VENUES) if venue == "all" else venue, "--seed", str(seed)]
+        arguments = ["--venues", ",".join(_venues(venue)), "--seed", str(seed)]
         arguments += ["--market"] if market else []
         arguments += ["--json"] if as_json else []
         raise typer.Exit(paper_process.main(arguments))

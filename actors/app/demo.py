@@ -3,62 +3,52 @@
 With live credentials in the configuration nothing is placed and nothing is broken by this program: it only watches.
 """
 
+import math
 import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
-from itertools import cycle
-from random import Random
 from typing import Final
 
 from prometheus_client import start_http_server
 from rich.live import Live
 
-from actors.app.audit import audit, is_settled, only
-from actors.app.figures import counted
 from actors.app.host import Host
-from actors.app.ledger import Ledger
 from actors.app.live import picture, plain_line
-from actors.app.schedule import NAMES, STORE_KILLED, Saboteur, draw_stages
-from actors.app.trader import Trader
-from actors.app.verdict import Verdict
-from actors.app.watch import Parity, Scene, Watch
-from actors.app.workload import TIMEOUT_MS, intents
-from actors.app.world import read_record
-from actors.closing import REQUEST
+from actors.app.main_end import VenueEnd, main_end
+from actors.app.markets import VENUES, settle_ms
+from actors.app.trading import VenueTrading
+from actors.app.watch import Scene, Told, Watch
+from actors.app.workload import TIMEOUT_MS
 from actors.errors import OmsError
 from actors.oms import Oms
 from actors.settings import MetricsSettings, Settings
-from actors.views import PublishedViews
-from exchanges.paper.client import ControlClient, PaperProcess
+from exchanges.paper.client import PaperProcess
 from messages.events import Alert
-from messages.queries import OrderUnresolved
 
-_VENUE: Final = "binance"
+_ACCOUNTS: Final = ("alice", "bob", "carol", "dave", "erin", "frank")
 _DEFAULT: Final = {
-    "accounts": [{"id": name, "exchanges": {_VENUE: {}}} for name in ("alice", "bob", "carol")],
-    "paper": {"venues": [_VENUE]},
+    "accounts": [
+        {"id": name, "exchanges": {venue: {}}} for name, venue in zip(_ACCOUNTS, sorted(VENUES), strict=False)
+    ],
+    "exchanges": {venue: {"settleMs": settle_ms(venue)} for venue in VENUES},
     "orderManagement": {
         "sync": {"reconcileIntervalSeconds": 10, "lookbackMinutes": 10},
         "partialFillTracking": {"audit": {"intervalMs": 5_000}},
         "verification": {"slowRetryInterval": 10_000},
     },
 }
-_PAUSE_S: Final = 0.3
 _FAULTS_S: Final = 6.0
 _CALM_S: Final = 5.0
 _FRAME_S: Final = 0.25
 _LINE_S: Final = 2.0
-_PARITY_S: Final = 1.0
-_STAGES: Final = 64
-_IN_FLIGHT_MAX: Final = 6
+_LOOK_S: Final = 1.0
 _LAST_ORDERS_S: Final = 5.0
 """How long orders under way may take to come to something when the program ends."""
 _SETTLE_S: Final = 30.0
 """How long books and the venue's record may take to agree: more than two of the regular comparisons."""
-_VIOLATIONS_SHOWN: Final = 20
 _SHORT_TIMEOUTS: Final = (
     f"some demo orders carry a fill timeout of {TIMEOUT_MS[0] // 1_000} to {TIMEOUT_MS[1] // 1_000} s"
 )
@@ -73,7 +63,7 @@ class DemoOptions:
     """What is asked of the main job."""
 
     settings: Settings | None
-    """None: three accounts on a paper venue."""
+    """None: an account on each paper venue."""
     seconds: float | None
     seed: int
     faults: bool
@@ -81,7 +71,7 @@ class DemoOptions:
 
 def run_demo(options: DemoOptions, host: Host) -> bool:
     """Run until stopped or until the time is over; returns whether every promise was kept."""
-    settings = options.settings or Settings.load(_DEFAULT | {"paper": {"venues": [_VENUE], "seed": options.seed}})
+    settings = options.settings or Settings.load(_DEFAULT | {"paper": {"venues": list(VENUES), "seed": options.seed}})
     with ExitStack() as running:
         oms = Oms(settings, switch_interval_s=0.0005, on_fatal=lambda _: host.stop.set())
         if settings.metrics.enabled:
@@ -134,138 +124,84 @@ class _Watching:
 
 
 class _Trading:
-    """Trades on paper while faults come and go."""
+    """Trades on paper, at every venue that accounts have, while faults come and go."""
 
     def __init__(self, oms: Oms, paper: PaperProcess, options: DemoOptions, host: Host) -> None:
         self._oms = oms
         self._host = host
-        self._faults = options.faults
-        self._accounts = tuple(account.id for account in oms.settings.accounts)
-        self._ledger = Ledger()
-        self._watch = Watch(oms, self._accounts)
-        self._control = paper.control(_VENUE)
-        self._parity = Parity(self._control, oms, self._accounts)
-        self._saboteur = Saboteur(self._control, options.seed)
-        names = [name for name in NAMES if name != STORE_KILLED]
-        self._stages = cycle(draw_stages(names, Random(f"{options.seed}/faults"), _STAGES))
-        self._faults_on = False
-        self._next_parity = 0.0
-        self._next_stage = time.monotonic() + _CALM_S
+        self._watch = Watch(oms, tuple(account.id for account in oms.settings.accounts))
         self._ending = threading.Event()
-        self._traders = [self._trader(account, paper, options.seed) for account in self._accounts]
+        self._venues = [
+            VenueTrading(oms, paper, venue, accounts, seed=options.seed, stop=self._ending)
+            for venue, accounts in _accounts_by_venue(oms.settings).items()
+        ]
+        now = time.monotonic()
+        # One venue after the other, so that some are calm while others are not.
+        step = (_FAULTS_S + _CALM_S) / len(self._venues)
+        self._due = [now + _CALM_S + step * place if options.faults else math.inf for place in range(len(self._venues))]
+        self._calm = [True] * len(self._venues)
+        self._next_look = 0.0
 
     def run(self, until: float | None) -> bool:
         """Trade until stopped, then compare."""
         self._oms.subscribe(self._watch.listen)
-        self._control.run_market(running=True)
-        for trader in self._traders:
-            trader.start()
+        for venue in self._venues:
+            venue.start()
         _show(self._host, (_title(self._oms), _SHORT_TIMEOUTS), self._scene, until)
         self._host.progress.print(
-            "stopping: no new orders, those under way come to their end, then comparing with the venue's record "
+            "stopping: no new orders, those under way come to their end, then comparing with the venues' records "
             f"(at most {_LAST_ORDERS_S + _SETTLE_S:g} s; Ctrl-C again ends at once) …",
             style="dim",
             soft_wrap=not self._host.progress.is_terminal,
         )
-        self._saboteur.end()
-        self._control.run_market(running=False)
         self._ending.set()
-        for trader in self._traders:
-            trader.join(_LAST_ORDERS_S)
+        for venue in self._venues:
+            venue.stop()
+        deadline = time.monotonic() + _LAST_ORDERS_S
+        for venue in self._venues:
+            venue.join(max(0.0, deadline - time.monotonic()))
         return self._compare()
-
-    def _trader(self, account: str, paper: PaperProcess, seed: int) -> Trader:
-        # Request ids are for ever, and a store that was configured may know those of earlier runs.
-        mine = intents(_VENUE, (account,), Random(f"{seed}/{account}"), prefix=f"{self._oms.runtime.next_id()}-")
-        control = ControlClient(paper.venues[_VENUE]["controlUrl"])
-        return Trader(
-            self._oms, control, mine, self._ledger, in_flight_max=_IN_FLIGHT_MAX, pause_s=_PAUSE_S, stop=self._ending
-        )
 
     def _scene(self) -> Scene:
         now = time.monotonic()
-        if self._faults and now >= self._next_stage:
-            self._switch(now)
-        if now >= self._next_parity:
-            self._next_parity = now + _PARITY_S
-            self._saboteur.refresh()
-            self._parity.refresh()
-        return self._watch.scene(self._ledger, self._parity, self._saboteur.counts())
-
-    def _switch(self, now: float) -> None:
-        if self._faults_on:
-            self._saboteur.end()
-            self._watch.say("faults end for a while")
-        else:
-            self._saboteur.begin(next(self._stages))
-            self._watch.say("faults begin: answers get lost, connections break, the venue misbehaves")
-        self._faults_on = not self._faults_on
-        self._next_stage = now + (_FAULTS_S if self._faults_on else _CALM_S)
+        for place, venue in enumerate(self._venues):
+            if now >= self._due[place]:
+                self._watch.say(venue.switch())
+                self._calm[place] = not self._calm[place]
+                self._due[place] = now + (_CALM_S if self._calm[place] else _FAULTS_S)
+        if now >= self._next_look:
+            self._next_look = now + _LOOK_S
+            for venue in self._venues:
+                venue.refresh()
+        told = {
+            venue.venue: Told(ledger=venue.ledger, parity=venue.parity, faults=venue.faults) for venue in self._venues
+        }
+        return self._watch.scene(told)
 
     def _compare(self) -> bool:
         deadline = time.monotonic() + _SETTLE_S
-        while True:
-            verdict, unknown = self._judge()
-            if time.monotonic() > deadline or not (unknown or verdict.violations):
+        judged = {venue.venue: venue.judge() for venue in self._venues}
+        while time.monotonic() < deadline:
+            left = [venue for venue in self._venues if judged[venue.venue][1] or judged[venue.venue][0].violations]
+            if not left:
                 break
             time.sleep(_FRAME_S)
-        _tell_end(self._host, verdict, len(self._ledger.put_off), unknown)
-        return not verdict.violations
-
-    def _judge(self) -> tuple[Verdict, int]:
-        """Compare the intents of this run that came to something; the number is of those that did not."""
-        books = {account: self._oms.views(account) for account in self._accounts}
-        asked = self._ledger.snapshot()
-        settled, moving = self._requests(books)
-        known = {
-            # A trader that has left hears no answer; what became of its order is known all the same.
-            key: reply or OrderUnresolved(view=None)
-            for key, reply in asked.items()
-            if key not in moving and (reply is not None or key in settled)
-        }
-        closes = self._ledger.closes_told()
-        judged = known.keys() | {(close.account_id, f"{REQUEST}{close.close_id}") for close in closes}
-        # A store of one's own keeps the orders of earlier runs, and those venues are gone: nothing confirms them.
-        ours, record = only(judged, books, read_record(self._control, self._accounts))
-        verdict = audit(known, ours, record, closes, self._ledger.doings())
-        repeated = [each["clientOrderId"] for each in self._control.summary()["duplicates"]]
-        verdict.duplicates = max(verdict.duplicates, len(repeated))
-        verdict.violations += [f"the venue accepted {name} more than once" for name in repeated]
-        return verdict, len(asked) - len(known) - len(self._ledger.put_off)
-
-    def _requests(self, books: dict[str, PublishedViews]) -> tuple[set[tuple[str, str]], set[tuple[str, str]]]:
-        """Accounts and request ids of orders that came to something, and of those that did not."""
-        settled: set[tuple[str, str]] = set()
-        moving: set[tuple[str, str]] = set()
-        for account, book in books.items():
-            for order in list(book.orders.values()):
-                (settled if is_settled(order) else moving).add((account, order.request_id or ""))
-        return settled, moving
+            judged |= {venue.venue: venue.judge() for venue in left}
+        ends = [
+            VenueEnd(venue=venue.venue, verdict=verdict, put_off=len(venue.ledger.put_off), unknown=unknown)
+            for venue in self._venues
+            for verdict, unknown in [judged[venue.venue]]
+        ]
+        self._host.show(*main_end(ends))
+        return not any(end.verdict.violations for end in ends)
 
 
-def _tell_end(host: Host, verdict: Verdict, put_off: int, unknown: int) -> None:
-    lines = [
-        (
-            f"{verdict.intents} intents with an outcome, {verdict.closes} closes of positions and "
-            f"{verdict.replacements} orders in the place of others: "
-            f"{verdict.venue_orders} venue orders with {verdict.fills} fills, {verdict.refused_here} refused before "
-            f"sending, {verdict.refused_by_venue} refused by the venue, {verdict.proven_absent} sent and proven absent."
-        ),
-        (
-            f"By the venue's own record: {verdict.duplicates} duplicates, {verdict.lost} lost, "
-            f"{verdict.phantom_fills} phantom fills, {verdict.false_matches} false matches, {verdict.missing_fills} "
-            f"missing fills, {counted(verdict.positions, 'position')} compared, {verdict.false_positions} false; "
-            f"{len(verdict.violations)} violations in all."
-        ),
-    ]
-    if put_off or unknown:
-        lines.append(
-            f"Not in this comparison: {put_off} refused for now and never placed; {unknown} sent, outcome unknown when "
-            "the program ended."
-        )
-    lines += verdict.violations[:_VIOLATIONS_SHOWN]
-    # A terminal would fold in the middle of words; a pipe gets each line whole.
-    host.out.print("\n".join(lines), highlight=False, markup=False, soft_wrap=not host.out.is_terminal)
+def _accounts_by_venue(settings: Settings) -> dict[str, tuple[str, ...]]:
+    found: dict[str, tuple[str, ...]] = {}
+    for account in settings.accounts:
+        for venue in account.exchanges.by_name():
+            found[venue] = (*found.get(venue, ()), account.id)
+    return found
 
 
 def _title(oms: Oms) -> str:
@@ -283,7 +219,7 @@ def _show(host: Host, header: Sequence[str], scene: Callable[[], Scene], until: 
         while _goes_on(host, until, _LINE_S):
             host.out.print(plain_line(scene()), highlight=False, soft_wrap=True)
         return
-    footer = "Ctrl-C ends it · python run.py --help shows the drill, the replay and the paper venues"
+    footer = "Ctrl-C ends it · run.py --help shows the drill, the replay and the rest"
     with Live(console=host.out, screen=True, auto_refresh=False) as live:
         while _goes_on(host, until, _FRAME_S):
             size = host.out.size

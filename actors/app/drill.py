@@ -8,7 +8,6 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
-from decimal import Decimal
 from itertools import islice
 from pathlib import Path
 from random import Random
@@ -27,6 +26,7 @@ from actors.app.audit_controls import (
 from actors.app.bookings import Bookings
 from actors.app.drill_result import DrillOptions, DrillResult, Operated, Progress
 from actors.app.ledger import Ledger
+from actors.app.markets import market_of, settle_ms
 from actors.app.openhash import check_open_hashes
 from actors.app.operating import Operator
 from actors.app.schedule import STAGES, Saboteur, draw_stages
@@ -55,10 +55,7 @@ _MANAGEMENT: Final = {
     "sync": {"reconcileIntervalSeconds": 5, "lookbackMinutes": 30},
     "partialFillTracking": {"audit": {"intervalMs": 2_000}},
     "verification": {"slowRetryInterval": 10_000},
-    "risk": {"maxOrderNotional": "1150"},
 }
-_LIMITS: Final = Limits(order_notional_max=Decimal(1150), duplicate_within=Decimal("0.01"))
-"""What the settings above, and the default of one tick, refuse."""
 
 
 def run_drill(
@@ -72,7 +69,10 @@ def run_drill(
         PaperWorld(options.venue, accounts, seed=options.seed) as world,
     ):
         world.control.run_market(running=True)
-        settings = world.settings("drill", _MANAGEMENT, durability="fsync")
+        limits = {"risk": {"maxOrderNotional": str(market_of(options.venue).notional_max)}}
+        settings = world.settings(
+            "drill", _MANAGEMENT | limits, durability="fsync", settle_ms=settle_ms(options.venue)
+        )
         with Oms(settings, data_folder=Path(folder), switch_interval_s=0.0005) as oms:
             result = _Drill(options, world, oms, report, stop).run()
     result.wall_seconds = time.monotonic() - began
@@ -89,6 +89,7 @@ class _Drill:
         stop: threading.Event,
     ) -> None:
         self._options = options
+        self._market = market_of(options.venue)
         self._world = world
         self._oms = oms
         self._report = report
@@ -97,7 +98,7 @@ class _Drill:
         self._alerts: Counter[str] = Counter()
         self._reviewed: set[str] = set()
         self._bookings = Bookings()
-        self._operator = Operator(oms, world.control, world.accounts, self._ledger)
+        self._operator = Operator(oms, world.control, self._market, world.accounts, self._ledger)
         self._settled_s: float | None = None
         """When everything was known and right."""
         server = oms.runtime.server
@@ -200,6 +201,8 @@ class _Drill:
 
     def _audit(self, books: dict[str, PublishedViews]) -> Verdict:
         asked = self._ledger.snapshot()
+        # By the settings, and by the default of one tick.
+        limits = Limits(order_notional_max=self._market.notional_max, duplicate_within=self._market.tick)
         wrong, closes = check_stored(self._oms, books)
         record = self._world.record()
         doings = self._ledger.doings(self._operator.foreign)
@@ -208,7 +211,7 @@ class _Drill:
         verdict.violations += stopped_errors(self._operator.stops, books, record)
         verdict.violations += swept_errors(doings, record)
         verdict.violations += synced_errors(self._operator.answers, record)
-        verdict.violations += pre_trade_errors(_LIMITS, record, doings.foreign)
+        verdict.violations += pre_trade_errors(limits, record, doings.foreign)
         untrue = [close for close in self._ledger.closes_told() if close not in closes]
         verdict.violations += [f"close {close.close_id} is recorded otherwise than it was told" for close in untrue]
         if len(asked) < self._options.intents:

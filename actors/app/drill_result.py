@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from actors.app.bookings import Spread
+from actors.app.markets import settle_ms
 from actors.app.verdict import Verdict
 from actors.app.workload import FILLS_MAX
 from messages.fills import FillSource
@@ -77,6 +78,7 @@ class DrillResult:
         begun = {
             "seed": self.options.seed,
             "venue": self.options.venue,
+            "settleMs": settle_ms(self.options.venue),
             "interrupted": self.interrupted,
             "intents": verdict.intents,
         }

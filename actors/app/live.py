@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from actors.app.figures import money, price
-from actors.app.watch import Happening, Scene
+from actors.app.watch import Happening, Scene, VenueLine
 from actors.domain.arithmetic import plain
 from actors.domain.fills import rounded
 from actors.domain.positions import average_entry, realised_pnl
@@ -35,8 +35,10 @@ _POSITIONS_SHOWN: Final = 6
 _POSITIONS_SHOWN_LOW: Final = 3
 _LOW: Final = 30
 """A screen of fewer lines shows less of everything."""
-_TOP_LINES: Final = 10
-_TOP_LINES_LOW: Final = 7
+_TOPS: Final = ((25, 10), (20, 7), (0, 1))
+"""How many lines the figures at the top get, by those that they and everything below them have."""
+_ROOM_FOR_POSITIONS: Final = 12
+"""Lines below the top from which on positions are shown, beside orders and happenings."""
 _FRAME: Final = 4
 """Columns that a panel's frame takes."""
 _REMARK_WIDTH: Final = 14
@@ -50,41 +52,98 @@ def plain_line(scene: Scene) -> str:
         f"open positions {sum(bool(position.size) for position in scene.positions)}  "
         f"modified {scene.modified}  verifying {len(scene.verifying)}  found {scene.found}  "
         f"proven absent {scene.absent}  faults {sum(scene.faults.values())}  "
+        f"venues open {sum(line.gates_open == line.accounts for line in scene.venues)} of {len(scene.venues)}  "
         f"duplicates {scene.duplicates}  lost {scene.lost}"
     )
 
 
 def picture(scene: Scene, header: Sequence[str], footer: str, *, width: int, height: int) -> RenderableType:
     """The scene as a screen of at most so many columns and lines. The header's first line is its title."""
-    low = height < _LOW
-    top_lines = _TOP_LINES_LOW if low else _TOP_LINES
-    top = Table.grid(expand=True)
-    for _ in range(3):
-        top.add_column(ratio=1)
-    top.add_row(_promises(scene, top_lines), _states(scene, top_lines), _faults(scene, top_lines))
-    held = max(1, min(len(scene.positions), _POSITIONS_SHOWN_LOW if low else _POSITIONS_SHOWN))
-    # Header and footer, and of each panel its frame, with the headings of two.
-    room = max(2, height - top_lines - held - len(header) - 9)
-    happenings = max(1, min(_HAPPENINGS_SHOWN, room // 3))
+    venues = [_venues(scene, width - _FRAME)] if scene.venues else []
+    # Header and footer, and of the venues the frame and the headings.
+    room = height - len(header) - 1 - (len(scene.venues) + 3 if venues else 0)
+    top_lines = next(lines for least, lines in _TOPS if room >= least)
     return Group(
         *(
             Text(line, style="dim" if place else "bold", no_wrap=True, overflow="ellipsis")
             for place, line in enumerate(header)
         ),
-        top,
-        _positions(scene, held, width - _FRAME),
-        _orders(scene, max(1, room - happenings), width - _FRAME),
-        _happenings(scene, happenings),
+        _top(scene, top_lines),
+        *venues,
+        *_below(scene, room - top_lines, width=width, low=height < _LOW),
         Text(footer, style="dim", no_wrap=True, overflow="ellipsis"),
     )
 
 
+def _below(scene: Scene, lines: int, *, width: int, low: bool) -> list[RenderableType]:
+    """What comes below the figures: positions if there is room for all, orders, happenings."""
+    shown: list[RenderableType] = []
+    # Of each panel its frame, with the headings of two.
+    rows = lines - 5
+    if lines >= _ROOM_FOR_POSITIONS:
+        held = max(1, min(len(scene.positions), _POSITIONS_SHOWN_LOW if low else _POSITIONS_SHOWN))
+        rows -= held + 3
+        shown.append(_positions(scene, held, width - _FRAME))
+    happenings = max(1, min(_HAPPENINGS_SHOWN, rows // 3))
+    return [*shown, _orders(scene, max(1, rows - happenings), width - _FRAME), _happenings(scene, happenings)]
+
+
+def _top(scene: Scene, lines: int) -> RenderableType:
+    if lines == 1:
+        return _summary(scene)
+    top = Table.grid(expand=True)
+    for _ in range(3):
+        top.add_column(ratio=1)
+    top.add_row(_promises(scene, lines), _states(scene, lines), _faults(scene, lines))
+    return top
+
+
+def _summary(scene: Scene) -> Text:
+    text = Text(f"{scene.duplicates} duplicates, {scene.lost} lost", style=_promise_style(scene), no_wrap=True)
+    text.append(
+        f" · {scene.intents} intents, {scene.placed} placed, {scene.fills} fills, {scene.modified} modified",
+        style="not bold default",
+    )
+    return text
+
+
+def _promise_style(scene: Scene) -> str:
+    return "bold red" if scene.duplicates + scene.lost else "bold green"
+
+
+def _venues(scene: Scene, width: int) -> Panel:
+    names = ("venue", "orders", "stream", "working", "fills", "unknown", "synced", "faults", "wrong", "")
+    numbers = frozenset(names[3:9])
+    table = _table(names, [_venue(line) for line in scene.venues], width, drop=("",), numbers=numbers)
+    return Panel(table, title="venues", height=len(scene.venues) + 3)
+
+
+def _venue(line: VenueLine) -> tuple[Text, ...]:
+    return (
+        Text(line.venue),
+        _share(line.gates_open, line.accounts, "taken", "refused"),
+        _share(line.streams_up, line.accounts, "up", "down"),
+        Text(str(line.working)),
+        Text(str(line.fills)),
+        Text(str(line.unknown), style="yellow" if line.unknown else ""),
+        Text("never" if line.synced_s is None else f"{max(0.0, line.synced_s):.0f} s"),
+        Text(str(line.faults)),
+        Text(str(line.wrong), style="bold red" if line.wrong else "green"),
+        Text(line.why_closed, style="yellow"),
+    )
+
+
+def _share(count: int, of: int, all_: str, none: str) -> Text:
+    if count == of:
+        return Text(all_, style="green")
+    return Text(none if not count else f"{count} of {of}", style="yellow")
+
+
 def _promises(scene: Scene, lines: int) -> Panel:
-    broken = scene.duplicates + scene.lost
-    good = "bold green" if not broken else "bold red"
+    good = _promise_style(scene)
     rows: list[tuple[str | Text, str | Text]] = [
-        (Text("venue: duplicates", style=good), Text(str(scene.duplicates), style=good)),
-        (Text("venue: lost", style=good), Text(str(scene.lost), style=good)),
+        (Text("duplicates", style=good), Text(str(scene.duplicates), style=good)),
+        (Text("lost", style=good), Text(str(scene.lost), style=good)),
         ("intents", str(scene.intents)),
         ("placed", str(scene.placed)),
         ("fills", str(scene.fills)),
@@ -92,7 +151,7 @@ def _promises(scene: Scene, lines: int) -> Panel:
         ("proven not placed", str(scene.absent)),
         ("waiting to be taken", str(scene.waiting)),
     ]
-    return _grid(rows, "venue and ledger", lines, border_style=good)
+    return _grid(rows, "by the venues' record", lines, border_style=good)
 
 
 def _states(scene: Scene, lines: int) -> Panel:
@@ -122,7 +181,7 @@ def _positions(scene: Scene, rows: int, width: int) -> Panel:
     cells = [_position(position, scene.places) for position in shown]
     names = ("account", "position", "size", "average entry", "realised P&L", "fills", "fees")
     table = _table(names, cells, width, drop=("fees", "fills"), numbers=frozenset(names[2:]))
-    title = f"positions · {_at_stake(scene)} · {_compared(scene)}"
+    title = f"positions · {_at_stake(scene)}"
     return Panel(table if cells else Text("no fills yet", style="dim"), title=title, height=rows + 3)
 
 
@@ -131,22 +190,25 @@ def _at_stake(scene: Scene) -> str:
     return f"open orders {worth}" if worth else "no open orders"
 
 
-def _compared(scene: Scene) -> str:
-    return "never compared" if scene.compared_s is None else f"compared {max(0.0, scene.compared_s):.0f} s ago"
-
-
 def _position(position: Position, places: Mapping[str, int]) -> tuple[Text, ...]:
-    average, realised = average_entry(position), realised_pnl(position)
-    colour = "red" if realised < 0 else "green"
+    average = average_entry(position)
     return (
         Text(position.account_id),
         _place(position),
         Text(plain(position.size)),
         Text("flat" if average is None else price(average, position.exchange, places)),
-        Text(money(realised), style=colour if realised else ""),
+        _realised(position),
         Text(str(position.fill_count)),
         Text(", ".join(f"{plain(rounded(fee, 8))} {currency}" for currency, fee in position.fees)),
     )
+
+
+def _realised(position: Position) -> Text:
+    if position.multiplier is None:
+        # What a contract is worth is not known yet, so the sums are no money.
+        return Text("?")
+    realised = realised_pnl(position)
+    return Text(money(realised), style=("red" if realised < 0 else "green") if realised else "")
 
 
 def _place(position: Position) -> Text:
@@ -160,8 +222,8 @@ def _place(position: Position) -> Text:
 def _orders(scene: Scene, rows: int, width: int) -> Panel:
     settled = [order for order in scene.recent if order.verification is None]
     cells = [_order(order) for order in [*scene.verifying, *settled][:rows]]
-    names = ("order", "account", "side", "type", "size", "price", "filled", "state", "")
-    drop = ("type", "account", "filled", "")
+    names = ("order", "venue", "account", "side", "type", "size", "price", "filled", "state", "")
+    drop = ("type", "account", "", "filled")
     table = _table(names, cells, width, drop=drop, numbers=frozenset({"size", "price", "filled"}))
     return Panel(table, title="latest orders", height=rows + 3)
 
@@ -197,6 +259,7 @@ def _order(order: Order) -> tuple[Text, ...]:
     size = f"{plain(order.quote_size)} quote" if order.quote_size is not None else plain(order.size)
     return (
         Text(f"…{order.order_id[-6:]}"),
+        Text(order.exchange),
         Text(order.account_id),
         Text(order.side.value),
         Text(order.type.value),

@@ -95,6 +95,6 @@ def multiplier_of(symbol: str) -> Decimal:
     return _MULTIPLIERS.get(symbol, ONE)
 
 
-def paper_settle_ms(venue: str) -> int | None:
-    """The settle time that is enough on paper, where it is shorter than the venue's; else None."""
-    return PAPER_SETTLE_MS if CAPABILITIES[venue].settle_ms > PAPER_SETTLE_MS else None
+def settle_ms(venue: str) -> int:
+    """The settle time that is enough on paper: the venue's own, or less."""
+    return min(CAPABILITIES[venue].settle_ms, PAPER_SETTLE_MS)

@@ -36,7 +36,7 @@ def _differences(account: str, exchange: str, book: PublishedViews, stored: Mapp
     expected = {}
     for order in list(book.orders.values()):
         if order.exchange == exchange and order.state in _OPEN:
-            public = normalized(order)
+            public = normalized(order, book.multiplier_of(exchange, order.symbol))
             expected[public.order_id] = orjson.loads(encode_public(public))
     found = {field: orjson.loads(value) for field, value in stored.items()}
     wrong = [f"the public hash of account {account} lacks order {field}" for field in expected.keys() - found.keys()]

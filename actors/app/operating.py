@@ -13,10 +13,10 @@ from itertools import cycle
 from typing import Final
 
 from actors.app.acts import is_passing
-from actors.app.audit_controls import Stopped
+from actors.app.audit_controls import Stopped, still_open
 from actors.app.ledger import Ledger
+from actors.app.markets import Market
 from actors.app.verdict import Sweep
-from actors.app.workload import SYMBOL
 from actors.errors import AskTimeout
 from actors.oms import Oms
 from exchanges.paper.client import ControlClient
@@ -24,9 +24,8 @@ from messages.commands import AccountCommand, CheckParity, SetKillSwitch, SyncOp
 from messages.queries import KillSwitchSet, OpenOrdersSynced, ParityReport, Reply
 from messages.types import Side
 
-_BY_HAND: Final = ((Side.BUY, Decimal("12000.01")), (Side.SELL, Decimal("150000.01")))
-"""Far from everything that traders ask for."""
-_BY_HAND_SIZE: Final = Decimal("0.00123")
+_BY_HAND: Final = ((Side.BUY, Decimal("0.2")), (Side.SELL, Decimal("2.5")))
+"""By side, in times the reference price: far from everything that traders ask for."""
 _SYNC_S: Final = 1.0
 _STOPPED_S: Final = 1.5
 _AGAIN_S: Final = 0.5
@@ -36,8 +35,11 @@ _PARITY_S: Final = 60.0
 class Operator:
     """Of all accounts of a drill. One thread."""
 
-    def __init__(self, oms: Oms, control: ControlClient, accounts: Sequence[str], ledger: Ledger) -> None:
+    def __init__(
+        self, oms: Oms, control: ControlClient, market: Market, accounts: Sequence[str], ledger: Ledger
+    ) -> None:
         self._oms = oms
+        self._market = market
         self._control = control
         self._accounts = accounts
         self._ledger = ledger
@@ -60,10 +62,12 @@ class Operator:
     def place_by_hand(self) -> None:
         """Place orders at the venue that the order manager knows nothing of."""
         placed = set()
+        market = self._market
         for account in self._accounts:
-            for side, price in _BY_HAND:
-                name = f"by-hand-{side.lower()}"
-                self._control.place(account, name, symbol=SYMBOL, side=side, size=_BY_HAND_SIZE, price=price)
+            for side, factor in _BY_HAND:
+                name, price = f"by-hand-{side.lower()}", market.priced(factor) + market.tick
+                size = market.lot * market.lots[0] * 6
+                self._control.place(account, name, symbol=market.symbol, side=side, size=size, price=price)
                 placed.add((account, name))
         self.foreign = frozenset(placed)
 
@@ -159,7 +163,7 @@ class _Switch:
 
 def _goes_on(report: ParityReport) -> bool:
     # What has changed lately is compared only once the venue must show it everywhere.
-    return bool(report.not_compared) and not report.differences
+    return bool(still_open(report)) and not report.differences
 
 
 def _answer(future: "Future[Reply]", timeout_s: float = 0.0) -> Reply | None:

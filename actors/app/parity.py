@@ -23,10 +23,11 @@ from actors.settings import Settings
 from actors.settings.secret import Credentials
 from actors.store.redis import RedisStore
 from actors.store.sealed import SealedStore
+from actors.venues import revealed
 from exchanges.gateway_pool import PooledGateway
 from exchanges.http import Clock, SystemClock
 from exchanges.neighbours import Neighbours
-from exchanges.registry import Credential, VenueSettings, open_gateway
+from exchanges.registry import VenueSettings, open_gateway
 from messages.codec import CodecError
 from messages.commands import FetchInstruments, FetchServerTime, VenueRequest
 from messages.reports import (
@@ -165,12 +166,16 @@ class _Records:
         self._store = store
         self._accounts = accounts
 
-    def of(self, target: _Target) -> tuple[AccountMemory, str]:
-        """The records of an account, and why they cannot be compared; empty when they can."""
+    def of(self, target: _Target, *, margin: bool) -> tuple[AccountMemory, str]:
+        """The records of an account, and why they cannot be compared; empty when they can.
+
+        `margin`: whether it holds positions at its venue instead of assets.
+        """
         if target.account_id not in self._accounts:
             return AccountMemory(), "the store has no records of this account"
         try:
-            return rebuild(self._store.load(target.account_id), [target.exchange]), ""
+            stored = self._store.load(target.account_id)
+            return rebuild(stored, [target.exchange], [target.exchange] if margin else []), ""
         except (CodecError, SealBroken) as error:
             return AccountMemory(), f"its records cannot be read: {error}"
 
@@ -209,14 +214,15 @@ class _Observer:
         where = {"account_id": self._target.account_id, "exchange": self._target.exchange}
         # The clock and the names of the symbols come first: what is asked, and what it means, depends on both.
         opening = _answers(gateway, [FetchServerTime(**where), FetchInstruments(**where)])
-        before, problem = self._records.of(self._target)
+        margin = gateway.capabilities.margin
+        before, problem = self._records.of(self._target, margin=margin)
         view, first = self._viewpoint(gateway), self._looks[0] if self._looks else None
         number, now_ms = len(self._looks) + 1, self._clock.now_ms()
         look = Look(before, view, number=number, now_ms=now_ms, symbols_max=None, first=first)
         problem = problem or next((each.reason for each in opening if isinstance(each, FetchFailed)), "")
         if not problem:
             answers = _answers(gateway, look.questions)
-            after, problem = self._records.of(self._target)
+            after, problem = self._records.of(self._target, margin=margin)
             if not problem:
                 _hear(look, after, (*opening, *answers), self._clock.now_ms())
         look.give_up(problem or "not answered in time")
@@ -237,12 +243,16 @@ class _Observer:
         return open_gateway(
             self._target.exchange,
             account_id=self._target.account_id,
-            credential=Credential(api_key=credentials.api_key.reveal(), api_secret=credentials.api_secret.reveal()),
+            credential=revealed(credentials),
             settings=VenueSettings(
                 rest_url=exchange.rest_url,
                 stream_url=exchange.stream_url,
                 max_in_flight=exchange.max_in_flight,
                 neighbours=self._neighbours,
+                aliases=self._settings.symbols.of(self._target.exchange),
+                settle_ms=exchange.settle_ms,
+                # Rising numbers begin at the clock here: above a ceiling that an order manager has recorded, they would
+                # put its own requests beneath them.
             ),
             clock=self._clock,
             # Only a stream that reconnects draws from it, and none is opened.

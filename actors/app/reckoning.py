@@ -65,14 +65,18 @@ class Reckoned:
 
 
 def reckon(rows: Iterable[Row], multiplier: Decimal = ONE) -> Reckoned:
-    """Add executions up in the venue's order: by its time, then by its trade number.
+    """Add executions up in the venue's order: by its time, then by its number, of which the longer one is the later.
 
     `multiplier`: quote units that one base unit is worth at a price of one.
     """
     reckoned = Reckoned(multiplier=Fraction(multiplier))
-    for row in sorted(rows, key=lambda row: (row["atMs"], int(row["tradeId"]), str(row["orderId"]))):
+    for row in sorted(rows, key=_place):
         reckoned.add(row)
     return reckoned
+
+
+def _place(row: Row) -> tuple[int, int, str, str]:
+    return row["atMs"], len(row["fillId"]), row["fillId"], row["venueOrderId"]
 
 
 def position_errors(position: Position | None, rows: Sequence[Row], multiplier: Decimal = ONE) -> list[str]:
@@ -85,9 +89,10 @@ def position_errors(position: Position | None, rows: Sequence[Row], multiplier: 
         ("fills", position.fill_count, true.fills),
         ("size", position.size, true.size),
         ("cash", position.cash, true.cash),
-        ("multiplier", -1 if position.multiplier is None else position.multiplier, true.multiplier),
     ]
     errors += [f"{name} {ours}, by the venue {_shown(theirs)}" for name, ours, theirs in exact if ours != theirs]
+    if position.multiplier != multiplier:
+        errors.append(f"multiplier {position.multiplier}, by the venue {multiplier}")
     if _fees(position.fees) != true.fees:
         errors.append(f"fees {_shown_fees(_fees(position.fees))}, by the venue {_shown_fees(true.fees)}")
     if abs(Fraction(position.entry_value) - true.entry) > NEAR:

@@ -15,7 +15,7 @@ from actors.domain.positions import average_entry, realised_pnl, rebuild
 from actors.store.port import Table
 from messages.codec import CodecError, decode_record
 from messages.fills import CloseState, Fill, ParkedFill, Position, PositionClose
-from messages.types import ZERO, Order
+from messages.types import ONE, ZERO, Order
 
 Records = Mapping[Table, Mapping[str, bytes]]
 _T = TypeVar("_T")
@@ -35,8 +35,8 @@ class PositionFinding:
     size: Decimal
     """Base units, by the fills, as everything below."""
     average_entry: Decimal | None
-    realised: Decimal
-    """Quote units, fees not deducted."""
+    realised: Decimal | None
+    """Quote units, fees not deducted; None while it is not known what a contract is worth."""
     fees: tuple[tuple[str, Decimal], ...]
     problems: tuple[str, ...]
     """How the record differs; empty: it does not."""
@@ -165,7 +165,8 @@ def _examine_position(
 ) -> PositionFinding:
     exchange, symbol = place
     own = [fill for fill in fills if fill.account_id == account_id]
-    counted = rebuild(account_id, exchange, symbol, own)
+    # What a contract is worth is no part of its fills: the record says by what it was counted.
+    counted = rebuild(account_id, exchange, symbol, own, ONE if recorded is None else recorded.multiplier)
     if recorded is None:
         problems = ["there is no record of it"]
     elif (recorded.account_id, recorded.exchange, recorded.symbol) != (account_id, exchange, symbol):
@@ -179,7 +180,7 @@ def _examine_position(
         fills=len(fills),
         size=counted.size,
         average_entry=average_entry(counted),
-        realised=realised_pnl(counted),
+        realised=None if counted.multiplier is None else realised_pnl(counted),
         fees=counted.fees,
         problems=tuple(problems),
     )

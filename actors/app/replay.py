@@ -2,8 +2,7 @@
 
 Orders rest beside the book and fill only when the recording says so, by the control port. Events of one order keep
 their order, each waits for the outcome of the one before; different orders overlap. A modification is played as one,
-unless a part of the order has executed and its price is to change: then as a cancel and a new order, since no venue
-would do it otherwise.
+unless a part of the order has executed and the venue cannot change it in place: then as a cancel and a new order.
 
 Each account stands for many traders, and their orders meet: of one owner they would be self-trades and duplicates. So
 half of the accounts buy and the others sell, and equal prices are allowed.
@@ -24,11 +23,14 @@ from typing import Any, Final, TypeAlias
 from actors.app.acts import is_passing
 from actors.app.audit import audit, is_quiet
 from actors.app.audit_changes import as_placed
-from actors.app.recording import Action, Outlook, Row, foresee, read_rows
+from actors.app.markets import CAPABILITIES
+from actors.app.recording import Action, Outlook, RecordingError, Row, foresee, read_rows
 from actors.app.replayed import Played, ReplayResult, compare
 from actors.app.verdict import Change, Doings
-from actors.app.world import PaperWorld
+from actors.app.world import OrderNumbers, PaperWorld
 from actors.oms import Oms
+from exchanges.gateway import AmendScope
+from exchanges.paper.client import ControlError
 from messages.commands import CancelOrder, ModifyOrder, OrderTerms, SubmitOrder
 from messages.queries import CancelDone, ModifyDone, OrderPlaced, Refused, Reply
 from messages.types import ZERO, OrderType, OrderView, Side
@@ -68,6 +70,9 @@ Report: TypeAlias = Callable[[int, int], None]
 
 def run_replay(options: ReplayOptions, report: Report, stop: threading.Event) -> ReplayResult:
     """Replay a recording from beginning to end. Raises `RecordingError`."""
+    able = CAPABILITIES[options.venue]
+    if able.margin:
+        raise RecordingError(f"a recording is of amounts of an asset; {options.venue} trades whole contracts")
     outlook = foresee(read_rows(options.file, options.limit))
     began = time.monotonic()
     accounts = tuple(f"replay-{number}" for number in range(ACCOUNTS))
@@ -75,7 +80,7 @@ def run_replay(options: ReplayOptions, report: Report, stop: threading.Event) ->
         TemporaryDirectory(prefix="livermore-replay-") as folder,
         PaperWorld(options.venue, accounts, seed=1, scripted=True) as world,
     ):
-        settings = world.settings("replay", _MANAGEMENT, durability="everysec", in_flight=12)
+        settings = world.settings("replay", _MANAGEMENT, durability="everysec", in_flight=able.max_in_flight * 3 // 2)
         with Oms(settings, data_folder=Path(folder), switch_interval_s=0.0005) as oms:
             player = _Player(oms, world, options, report=report, stop=stop, total=outlook.events)
             player.play(read_rows(options.file, options.limit))
@@ -122,6 +127,7 @@ class _Player:
         self._oms = oms
         self._world = world
         self._options = options
+        self._able = CAPABILITIES[options.venue]
         self._report = report
         self._stop = stop
         self._total = total
@@ -187,8 +193,12 @@ class _Player:
         self._backlog -= 1
         self._busy += 1
         logical.busy = True
-        anew = row.action is Action.MODIFY and logical.executed and row.price != logical.price
+        anew = row.action is Action.MODIFY and logical.executed and not self._changes_in_place(logical, row)
         self._begin(logical, row, Action.CANCEL if anew else row.action)
+
+    def _changes_in_place(self, logical: _Logical, row: Row) -> bool:
+        scope = self._able.amend
+        return scope is AmendScope.NATIVE or (scope is AmendScope.SIZE_DOWN and row.price == logical.price)
 
     def _begin(self, logical: _Logical, row: Row, act: Action) -> None:
         match act:
@@ -199,7 +209,7 @@ class _Player:
             case Action.CANCEL:
                 future = self._oms.submit(CancelOrder(account_id=logical.account, order_id=logical.local_id))
             case Action.TRADE:
-                future = self._executor.submit(self._execute, logical.venue_id, row)
+                future = self._executor.submit(self._execute, logical.account, logical.venue_id, row)
         future.add_done_callback(lambda done: self._done.put(_Done(row, act, done)))
 
     def _order(self, logical: _Logical, row: Row) -> SubmitOrder:
@@ -228,10 +238,14 @@ class _Player:
             message_id=f"{_request_id(row.order_id, len(logical.played.requests))}/change-{logical.changes}",
         )
 
-    def _execute(self, venue_id: str, row: Row) -> None:
+    def _execute(self, account: str, venue_id: str, row: Row) -> None:
         if not hasattr(self._local, "control"):
             self._local.control = self._world.another_control()
-        self._local.control.execute(int(venue_id), row.price, row.size)
+            self._local.numbers = OrderNumbers(self._local.control)
+        number = self._local.numbers.of(account, venue_id)
+        if number is None:
+            raise ControlError(f"the venue has no order {venue_id}")
+        self._local.control.execute(number, row.price, row.size)
 
     def _take_one(self, timeout_s: float = _STALL_S, *, patient: bool = False) -> bool:
         try:

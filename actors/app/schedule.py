@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Final
 
+from actors.app.markets import CAPABILITIES, DEFAULT_VENUE
 from exchanges.paper.client import ControlClient, ControlError
 from exchanges.paper.faults import Fault, FaultRule, RequestKind
 
@@ -34,6 +35,13 @@ _RARE: Final = {
 """Faults that concern everybody at once or hold a worker up: at most so often per stage, for so long (ms)."""
 _SEPARATELY: Final = {Fault.TOKEN_EXPIRED: (RequestKind.FRAME, None)}
 """Faults that are few, and would spend themselves on requests before a stream's frame meets any."""
+_SENSELESS: Final = {
+    # It takes a client order id again at once, so a request that is delivered twice is two orders, and it changes none.
+    "mexc": frozenset({Fault.DELIVER_TWICE}),
+    # No request of its clients carries a time, so none can be too old; and it issues one token a day.
+    "projectx": frozenset({Fault.WRONG_CLOCK}),
+}
+"""Faults that cannot happen at a venue, or that no client could do anything about there."""
 _SHARE_ON: Final = 0.45
 """Of the faults asked for, how many are on in a stage."""
 _OFTEN: Final = {Fault.FRAME_SHUFFLE: (0.2, 0.6), Fault.NEW_HALF_FAILS: (0.1, 0.4)}
@@ -73,10 +81,17 @@ class Stage:
     streams_broken: bool
 
 
-def chosen_faults(text: str) -> tuple[str, ...]:
-    """Read a comma-separated list of names, `all` or `none`. Raises `UnknownFault`."""
+def names_at(venue: str) -> tuple[str, ...]:
+    """Return the names of the faults that make sense at a venue."""
+    able = CAPABILITIES[venue]
+    without = _SENSELESS.get(venue, frozenset()) | (set() if able.cancel_replace else {Fault.NEW_HALF_FAILS})
+    return tuple(name for name in NAMES if name not in without)
+
+
+def chosen_faults(text: str, venue: str = DEFAULT_VENUE) -> tuple[str, ...]:
+    """Read a comma-separated list of names, `all` that make sense at a venue, or `none`. Raises `UnknownFault`."""
     if text == "all":
-        return NAMES
+        return names_at(venue)
     names = tuple(name for name in text.split(",") if name and name != "none")
     for name in names:
         if name not in NAMES:

@@ -1,6 +1,6 @@
 """Results as tables: of a drill, of a replay, of a check."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from rich.console import RenderableType
@@ -10,6 +10,7 @@ from rich.text import Text
 from actors.app.checking import CheckResult
 from actors.app.drill_result import DrillResult
 from actors.app.figures import counted, money, price
+from actors.app.markets import CAPABILITIES, settle_ms
 from actors.app.recording import Ending
 from actors.app.records import PositionFinding
 from actors.app.replayed import ReplayResult
@@ -18,6 +19,33 @@ from messages.types import ZERO
 
 _VIOLATIONS_SHOWN: Final = 20
 _FAULT_COLUMNS: Final = 3
+_LAST_OF_ZEROS: Final = "violations"
+_FIGURES: Final[tuple[tuple[str, bool, Callable[[DrillResult], object]], ...]] = (
+    ("duplicates", True, lambda result: result.verdict.duplicates),
+    ("lost", True, lambda result: result.verdict.lost),
+    ("phantom fills", True, lambda result: result.verdict.phantom_fills),
+    ("missing fills", True, lambda result: result.verdict.missing_fills),
+    ("false matches", True, lambda result: result.verdict.false_matches),
+    ("false positions", True, lambda result: result.verdict.false_positions),
+    ("live twice", True, lambda result: result.verdict.live_twice),
+    ("overexecuted", True, lambda result: result.verdict.overexecuted),
+    ("differences", True, lambda result: result.operated.differences),
+    ("manual reviews", True, lambda result: result.verdict.manual_reviews),
+    (_LAST_OF_ZEROS, True, lambda result: len(result.verdict.violations)),
+    ("intents", False, lambda result: result.verdict.intents),
+    ("venue orders", False, lambda result: result.verdict.venue_orders),
+    ("not placed", False, lambda result: result.verdict.not_placed),
+    ("fills", False, lambda result: result.verdict.fills),
+    ("closes", False, lambda result: result.verdict.closes),
+    ("in place", False, lambda result: result.modifications["changed_in_place"]),
+    ("replaced", False, lambda result: result.modifications["replaced"]),
+    ("timed out", False, lambda result: result.verdict.timed_out),
+    ("faults", False, lambda result: result.faults.total()),
+    ("kinds of faults", False, lambda result: sum(1 for count in result.faults.values() if count)),
+    ("settled in s", False, lambda result: f"{result.settle_seconds:.1f}"),
+    ("seconds", False, lambda result: f"{result.wall_seconds:.0f}"),
+)
+"""Of drills beside each other: what each is called, whether it must be 0, and where it stands."""
 
 
 def drill_table(result: DrillResult) -> tuple[RenderableType, ...]:
@@ -65,7 +93,35 @@ def drill_table(result: DrillResult) -> tuple[RenderableType, ...]:
     table.add_row("refused for now, and asked again", str(result.refusals.total()))
     table.add_row("seconds from the last fault until all was right", f"{result.settle_seconds:.1f}")
     table.add_row("seconds in all", f"{result.wall_seconds:.1f}")
-    return (_fault_table(result), table, *_violations(verdict.violations))
+    return (_fault_table(result), table, *_settle_remark([result]), *_violations(verdict.violations))
+
+
+def drills_table(results: Sequence[DrillResult]) -> tuple[RenderableType, ...]:
+    """Drills of several venues beside each other, and what is wrong in any of them."""
+    table = Table(title=f"Drills, seed {results[0].options.seed}", title_justify="left")
+    table.add_column("")
+    for result in results:
+        table.add_column(result.options.venue, justify="right", no_wrap=True)
+    for name, zero, figure in _FIGURES:
+        cells = [Text(str(figure(result)), style="bold red" if zero and figure(result) else "") for result in results]
+        table.add_row(name, *cells)
+        if name == _LAST_OF_ZEROS:
+            table.add_section()
+    wrong = [f"{result.options.venue}: {text}" for result in results for text in result.verdict.violations]
+    return (table, *_settle_remark(results), *_violations(wrong))
+
+
+def _settle_remark(results: Sequence[DrillResult]) -> tuple[str, ...]:
+    shorter = [
+        f"{result.options.venue} {ours / 1000:g} s instead of {theirs / 1000:g} s"
+        for result in results
+        for ours, theirs in [(settle_ms(result.options.venue), CAPABILITIES[result.options.venue].settle_ms)]
+        if ours < theirs
+    ]
+    if not shorter:
+        return ()
+    told = "Settle time before 'not found' proves anything, as long as faults can hide an order on paper"
+    return (f"{told}: {', '.join(shorter)}.",)
 
 
 def check_table(result: CheckResult) -> tuple[RenderableType, ...]:
@@ -114,7 +170,7 @@ def _position_row(position: PositionFinding, places: Mapping[str, int]) -> tuple
         str(position.fills),
         plain(position.size),
         "-" if average is None else price(average, position.exchange, places),
-        money(position.realised),
+        "-" if position.realised is None else money(position.realised),
         "\n".join(f"{plain(fee)} {currency or '?'}" for currency, fee in position.fees) or "-",
         _mark(bad=bool(position.problems)),
     )

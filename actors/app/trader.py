@@ -32,6 +32,7 @@ from actors.app.audit_changes import as_placed
 from actors.app.ledger import Ledger
 from actors.app.verdict import Sweep
 from actors.app.workload import Fate, Intent
+from actors.app.world import OrderNumbers
 from actors.domain.lifecycle import AT_VENUE
 from actors.oms import Oms
 from exchanges.paper.client import ControlClient, ControlError, Fills
@@ -62,6 +63,7 @@ class Trader:
         """Take the intents, at most so many of them under way at once, with a pause between two."""
         self._oms = oms
         self._control = control
+        self._orders_at_venue = OrderNumbers(control)
         self._intents = iter(intents)
         self._ledger = ledger
         self._in_flight_max = in_flight_max
@@ -151,7 +153,10 @@ class Trader:
             case CancelEverything(view, sweep):
                 sweep.began_ms = sweep.began_ms or self._oms.runtime.now_ms()
                 self._ledger.sweep_asked(sweep)
-                self._send(act, self._oms.submit(CancelAll(account_id=view.account_id, symbol=view.order.symbol)))
+                self._send(act, self._oms.submit(self._cancel_of_all(view)))
+
+    def _cancel_of_all(self, view: OrderView) -> CancelAll:
+        return CancelAll(account_id=view.account_id, exchange=view.order.exchange, symbol=view.order.symbol)
 
     def _modify(self, act: Modify) -> None:
         change, view = act.change, act.view
@@ -248,8 +253,10 @@ class Trader:
             self._at(_LATER_S, Modify(intent, view, change, number))
 
     def _take(self, view: OrderView, pieces: Fills) -> None:
-        order_id = int(view.order.order_id)
         try:
+            order_id = self._orders_at_venue.of(view.account_id, view.order.order_id)
+            if order_id is None:
+                return
             if pieces:
                 # What cannot be had any more was taken, or the order has ended: so it goes in a market.
                 self._control.execute_many({order_id: pieces}, skip_impossible=True)

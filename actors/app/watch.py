@@ -5,8 +5,8 @@ Bounded: the last orders and the last happenings are kept, everything else is co
 
 import threading
 import time
-from collections import Counter, deque
-from collections.abc import Mapping
+from collections import Counter, defaultdict, deque
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
@@ -15,16 +15,26 @@ from requests import RequestException
 
 from actors.app.figures import price_places
 from actors.app.ledger import Ledger
+from actors.app.world import read_orders
+from actors.domain.lifecycle import AT_VENUE
 from actors.oms import Oms
 from actors.views import PublishedViews
 from exchanges.paper.client import ControlClient, ControlError
-from messages.events import Alert, Event, GateChanged, ManualReviewRequired, OrderStateChanged
+from messages.events import (
+    Alert,
+    Event,
+    GateChanged,
+    ManualReviewRequired,
+    OrderStateChanged,
+    StreamHealthChanged,
+)
 from messages.fills import Position
 from messages.queries import ExposureSnapshot, GetExposure
 from messages.types import ZERO, EvidenceSource, Order, OrderState, Trigger
 
 HAPPENINGS_MAX: Final = 200
 ORDERS_SHOWN: Final = 40
+_WORKING: Final = AT_VENUE | {OrderState.SUBMITTED}
 _VERIFIED_BY: Final = frozenset({EvidenceSource.LOOKUP})
 
 
@@ -35,6 +45,39 @@ class Happening:
     at_ms: int
     text: str
     grave: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VenueLine:
+    """What there is to say of one venue."""
+
+    venue: str
+    accounts: int
+    """Accounts that trade there."""
+    gates_open: int
+    """Those of them that take new orders."""
+    streams_up: int
+    why_closed: str
+    """Of the first account that takes none; empty while all do."""
+    working: int
+    """Orders that work, or may."""
+    unknown: int
+    """Orders whose outcome is being looked up."""
+    fills: int
+    synced_s: float | None
+    """How long ago open orders were last compared with the venue's list, where that is longest ago; None: never."""
+    faults: int
+    wrong: int
+    """Duplicates and losses by the venue's own record."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What those know of one venue who trade there."""
+
+    ledger: Ledger
+    parity: "Parity"
+    faults: Counter[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,12 +110,11 @@ class Scene:
     """Modifications that took effect."""
     at_stake: Mapping[str, Decimal]
     """By quote currency: what all open orders would come to."""
-    compared_s: float | None
-    """How long ago open orders were last compared with a venue's list, where that is longest ago; None: never."""
     duplicates: int
     lost: int
     faults: Counter[str]
-    gates_closed: tuple[str, ...]
+    venues: tuple[VenueLine, ...]
+    """One for each that an account trades on."""
 
 
 class Watch:
@@ -86,6 +128,7 @@ class Watch:
         self._happenings: deque[Happening] = deque(maxlen=HAPPENINGS_MAX)
         self._changed: dict[tuple[str, str], None] = {}
         self._counts: Counter[str] = Counter()
+        self._streams: dict[tuple[str, str], bool] = {}
 
     def listen(self, event: Event) -> None:
         """Take in one event."""
@@ -96,6 +139,8 @@ class Watch:
                 case GateChanged(open=is_open, reason=reason, at_ms=at_ms):
                     text = "takes new orders" if is_open else f"takes no new orders: {reason}"
                     self._say(at_ms, f"{event.account_id}: {event.exchange} {text}", grave=not is_open)
+                case StreamHealthChanged(account_id=account, exchange=exchange, connected=connected):
+                    self._streams[account, exchange] = connected
                 case ManualReviewRequired():
                     self._counts["reviews"] += 1
                     text = f"{_about(event, event.view.local_id)} needs a look: {event.reason}"
@@ -111,16 +156,16 @@ class Watch:
         with self._lock:
             self._say(self._oms.runtime.now_ms(), text)
 
-    def scene(
-        self, ledger: Ledger | None = None, parity: "Parity | None" = None, faults: Counter[str] | None = None
-    ) -> Scene:
-        """What to show now; without a ledger, only what the order manager publishes."""
-        told = Ledger() if ledger is None else ledger
+    def scene(self, told: Mapping[str, Told] | None = None) -> Scene:
+        """What to show now; `told` by venue: what those know who trade there."""
+        told = told or {}
+        ledgers = [each.ledger for each in told.values()]
         orders = [order for book in self._books.values() for order in list(book.orders.values())]
         with self._lock:
             happenings = tuple(reversed(self._happenings))
             keys = list(self._changed)[-ORDERS_SHOWN:]
             counts = Counter(self._counts)
+            streams = dict(self._streams)
         recent = [self._books[account].orders.get(order_id) for account, order_id in reversed(keys)]
         return Scene(
             elapsed_s=time.monotonic() - self._began,
@@ -128,24 +173,58 @@ class Watch:
             verifying=tuple(order for order in orders if order.verification is not None),
             recent=tuple(order for order in recent if order is not None),
             happenings=happenings,
-            intents=told.asked_count(),
-            placed=told.placed_count(),
-            waiting=told.put_off_count(),
+            intents=sum(ledger.asked_count() for ledger in ledgers),
+            placed=sum(ledger.placed_count() for ledger in ledgers),
+            waiting=sum(ledger.put_off_count() for ledger in ledgers),
             fills=sum(order.fill_count for order in orders),
             positions=self._positions(),
             places=price_places(self._oms.settings),
             found=counts["found"],
             absent=counts["absent"],
             reviews=sum(order.needs_review for order in orders),
-            modified=told.modified_count(),
+            modified=sum(ledger.modified_count() for ledger in ledgers),
             at_stake=self._at_stake(),
-            compared_s=self._compared_s(),
-            duplicates=0 if parity is None else parity.duplicates,
-            lost=0 if parity is None else parity.lost,
-            faults=Counter() if faults is None else faults,
-            gates_closed=tuple(
-                f"{account}/{name}" for account, book in self._books.items() for name, why in book.gates.items() if why
-            ),
+            duplicates=sum(each.parity.duplicates for each in told.values()),
+            lost=sum(each.parity.lost for each in told.values()),
+            faults=sum((each.faults for each in told.values()), Counter()),
+            venues=self._venues(orders, told, streams),
+        )
+
+    def _venues(
+        self, orders: Sequence[Order], told: Mapping[str, Told], streams: Mapping[tuple[str, str], bool]
+    ) -> tuple[VenueLine, ...]:
+        gates: dict[str, dict[str, str]] = defaultdict(dict)
+        for account, book in self._books.items():
+            for venue, why in list(book.gates.items()):
+                gates[venue][account] = why
+        by_venue: dict[str, list[Order]] = defaultdict(list)
+        for order in orders:
+            by_venue[order.exchange].append(order)
+        return tuple(
+            self._venue(venue, gates[venue], by_venue[venue], told.get(venue), streams) for venue in sorted(gates)
+        )
+
+    def _venue(
+        self,
+        venue: str,
+        gates: Mapping[str, str],
+        orders: Sequence[Order],
+        told: Told | None,
+        streams: Mapping[tuple[str, str], bool],
+    ) -> VenueLine:
+        return VenueLine(
+            venue=venue,
+            accounts=len(gates),
+            gates_open=sum(not why for why in gates.values()),
+            # No gate is open without a stream, and an account that has told nothing yet has only just begun.
+            streams_up=sum(not why or streams.get((account, venue), False) for account, why in gates.items()),
+            why_closed=next((why for why in gates.values() if why), ""),
+            working=sum(order.state in _WORKING for order in orders),
+            unknown=sum(order.verification is not None for order in orders),
+            fills=sum(order.fill_count for order in orders),
+            synced_s=self._synced_s(venue, gates),
+            faults=0 if told is None else told.faults.total(),
+            wrong=0 if told is None else told.parity.duplicates + told.parity.lost,
         )
 
     def _at_stake(self) -> Mapping[str, Decimal]:
@@ -156,8 +235,8 @@ class Watch:
                 amounts[each.quote] = amounts.get(each.quote, ZERO) + each.buy_notional + each.sell_notional
         return amounts
 
-    def _compared_s(self) -> float | None:
-        moments = [book.agreed_ms.get(name) for book in self._books.values() for name in book.gates]
+    def _synced_s(self, venue: str, accounts: Iterable[str]) -> float | None:
+        moments = [self._books[account].agreed_ms.get(venue) for account in accounts]
         if not moments or None in moments:
             return None
         return (self._oms.runtime.now_ms() - min(moment for moment in moments if moment is not None)) / 1_000
@@ -187,10 +266,11 @@ class Watch:
 class Parity:
     """Duplicates and losses, counted from the venue's own record of orders as it grows."""
 
-    def __init__(self, control: ControlClient, oms: Oms, accounts: tuple[str, ...]) -> None:
+    def __init__(self, control: ControlClient, books: Mapping[str, PublishedViews], venue: str) -> None:
         self._control = control
-        self._books = {account: oms.views(account) for account in accounts}
-        self._read = dict.fromkeys(accounts, 0)
+        self._books = books
+        self._venue = venue
+        self._read = dict.fromkeys(books, 0)
         self._at_venue: Counter[tuple[str, str]] = Counter()
         self.duplicates = 0
         """Venue orders beyond the first under one client order id."""
@@ -201,7 +281,7 @@ class Parity:
         """Read what is new at the venue."""
         try:
             for account in self._books:
-                rows = self._control.orders(account=account, offset=self._read[account])
+                rows = read_orders(self._control, account, self._read[account])
                 self._read[account] += len(rows)
                 self._at_venue.update((account, row["firstClientOrderId"]) for row in rows)
         except (ControlError, RequestException):
@@ -209,7 +289,13 @@ class Parity:
             return
         self.duplicates = sum(count - 1 for count in self._at_venue.values())
         # Our records are written before anything is sent, so there is no moment at which one may be missing.
-        self.lost = sum(order_id not in self._books[account].orders for account, order_id in self._at_venue)
+        known = {
+            (account, order.client_order_id)
+            for account, book in self._books.items()
+            for order in list(book.orders.values())
+            if order.exchange == self._venue
+        }
+        self.lost = len(self._at_venue.keys() - known)
 
 
 def _about(event: Event, order_id: str) -> str:

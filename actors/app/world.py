@@ -8,18 +8,21 @@ import re
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from decimal import Decimal
-from types import TracebackType
-from typing import Any, Final, Self
+from types import NoneType, TracebackType
+from typing import Any, Final, Self, get_args
 
 from actors.app.markets import multiplier_of
 from actors.app.verdict import Row, VenueRecord
 from actors.settings import Settings
+from actors.settings.deployment import AccountExchangesSettings
 from exchanges.paper.client import ControlClient, PaperProcess
 
 FUNDS: Final = {"USDT": Decimal(10**9), "USD": Decimal(10**12), "BTC": Decimal(10**9), "ETH": Decimal(10**9)}
 _UUID: Final = re.compile("[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
-_SECRETS: Final = ("apiKey", "apiSecret", "passphrase", "userName")
-"""Parts of credentials that settings name by the variable they stand in."""
+_SECRETS: Final = {
+    "apiKey": "api_key_env", "apiSecret": "api_secret_env", "passphrase": "passphrase_env", "userName": "user_name_env",
+}  # fmt: skip
+"""Parts of credentials that settings name by the variable they stand in, with the field for it."""
 
 
 class PaperWorld:
@@ -71,7 +74,7 @@ class PaperWorld:
         accounts: list[dict[str, Any]] = []
         environ: dict[str, str] = {}
         for number, account in enumerate(self.accounts):
-            named = _named(self._keys[account], f"PAPER_{number}", environ)
+            named = _named(self.venue, self._keys[account], f"PAPER_{number}", environ)
             accounts.append({"id": account, "exchanges": {self.venue: named}})
         venue = {"restUrl": announced["restUrl"], "streamUrl": announced["streamUrl"]}
         venue |= {} if in_flight is None else {"maxInFlight": in_flight}
@@ -90,11 +93,13 @@ class PaperWorld:
         return read_record(self.control, self.accounts)
 
 
-def _named(keys: Mapping[str, str], prefix: str, environ: dict[str, str]) -> dict[str, Any]:
-    """Put an account's secrets into the environment and return what settings say of them."""
+def _named(venue: str, keys: Mapping[str, str], prefix: str, environ: dict[str, str]) -> dict[str, Any]:
+    """Put what the venue wants of an account's keys into the environment and return what settings say of them."""
+    kinds = get_args(AccountExchangesSettings.model_fields[venue].annotation)
+    (settings,) = (kind for kind in kinds if kind is not NoneType)
     named: dict[str, Any] = {}
-    for part in _SECRETS:
-        if part in keys:
+    for part, field in _SECRETS.items():
+        if part in keys and field in settings.model_fields:
             named[f"{part}Env"] = variable = f"{prefix}_{part.upper()}"
             environ[variable] = keys[part]
     if "accountNumber" in keys:
@@ -106,7 +111,7 @@ def read_record(control: ControlClient, accounts: Sequence[str]) -> VenueRecord:
     """Read what happened at a venue to some accounts."""
     orders = [row for account in accounts for row in read_orders(control, account)]
     executions = [row for account in accounts for row in control.executions(account=account)]
-    multipliers = {row["symbol"]: multiplier_of(row["symbol"]) for row in executions}
+    multipliers = {row["symbol"]: multiplier_of(row["symbol"]) for row in (*orders, *executions)}
     return VenueRecord(tuple(orders), tuple(executions), multipliers=multipliers)
 
 
@@ -119,3 +124,20 @@ def read_orders(control: ControlClient, account: str, offset: int = 0) -> list[R
 def _as_ours(client_order_id: str) -> str:
     # Some venues take only UUIDs; what we call an order is the same digits without dashes.
     return client_order_id.replace("-", "").lower() if _UUID.fullmatch(client_order_id) else client_order_id
+
+
+class OrderNumbers:
+    """The numbers by which a control port's commands name orders. One thread."""
+
+    def __init__(self, control: ControlClient) -> None:
+        self._control = control
+        self._numbers: dict[tuple[str, str], int] = {}
+        self._read: dict[str, int] = {}
+
+    def of(self, account: str, venue_order_id: str) -> int | None:
+        """The number of an order that its venue's clients know by this id; None for an order that there is not."""
+        if (account, venue_order_id) not in self._numbers:
+            rows = self._control.orders(account=account, offset=self._read.get(account, 0))
+            self._read[account] = self._read.get(account, 0) + len(rows)
+            self._numbers |= {(account, row["venueOrderId"]): row["orderId"] for row in rows}
+        return self._numbers.get((account, venue_order_id))

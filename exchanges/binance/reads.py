@@ -221,7 +221,8 @@ def balances(asking: Questions, request: FetchBalances) -> CallReport:
 
 def _trades_of_order(asking: Questions, venue_symbol: str, venue_order_id: str) -> tuple[tuple[VenueFill, ...], int]:
     about = [("symbol", venue_symbol), ("orderId", venue_order_id)]
-    page = _page(asking, _TRADES_OF_ORDER, about)
+    # Without an id to begin at, the venue tells the latest page, and what came before it could not be asked for.
+    page = _page(asking, _TRADES_OF_ORDER, [*about, (_TRADES_OF_ORDER.from_parameter, "0")])
     if len(page) >= PAGE:
         page = page + _following(asking, _TRADES_OF_ORDER, about, page, until_ms=None)
     return read_list(page, lambda item: read_trade(item, asking.symbols))

@@ -125,17 +125,23 @@ def _flags(request: PlaceOrder) -> list[str]:
 def cancel_params(request: CancelVenueOrder) -> Params:
     """Build the parameters of a cancel, without nonce; raises `NotSupportedError`."""
     if request.venue_order_id is not None:
-        return [("txid", order_id(request.venue_order_id))]
+        return [_order_id(request.venue_order_id)]
+    if not request.client_order_id:
+        raise NotSupportedError("the order has no id to cancel it by")
     return [("cl_ord_id", request.client_order_id)]
 
 
-def order_id(venue_order_id: str) -> str:
-    """Require an order id of the venue's form: a number would name all orders that share a reference number, and a
-    comma makes a list.
+def names_one_order(venue_order_id: str) -> bool:
+    """Tell whether an id has a form that the venue cannot take for something else: a number names all orders that share
+    a reference number, and a comma makes a list.
     """
-    if venue_order_id.lstrip("+-").isdigit() or "," in venue_order_id:
+    return bool(venue_order_id) and not venue_order_id.lstrip("+-").isdigit() and "," not in venue_order_id
+
+
+def _order_id(venue_order_id: str) -> tuple[str, str]:
+    if not names_one_order(venue_order_id):
         raise NotSupportedError("the venue has no order ids of this form")
-    return venue_order_id
+    return "txid", venue_order_id
 
 
 def amend_params(request: AmendVenueOrder, order: VenueOrder) -> Params:
@@ -149,7 +155,7 @@ def amend_params(request: AmendVenueOrder, order: VenueOrder) -> Params:
         raise NotSupportedError("an order cannot be amended to nothing")
     if request.price is None and request.stop_price is None:
         raise NotSupportedError("a market order does not rest, so there is nothing to amend")
-    params = [("txid", order_id(request.venue_order_id))]
+    params = [_order_id(request.venue_order_id)]
     if request.size != order.size:
         params.append(("order_qty", _given(request.size, "size")))
     if request.price is not None and request.price != order.price:

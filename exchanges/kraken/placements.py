@@ -4,6 +4,8 @@ Pure: a request and how its HTTP call ended, in; a report, out. Only a listed an
 success is ambiguous. A success says that the venue has taken a request, and no more: what became of the order is read.
 """
 
+from typing import Any
+
 from exchanges.answers import VenueError, answer_evidence
 from exchanges.failures import cancel_unknown, place_unknown, unknown
 from exchanges.fields import UnreadableError, as_list, as_record, integer, text
@@ -46,17 +48,10 @@ def place_report(request: PlaceOrder, result: HttpResult) -> PlaceReport:
 
 
 def _placed(request: PlaceOrder, answer: HttpAnswer) -> PlaceReport:
-    venue_order_id: str | None = None
     try:
-        record = as_record(read_envelope(answer.body).result)
-        listed = as_list(record.get("txid"))
-        # The first id is told on even if what stands beside it cannot be understood.
-        venue_order_id = text({"txid": listed[0] if listed else None}, "txid")
-        if len(listed) != 1:
-            raise UnreadableError("txid names more than one order")
+        venue_order_id = _only_id(as_list(as_record(read_envelope(answer.body).result).get("txid")))
     except UnreadableError as error:
-        evidence = answer_evidence(_PLACED, PLACE, answer, detail=str(error))
-        return place_unknown(request, "unreadable", evidence, venue_order_id=venue_order_id)
+        return place_unknown(request, "unreadable", answer_evidence(_PLACED, PLACE, answer, detail=str(error)))
     return PlaceAccepted(
         account_id=request.account_id,
         exchange=request.exchange,
@@ -65,6 +60,12 @@ def _placed(request: PlaceOrder, answer: HttpAnswer) -> PlaceReport:
         venue_order_id=venue_order_id,
         evidence=answer_evidence(_PLACED, PLACE, answer),
     )
+
+
+def _only_id(listed: list[Any]) -> str:
+    if len(listed) != 1:
+        raise UnreadableError("txid does not name one order")
+    return text({"txid": listed[0]}, "txid")
 
 
 def cancel_refusal(request: CancelVenueOrder, result: HttpResult) -> CancelReport | None:

@@ -40,6 +40,8 @@ THROTTLED_MAX_MS = 60_000
 """A throttle that names a later end is looked at again after this long."""
 
 _TOKEN_PATH = "/0/private/GetWebSocketsToken"
+_NO_ERROR = b'{"error":[]'
+# How most answers begin; long ones are not parsed once more to find that they refuse nothing.
 _FREE: Cost = {}
 _NOT_CANCELS = (CallKind.PLACE, CallKind.AMEND, CallKind.READ)
 
@@ -119,8 +121,9 @@ class RestSession(VenueSession):
 
     def heed(self, answer: HttpAnswer) -> Heed | None:
         """Read refusals that concern what comes next: the counters are the key's, and so is the silence."""
-        errors = read_errors(answer.body) if answer.status == HTTP_OK and b'"E' in answer.body else None
-        for error in errors or ():
+        if answer.status != HTTP_OK or answer.body.startswith(_NO_ERROR):
+            return None
+        for error in read_errors(answer.body) or ():
             if begins(error, LOCKED_OUT):
                 return Heed(silent_ms=LOCKOUT_MS, banned=True, by_address=False)
             if begins(error, THROTTLED):

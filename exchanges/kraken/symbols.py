@@ -90,7 +90,8 @@ def read_pairs(
     plain = ((altname, f"{base}-{quote}") for altname, base, quote, _ in called)
     symbols = known.with_names(plain, aliases)
     symbols = symbols.also_called((other, altname) for altname, _, _, others in called for other in others)
-    quotes = {symbols.to_canonical[altname]: quote for altname, _, quote, _ in called if altname in symbols.to_canonical}
+    ours = symbols.to_canonical
+    quotes = {ours[altname]: quote for altname, _, quote, _ in called if altname in ours}
     instruments: list[Instrument] = []
     unreadable = 0
     for item in pairs.values():

@@ -1,8 +1,8 @@
 """Kraken's REST records to our messages: orders, executions, balances.
 
 Pure. It never guesses: an unknown status stays unknown, and a record with an unknown type or side, or with a field
-missing or of the wrong kind, is unreadable as a whole (`UnreadableError`). Records do not tell a time in force; an order
-with an end of life is GTT, a market order IOC, and any other that rests is GTC.
+missing or of the wrong kind, is unreadable as a whole (`UnreadableError`). Records do not tell a time in force: an
+order with an end of life is GTT, a market order IOC, and any other GTC, as every one is that rests.
 """
 
 import re
@@ -13,7 +13,6 @@ from typing import Any
 
 from exchanges.fields import (
     Reader,
-    Record,
     UnreadableError,
     amount,
     as_record,
@@ -137,11 +136,10 @@ def _order(
     except TypeError:
         # An array or an object in the place of a word.
         return None
-    created_ms, ended_ms, expires_ms = seconds_or_none(opened), 0, 0
-    if closed is not None:
-        ended_ms = seconds_or_none(closed)
-    if expires is not None and expires != 0:
-        expires_ms = seconds_or_none(expires)
+    created_ms = seconds_or_none(opened)
+    # Absent and zero both mean that there is none.
+    ended_ms = 0 if closed is None else seconds_or_none(closed)
+    expires_ms = 0 if expires is None else seconds_or_none(expires)
     if (
         terms is None
         or not type(pair) is type(status) is type(flags) is str
@@ -246,8 +244,8 @@ def read_balances(value: Any, names: Names) -> tuple[tuple[str, Decimal, Decimal
 
 
 def read_price(value: Any, symbols: SymbolBook, symbol: str) -> Decimal:
-    """Read the latest price from a Ticker answer about one pair; raises `UnreadableError` when it tells none above zero,
-    or is about another one.
+    """Read the latest price from a Ticker answer about one pair; raises `UnreadableError` when it tells none above
+    zero, or is about another one.
     """
     record = as_record(value)
     if len(record) != 1:

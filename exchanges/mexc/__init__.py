@@ -1,0 +1,1 @@
+"""The adapter for MEXC Spot v3."""

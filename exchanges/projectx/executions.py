@@ -6,20 +6,24 @@ whole (`UnreadableError`). An execution that was taken back is none.
 
 from dataclasses import dataclass
 from decimal import Context, Decimal
+from functools import partial
 from typing import Any
 
 from exchanges.fields import (
+    Reader,
     Record,
     UnreadableError,
     as_record,
+    fault,
     flag,
     identifier,
     integer,
     positive_number,
+    several,
     signed_number,
     text,
 )
-from exchanges.projectx.forms import code, coded, optional_price, size, time, volume
+from exchanges.projectx.forms import code, coded, optional_price, price_of, size, time, time_ms, volume
 from exchanges.projectx.symbols import CURRENCY, EXCHANGE
 from exchanges.projectx.translate import SIDE_CODES, SIDES
 from exchanges.records import venue_fill
@@ -33,37 +37,65 @@ _REST, _UNKNOWN = FillSource.REST, Liquidity.UNKNOWN
 _EXACT = Context(prec=100)
 
 
+_TRADE_FIELDS: dict[str, Reader] = {
+    **dict.fromkeys(("id", "orderId"), identifier),
+    "accountId": integer,
+    "contractId": text,
+    "creationTimestamp": time,
+    **dict.fromkeys(("price", "fees"), signed_number),
+    "commissions": optional_price,
+    "side": partial(code, known=SIDE_CODES),
+    "size": size,
+    "voided": flag,
+}
+_trade_values = several(tuple(_TRADE_FIELDS))
+
+
 def read_trade(value: Any, symbols: SymbolBook, account: int, source: FillSource = _REST) -> VenueFill | None:
     """Translate an execution of a list or an event; it must be of the account. None: it was taken back.
 
     Trades carry no client id.
     """
     record = as_record(value)
-    if integer(record, "accountId") != account:
-        raise UnreadableError("accountId is another account's")
-    side = SIDES[code(record, "side", SIDE_CODES)][1]
+    number, order_number, owner, contract, at, price, fees, commissions, side, held, voided = _trade_values(record)
+    at_ms = time_ms(at)
+    # In one go, because this runs for every execution; a decimal or a flag equals the number that it is, and is none.
+    if (
+        not type(number) is type(order_number) is type(owner) is type(held) is int
+        or number < 0
+        or order_number < 0
+        or owner != account
+        or held <= 0
+        or type(contract) is not str
+        or not contract
+        or at_ms is None
+        or not (type(side) is int or type(side) is str)
+        or side not in SIDE_CODES
+        or type(voided) is not bool
+    ):
+        raise fault(record, _TRADE_FIELDS, "accountId")
     fill = venue_fill(
         EXCHANGE,
-        symbols.canonical(text(record, "contractId")),
-        identifier(record, "id"),
-        identifier(record, "orderId"),
+        symbols.canonical(contract),
+        str(number),
+        str(order_number),
         None,
-        side,
-        signed_number(record, "price"),
-        Decimal(size(record, "size")),
-        _fee(record),
+        SIDES[SIDE_CODES[side]][1],
+        price_of(price) or signed_number(record, "price"),
+        Decimal(held),
+        _fee(record, fees, commissions),
         CURRENCY,
         _UNKNOWN,
-        time(record, "creationTimestamp"),
+        at_ms,
         source,
     )
-    return None if flag(record, "voided") else fill
+    return None if voided else fill
 
 
-def _fee(record: Record) -> Decimal:
+def _fee(record: Record, fees: Any, commissions: Any) -> Decimal:
     # Some firms show what the broker takes beside what the exchange takes.
-    commissions = optional_price(record, "commissions") or ZERO
-    return _EXACT.add(signed_number(record, "fees"), commissions)
+    charged = price_of(fees) or signed_number(record, "fees")
+    return charged if commissions is None else _EXACT.add(charged, signed_number(record, "commissions"))
 
 
 # ----- executions as events of another form tell them

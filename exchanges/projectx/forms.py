@@ -14,6 +14,8 @@ T = TypeVar("T")
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MS = timedelta(milliseconds=1)
+_PLACES = 30
+"""No price has more digits before or behind the point."""
 _from_iso = datetime.fromisoformat
 
 
@@ -78,6 +80,12 @@ def size(record: Record, name: str) -> int:
     if not value:
         raise UnreadableError(f"{name} is not above zero")
     return value
+
+
+def price_of(value: Any) -> Decimal | None:
+    """Give a value that is a price already, as most are; None for any other, whatever it may be."""
+    fits = type(value) is Decimal and value.is_finite() and -_PLACES < value.adjusted() < _PLACES
+    return value if fits else None
 
 
 def optional_price(record: Record, name: str) -> Decimal | None:

@@ -22,7 +22,7 @@ from exchanges.fields import (
     text,
 )
 from exchanges.projectx import forms
-from exchanges.projectx.forms import coded, time_ms
+from exchanges.projectx.forms import coded, price_of, time_ms
 from exchanges.projectx.symbols import EXCHANGE
 from exchanges.records import venue_order
 from exchanges.symbols import SymbolBook
@@ -183,10 +183,8 @@ def _price(value: Any, *, wanted: bool) -> Decimal | None:
     # Futures may trade below zero, so any number is a price.
     if value is None:
         return _UNREADABLE if wanted else None
-    if type(value) is Decimal and value.is_finite() and -40 < value.adjusted() < 40:  # noqa: PLR2004
-        return value
     try:
-        return signed_number({"": value}, "")
+        return price_of(value) or signed_number({"": value}, "")
     except UnreadableError:
         return _UNREADABLE
 

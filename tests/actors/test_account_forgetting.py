@@ -109,6 +109,25 @@ def test_late_execution_is_booked_although_the_record_of_its_forgotten_order_lag
     assert (account.position().size, account.stored[Table.PARKED]) == (D("0.007"), {})
 
 
+@pytest.mark.parametrize("restart", [False, True])
+def test_execution_of_a_forgotten_order_told_again_with_its_end_brings_nothing_back(restart: bool) -> None:  # noqa: FBT001
+    account, place = forgotten()
+    if restart:
+        account = account.restarted()
+    account.hear(gone(place, filled_size=D("0.004")), executed(place, "0.004"))
+
+    assert account.views.orders == {}
+    assert account.position().size == D("0.004")
+
+
+def test_new_execution_of_a_forgotten_order_told_with_its_end_is_booked() -> None:
+    account, place = forgotten()
+    account.hear(gone(place, filled_size=D("0.004")), executed(place, "0.003", "57"))
+
+    assert sizes(account) == {place.order_id: D("0.007")}
+    assert account.position().size == D("0.007")
+
+
 def with_twin() -> tuple[Aware, PlaceOrder]:
     """The venue has two orders under one client id: 28 executed 0.001, 29 executed 0.002 and has ended."""
     account = aware(privacy=NO_HISTORY)

@@ -4,9 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
-pytest.register_assert_rewrite("venue_kit", "venue_contract_orders")
+PARTS = ("orders", "changes", "reads", "stream", "faults")
+pytest.register_assert_rewrite("venue_kit", *(f"venue_contract_{part}" for part in PARTS))
 
-from venue_contract import CASES, Case  # noqa: E402 - their assertions are rewritten first
+from venue_contract import CONTRACT, Case  # noqa: E402 - their assertions are rewritten first
 from venue_kit import Desk  # noqa: E402
 
 from exchanges.paper.client import PaperProcess  # noqa: E402
@@ -30,7 +31,7 @@ def desk(process: PaperProcess, venue: str, case: Case) -> Iterator[Desk]:
     made.close()
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.__name__)
+@pytest.mark.parametrize("case", CONTRACT, ids=lambda case: case.__name__)
 @pytest.mark.parametrize("venue", VENUES)
 def test_venue_in_each_case_keeps_the_contract(venue: str, case: Case, desk: Desk) -> None:
     assert desk.venue == venue

@@ -190,7 +190,12 @@ def test_clock_is_the_date_of_an_answer_and_aimed_low():
 
 
 @pytest.mark.parametrize(
-    "meet", [answer(""), answer("", headers={"Date": "soon"}), answer("", status=503, headers={"Date": formatdate()})]
+    "meet",
+    [
+        answer(""),
+        answer("", headers={"Date": "soon"}),
+        answer("", status=503, headers={"Date": formatdate(usegmt=True)}),
+    ],
 )
 def test_clock_that_is_not_told_holds_placements_back(meet):
     with Venue(ping=[meet], **PLACED) as venue:

@@ -5,13 +5,15 @@ import json
 import sys
 import time
 
-from .campaign import Campaign, run_seeds
+from .campaign import DRAWN_VENUE, SPREAD, Campaign, run_seeds
 from .mutants import MUTANTS
 from .simulation import Verdict
+from .venue_traits import VENUES
 from .verifications import verify_many
-from .wire import EXCHANGE
 
 _TAIL = 25
+_ALL = "all"
+"""Every venue that exists, in turn."""
 
 
 def main() -> int:
@@ -25,7 +27,8 @@ def main() -> int:
     first, last = (int(part) for part in options.seeds.split(":"))
     campaign = Campaign()
     began = time.monotonic()
-    for verdict in run_seeds(range(first, last), mutant=options.mutant, jobs=options.jobs):
+    venues = tuple(VENUES) if options.venue == _ALL else (options.venue,)
+    for verdict in run_seeds(range(first, last), mutant=options.mutant, jobs=options.jobs, venues=venues):
         campaign.add(verdict)
         if verdict.violation is not None and not options.json:
             _print_violation(verdict)
@@ -36,7 +39,7 @@ def main() -> int:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
     parser.add_argument("--seeds", default="1:201", help="first:last, the last one excluded")
-    parser.add_argument("--venue", choices=[EXCHANGE], default=EXCHANGE)
+    parser.add_argument("--venue", choices=[*SPREAD, _ALL], default=DRAWN_VENUE)
     parser.add_argument("--mutant", choices=sorted(MUTANTS))
     parser.add_argument("--list-mutants", action="store_true")
     parser.add_argument("--jobs", type=int, default=1, help="processes that share the work")

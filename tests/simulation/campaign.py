@@ -1,7 +1,7 @@
 """Many runs: over one or more processes, with what was seen over all of them."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from multiprocessing import get_context
 
@@ -10,6 +10,7 @@ from loguru import logger
 from .faults import Fault
 from .mutants import mutated
 from .simulation import Simulation, Verdict
+from .venue_traits import VENUES
 
 _CHUNK = 5
 _MS_PER_HOUR = 3_600_000
@@ -73,26 +74,40 @@ SOMETIMES = (
 """Transitions, proofs, replies and events that occur in any few hundred runs."""
 
 
-def run_seed(seed: int, mutant: str | None = None, *, plain: bool | None = None) -> Verdict:
-    """Run one seed, of the product or of a mutant. `plain`: see `regime`; None: by the seed."""
+DRAWN_VENUE = "drawn"
+"""The name of the venue whose abilities are drawn."""
+SPREAD = (DRAWN_VENUE, *VENUES)
+
+
+def run_seed(
+    seed: int, mutant: str | None = None, *, plain: bool | None = None, venues: Sequence[str] = (DRAWN_VENUE,)
+) -> Verdict:
+    """Run one seed, of the product or of a mutant. `plain`: see `regime`; None: by the seed.
+
+    `venues`: which of them it is follows from the seed.
+    """
+    venue = venues[seed % len(venues)]
     with mutated(mutant):
-        return Simulation(seed, plain=plain).run()
+        return Simulation(seed, plain=plain, venue=None if venue == DRAWN_VENUE else venue).run()
 
 
-def run_seeds(seeds: Iterable[int], *, mutant: str | None = None, jobs: int = 1) -> Iterator[Verdict]:
-    """Run seeds, in their order; `jobs` processes share the work."""
+def run_seeds(
+    seeds: Iterable[int], *, mutant: str | None = None, jobs: int = 1, venues: Sequence[str] = (DRAWN_VENUE,)
+) -> Iterator[Verdict]:
+    """Run seeds, in their order; `jobs` processes share the work. `venues`: see `run_seed`."""
     # Injected failures are logged by the hundred, and nobody reads them.
     logger.disable("actors")
     if jobs == 1:
-        yield from (run_seed(seed, mutant) for seed in seeds)
+        yield from (run_seed(seed, mutant, venues=venues) for seed in seeds)
         return
     with get_context("fork").Pool(jobs) as pool:
-        yield from pool.imap(_Worker(mutant), seeds, chunksize=_CHUNK)
+        yield from pool.imap(_Worker(mutant, tuple(venues)), seeds, chunksize=_CHUNK)
 
 
 @dataclass(frozen=True)
 class _Worker:
     mutant: str | None
+    venues: tuple[str, ...]
 
     def __call__(self, seed: int) -> Verdict:
-        return run_seed(seed, self.mutant)
+        return run_seed(seed, self.mutant, venues=self.venues)

@@ -9,7 +9,7 @@ from actors.runtime.simulated import SimulatedSystem
 from exchanges.paper.model import NewOrder
 from messages.types import OrderType, Side
 
-from .venue import SYMBOLS, Venue
+from .venue import Venue
 
 _SIZE = Decimal("0.5")
 _WITHIN_MS = 4000
@@ -45,18 +45,21 @@ class Owner:
     def trade(self) -> None:
         """Place an order by hand: at the market, near it or far away from it; perhaps withdraw it again."""
         draw = self._random
-        account, symbol, side = draw.choice(self._accounts), draw.choice(SYMBOLS), draw.choice(list(Side))
+        account, symbol = draw.choice(self._accounts), draw.choice(self._venue.traits.symbols)
+        side = draw.choice(list(Side))
         percent = draw.choice((None, 1, 1, 10, 10))
         last = self._venue.engine.last_price(symbol)
         terms: dict[str, Any] = {"type": OrderType.MARKET, "size": _SIZE / 50}
         if percent is not None:
-            away = (last / 100 * percent * (-1 if side is Side.BUY else 1)).quantize(Decimal("0.01"))
+            market = self._venue.traits.market(symbol)
+            away = market.on_grid(last / 100 * percent * (-1 if side is Side.BUY else 1))
             terms = {"type": OrderType.LIMIT, "size": _SIZE, "price": last + away}
         self._place(account, symbol, side, terms)
 
     def _place(self, account: str, symbol: str, side: Side, terms: dict[str, Any]) -> None:
         draw = self._random
         terms = {"size": _SIZE / 50} | terms
+        terms["size"] *= self._venue.traits.market(symbol).depth
         client_id = f"manual-{draw.getrandbits(32)}"
         self._venue.place(NewOrder(account=account, client_order_id=client_id, symbol=symbol, side=side, **terms))
         placed = self._venue.engine.find(account, symbol, client_id)

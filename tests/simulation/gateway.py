@@ -13,6 +13,7 @@ from typing import assert_never
 from actors.runtime.simulated import SimulatedSystem
 from exchanges.failures import not_processed, unanswered, unknown
 from exchanges.gateway import Capabilities
+from exchanges.refusals import refused_here
 from messages.commands import (
     AmendVenueOrder,
     CancelVenueOrder,
@@ -37,20 +38,21 @@ from messages.reports import (
     ServerTimeFetched,
     StreamReport,
 )
-from messages.types import Evidence, EvidenceSource
+from messages.types import Evidence, EvidenceSource, Side
 
 from .changes import Trading, head
 from .faults import Fault, Faults
 from .reads import balances_told, fills_listed, listed, looked_up, searched
 from .stream import SimulatedStream
 from .venue import Venue
+from .venue_traits import Validity
 from .wire import evidence, instruments
 
 _READ = EvidenceSource.LOOKUP
 _CALL_TIMEOUT_MS = 3000
 _READ_WINDOW_MS = 5000
-_CLOCK_AHEAD_MAX_MS = 1000
-"""The venue refuses a timestamp this far ahead of its own clock."""
+_UNNAMED_MS = 1000
+"""When to ask again for the cancel of an order whose number the venue has not told yet."""
 
 Deliver = Callable[[CallReport], None]
 
@@ -90,6 +92,7 @@ class SimulatedGateway:
         self.capabilities = capabilities
         self._system = system
         self._venue = venue
+        self._traits = venue.traits
         self._faults = faults
         self._random = random
         self._account_id = account_id
@@ -170,6 +173,10 @@ class SimulatedGateway:
         if stamp_ms >= valid_until_ms:
             self._soon(call, lambda: not_processed(request, "validity_passed", self._proof(call, source, "never sent")))
             return
+        if self._traits.quote_buys_only and _sells_by_quote(request):
+            now_ms, why = self.clock_ms(), "only buys are sized so"
+            self._soon(call, lambda: refused_here(request, "unsupported", why, endpoint="order", now_ms=now_ms))
+            return
         self._witness(request)
         if self._venue.is_down() or self._faults.strikes(Fault.REFUSED):
             self._soon(call, lambda: not_processed(request, "connection_refused", self._proof(call, source, "refused")))
@@ -185,20 +192,23 @@ class SimulatedGateway:
         elif self._faults.strikes(Fault.ERROR_BEFORE):
             self._soon(call, lambda: self._unknown(call, "server_error"))
         else:
-            self._send(call, request, stamp_ms, valid_until_ms - stamp_ms)
+            self._send(call, request, stamp_ms, valid_until_ms)
 
     def _send(
-        self, call: _Call, request: PlaceOrder | AmendVenueOrder | ReplaceVenueOrder, stamp_ms: int, window_ms: int
+        self, call: _Call, request: PlaceOrder | AmendVenueOrder | ReplaceVenueOrder, stamp_ms: int, until_ms: int
     ) -> None:
+        in_time = self._in_time(request, stamp_ms, until_ms)
         late = self._faults.strikes(Fault.LATE_REQUEST)
-        latest_ms = max(window_ms, _CALL_TIMEOUT_MS) + 2500
-        travel_ms = self._random.randint(_CALL_TIMEOUT_MS, latest_ms) if late else self._random.randint(1, 60)
-        comes_in_time = self._accepts(stamp_ms, window_ms, at_ms=self._venue.now_ms() + travel_ms)
-        if comes_in_time:
+        latest_ms = max(until_ms - stamp_ms, _CALL_TIMEOUT_MS) + 2500
+        if not self._is_bounded(request):
+            latest_ms = self._venue.late_max_ms
+        earliest_ms = min(_CALL_TIMEOUT_MS, latest_ms)
+        travel_ms = self._random.randint(earliest_ms, latest_ms) if late else self._random.randint(1, 60)
+        if in_time(self._venue.now_ms() + travel_ms):
             self._venue.under_way[_placed_by(request)] += 1
 
         def arrive() -> None:
-            if self._accepts(stamp_ms, window_ms, at_ms=self._venue.now_ms()):
+            if in_time(self._venue.now_ms()):
                 self._arrived(call, request)
             else:
                 self._offset_ms = None
@@ -213,11 +223,11 @@ class SimulatedGateway:
         match request:
             case PlaceOrder():
                 self._venue.under_way[_placed_by(request)] -= 1
-                self._answer(call, self._trading.place(request, prove))
+                self._answer(call, self._trading.place(request, prove, self._offset_ms or 0))
             case AmendVenueOrder():
                 self._answer(call, self._trading.amend(request, prove))
             case ReplaceVenueOrder():
-                second_half = self._trading.replace(request, prove)
+                second_half = self._trading.replace(request, prove, self._offset_ms or 0)
                 slow = self._faults.strikes(Fault.REPLACE_SLOW)
 
                 def finish() -> None:
@@ -226,9 +236,30 @@ class SimulatedGateway:
 
                 self._system.schedule(self._random.randint(1, 40) if slow else 0, finish)
 
+    def _is_bounded(self, request: PlaceOrder | AmendVenueOrder | ReplaceVenueOrder) -> bool:
+        if isinstance(request, PlaceOrder):
+            return self._traits.is_bounded(request.type)
+        return self._traits.validity is not Validity.UNBOUNDED
+
+    def _in_time(
+        self, request: PlaceOrder | AmendVenueOrder | ReplaceVenueOrder, stamp_ms: int, until_ms: int
+    ) -> Callable[[int], bool]:
+        # Whether the venue acts on a request that arrives at a time of its clock.
+        if not self._is_bounded(request):
+            return lambda _: True
+        if self._traits.validity is Validity.DEADLINE:
+            return lambda at_ms: at_ms <= until_ms
+        return lambda at_ms: self._accepts(stamp_ms, until_ms - stamp_ms, at_ms=at_ms)
+
     def _cancel(self, call: _Call, request: CancelVenueOrder) -> None:
-        self._witness(request)
         local = EvidenceSource.LOCAL
+        if request.venue_order_id is None and not self._traits.cancels_unnamed:
+            why = self._proof(call, local, "its number is not known")
+            self._soon(
+                call, lambda: not_processed(request, "order_number_unknown", why, retry_after_ms=_UNNAMED_MS)
+            )
+            return
+        self._witness(request)
         if self._venue.is_down() or self._faults.strikes(Fault.REFUSED):
             self._soon(call, lambda: not_processed(request, "connection_refused", self._proof(call, local, "refused")))
         elif self._faults.strikes(Fault.RATE_LIMITED):
@@ -239,7 +270,8 @@ class SimulatedGateway:
         else:
             stamp_ms = self._stamp_ms()
             late = self._faults.strikes(Fault.LATE_REQUEST)
-            travel_ms = self._random.randint(_CALL_TIMEOUT_MS, 7000) if late else self._random.randint(1, 60)
+            latest_ms = max(7000, self._venue.late_max_ms)
+            travel_ms = self._random.randint(_CALL_TIMEOUT_MS, latest_ms) if late else self._random.randint(1, 60)
             self._system.schedule(travel_ms, lambda: self._cancel_arrived(call, request, stamp_ms))
             self._time_out(call)
 
@@ -292,7 +324,7 @@ class SimulatedGateway:
         return PriceFetched(**head(request), symbol=request.symbol, price=price, received_ms=self.clock_ms())
 
     def _told_rules(self, request: FetchInstruments) -> CallReport:
-        rules = instruments(self._venue.engine.instruments.values(), self.clock_ms())
+        rules = instruments(self._traits, self.clock_ms())
         return InstrumentsFetched(**head(request), instruments=rules)
 
     # ----- parts
@@ -303,7 +335,8 @@ class SimulatedGateway:
         return self.clock_ms() + self._offset_ms
 
     def _accepts(self, stamp_ms: int, window_ms: int, *, at_ms: int) -> bool:
-        return stamp_ms < at_ms + _CLOCK_AHEAD_MAX_MS and at_ms - stamp_ms <= window_ms
+        ahead_ms = self._traits.clock_ahead_ms
+        return ahead_ms is None or (stamp_ms < at_ms + ahead_ms and at_ms - stamp_ms <= window_ms)
 
     def _answer(self, call: _Call, report: CallReport) -> None:
         if self._faults.strikes(Fault.LOST_AFTER):
@@ -331,6 +364,10 @@ class SimulatedGateway:
 
     def _proof(self, call: _Call, source: EvidenceSource, detail: str) -> Evidence:
         return evidence(source, "order", sent_ms=call.sent_ms, received_ms=self.clock_ms(), detail=detail)
+
+
+def _sells_by_quote(request: PlaceOrder | AmendVenueOrder | ReplaceVenueOrder) -> bool:
+    return isinstance(request, PlaceOrder) and request.quote_size is not None and request.side is Side.SELL
 
 
 def _placed_by(request: PlaceOrder | AmendVenueOrder | ReplaceVenueOrder) -> tuple[str, str]:

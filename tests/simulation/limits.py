@@ -14,19 +14,21 @@ from messages.fills import Position
 from messages.risk import KillSwitch
 from messages.types import InitiatedBy, ModificationKind, Order, OrderState, OrderType, Side
 
+from .venue_traits import DRAWN, VenueTraits
+
 S = OrderState
 _NOT_LIVE = frozenset(
     {S.DRAFT, S.FILLED, S.CANCELLED, S.REJECTED, S.EXPIRED, S.PARTIAL_FILL_TIMEOUT, S.FAILED}
 )  # fmt: skip
-_TICK = Fraction(1, 100)
 _MINUTE_MS = 60_000
 
 
 class LimitAudit:
     """Of all accounts."""
 
-    def __init__(self, violate: Callable[[str, str], None]) -> None:
+    def __init__(self, violate: Callable[[str, str], None], traits: VenueTraits = DRAWN) -> None:
         self._violate = violate
+        self._traits = traits
         self.policy: AccountPolicy | None = None
         self.clock_was_set = False
         """Our clock was set in this run: a minute of it may be any time."""
@@ -84,8 +86,8 @@ class LimitAudit:
         if change.kind is not ModificationKind.AMEND:
             return
         others = [each for each in orders.values() if each.state not in _NOT_LIVE and each is not order]
-        before = order.size * (order.price or 0)
-        if change.size > order.size or change.size * (change.price or 0) > before:
+        before = order.size * (order.price or order.stop_price or 0)
+        if change.size > order.size or change.size * (change.price or change.stop_price or 0) > before:
             # What makes no sum larger than it is may be done, whatever the sums are.
             self._check_sums(order, others, position)
         if change.price != order.price:
@@ -99,7 +101,8 @@ class LimitAudit:
         for other in others:
             if other.symbol != order.symbol or other.order_id == order.replaces:
                 continue
-            if ticks is not None and not may_repeat and _alike(order, other, ticks):
+            tick = Fraction(self._traits.market(order.symbol).rules.tick_size)
+            if ticks is not None and not may_repeat and _alike(order, other, ticks * tick):
                 self._violate("duplicate order", f"{order.order_id} at {order.price} beside {other.order_id}")
             if _crosses(order, other):
                 self._violate("self-trade", f"{order.order_id} at {order.price} meets {other.order_id}")
@@ -121,12 +124,12 @@ class LimitAudit:
     def _check_sums(self, order: Order, others: list[Order], position: Callable[[str], Position | None]) -> None:
         assert self.policy is not None
         limits = self.policy.risk
-        mine = _value(order)
+        mine = self._worth(order)
         if limits.max_order_notional is not None:
-            whole = _whole_value(order)
+            whole = _whole_value(order, self._multiplier(order))
             self._hold("order notional", order, whole, limits.max_order_notional)
-        here = [_value(each) for each in others if each.symbol == order.symbol]
-        everywhere = [_value(each) for each in others]
+        here = [self._worth(each) for each in others if each.symbol == order.symbol]
+        everywhere = [self._worth(each) for each in others]
         for what, limit, values in (
             ("open notional of a symbol", limits.max_open_notional_per_symbol, here),
             ("open notional of an exchange", limits.max_open_notional_per_exchange, everywhere),
@@ -138,6 +141,14 @@ class LimitAudit:
         limit = limits.max_position.get(order.symbol)
         if limit is not None:
             self._check_reach(order, others, position(order.symbol), limit)
+
+    def _worth(self, order: Order) -> Fraction | None:
+        value = _value(order)
+        # What is given in quote units is worth itself.
+        return value if value is None or order.quote_size is not None else value * self._multiplier(order)
+
+    def _multiplier(self, order: Order) -> Fraction:
+        return Fraction(self._traits.market(order.symbol).multiplier)
 
     def _check_reach(self, order: Order, others: list[Order], held: Position | None, limit: Decimal) -> None:
         sign = 1 if order.side is Side.BUY else -1
@@ -187,18 +198,19 @@ def _value(order: Order) -> Fraction | None:
     legs = [(order.size, order.price or order.stop_price or order.reference_price)]
     change = order.modification
     if change is not None and change.kind is ModificationKind.AMEND:
-        legs.append((change.size, change.price or order.price or order.reference_price))
+        changed = change.price or order.price or change.stop_price or order.stop_price
+        legs.append((change.size, changed or order.reference_price))
     if any(price is None for _, price in legs):
         return None
     filled = Fraction(order.filled_size)
     return max(max(Fraction(0), Fraction(size) - filled) * Fraction(price or 0) for size, price in legs)
 
 
-def _whole_value(order: Order) -> Fraction | None:
+def _whole_value(order: Order, multiplier: Fraction) -> Fraction | None:
     price = order.price or order.stop_price or order.reference_price
     if order.quote_size is not None:
         return Fraction(order.quote_size)
-    return None if price is None else Fraction(order.size) * Fraction(price)
+    return None if price is None else Fraction(order.size) * Fraction(price) * multiplier
 
 
 def _levels(order: Order) -> list[Decimal]:
@@ -209,11 +221,11 @@ def _levels(order: Order) -> list[Decimal]:
     return levels
 
 
-def _alike(order: Order, other: Order, ticks: int) -> bool:
+def _alike(order: Order, other: Order, distance: Fraction) -> bool:
     if (order.side, order.type) != (other.side, other.type) or order.type is not OrderType.LIMIT:
         return False
     apart = [abs(Fraction(one) - Fraction(two)) for one in _levels(order) for two in _levels(other)]
-    return any(each <= ticks * _TICK for each in apart)
+    return any(each <= distance for each in apart)
 
 
 def _crosses(order: Order, other: Order) -> bool:

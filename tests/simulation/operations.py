@@ -23,12 +23,9 @@ from messages.queries import ParityReport, Reply
 from messages.types import InitiatedBy, Order, OrderState
 
 from .auditor import Auditor
-from .venue import SYMBOLS
-from .wire import EXCHANGE
-from .workload import STEP, UNIT, Asked, Intent, Workload
+from .workload import Asked, Intent, Workload
 
 _OPEN = frozenset({OrderState.SUBMITTED, OrderState.ACKNOWLEDGED, OrderState.PARTIALLY_FILLED})
-_TICK = Decimal("0.01")
 
 
 class Operations:
@@ -39,6 +36,7 @@ class Operations:
     ) -> None:
         self._system = system
         self._auditor = auditor
+        self._traits = auditor.traits
         self._hosts = workload
         self._random = random
         self._accounts = accounts
@@ -75,12 +73,12 @@ class Operations:
 
     def cancel_all(self) -> None:
         """Cancel everything of ours or of everybody's, of a symbol or of all, while placements are on their way."""
-        account, symbol = self._account(), self._random.choice((None, None, *SYMBOLS))
+        account, symbol = self._account(), self._random.choice((None, None, *self._traits.symbols))
         for _ in range(self._random.randint(0, 2)):
             self._later(15, self._hosts.place)
         command = CancelAll(
             **self._head(account),
-            exchange=self._random.choice((None, EXCHANGE)),
+            exchange=self._random.choice((None, self._traits.exchange)),
             symbol=symbol,
             everything=self._random.random() < 0.4,
         )
@@ -127,12 +125,16 @@ class Operations:
         wish: dict[str, Any] = {}
         if order.quote_size is None and draw < 0.65:
             # No size that is anybody's intent: half of the usual and more, or more than twice as much.
-            base = UNIT[order.symbol] / 2 if draw < 0.45 else UNIT[order.symbol] * 2
-            wish["size"] = base + self._hosts.next_number() * STEP[order.symbol]
+            market = self._traits.market(order.symbol)
+            base = market.unit / 2 if draw < 0.45 else market.unit * 2
+            wish["size"] = base + self._hosts.next_number() * market.step
         if (draw < 0.15 or draw > 0.6) and order.price is not None:
             moved = order.price * self._random.randint(-30, 30) / 2000
-            wish["price"] = (order.price + moved).quantize(_TICK)
+            wish["price"] = self._traits.market(order.symbol).on_grid(order.price + moved)
             self._auditor.cancels.on_moved(order, wish["price"])
+        if order.stop_price is not None and self._random.random() < 0.5:
+            moved = order.stop_price * self._random.randint(-10, 10) / 2000
+            wish["stop_price"] = self._traits.market(order.symbol).on_grid(order.stop_price + moved)
         if self._random.random() < 0.5:
             wish["expected_version"] = max(0, order.version + self._random.choice((0, 0, 0, -1, -2, 1)))
         if self._random.random() < 0.2:
@@ -157,7 +159,7 @@ class Operations:
             self.parity[asked.command.account_id] = reply
 
     def _read(self, account: str) -> None:
-        exchange = self._random.choice((None, EXCHANGE))
+        exchange = self._random.choice((None, self._traits.exchange))
         command = SyncOpenOrders(**self._head(account), exchange=exchange, force=self._random.random() < 0.5)
         self._auditor.syncs.on_asked(command)
         self._tell(command)
@@ -219,7 +221,7 @@ class Operations:
         number = self._hosts.next_number()
         if terms.quote_size is not None:
             return alike | {"size": None, "quote_size": Decimal(500 + number)}
-        return alike | {"size": UNIT[terms.symbol] + number * STEP[terms.symbol], "quote_size": None}
+        return alike | {"size": self._hosts.size_of(terms.symbol, number), "quote_size": None}
 
     # ----- parts
 

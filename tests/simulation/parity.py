@@ -14,7 +14,6 @@ from messages.types import IdempotencyEntry, Order, OrderState, Side, TimeInForc
 
 from .auditor import ENDS, Auditor
 from .steps import ENDED, SHOWN
-from .wire import EXCHANGE
 
 _WORKING = frozenset({OrderState.ACKNOWLEDGED, OrderState.PARTIALLY_FILLED})
 
@@ -53,7 +52,7 @@ def _unlike_venue(auditor: Auditor, account: str, order: Order) -> Iterator[str]
     if len(found) > 1:
         yield f"{order.order_id} has {len(found)} orders at the venue"
     for venue_order in found:
-        right = _WORKING if venue_order.is_open else ENDS[venue_order.status]
+        right = _WORKING if venue_order.is_open else ENDS[auditor.traits.shown(venue_order.status)]
         if order.state not in right:
             yield f"{order.order_id} is {order.state}, at the venue {venue_order.status}"
         if order.filled_size != venue_order.filled_size or order.filled_value != venue_order.filled_value:
@@ -95,7 +94,8 @@ def _positions(auditor: Auditor, account: str, views: PublishedViews) -> Iterato
     for key in sorted(auditor.positions.parked[account]):
         yield f"execution {key} still waits for its order"
     recorded = dict(auditor.positions.of_account(account))
-    if {symbol: views.positions.get((EXCHANGE, symbol)) for symbol in recorded} != recorded:
+    exchange, margin = auditor.traits.exchange, auditor.traits.capabilities.margin
+    if {symbol: views.positions.get((exchange, symbol)) for symbol in recorded} != recorded:
         yield f"account {account}: readers see other positions than are committed"
     real = [each for each in auditor.truth.truth.executions if each.account == account]
     left_out = unbooked(auditor, account)
@@ -104,12 +104,14 @@ def _positions(auditor: Auditor, account: str, views: PublishedViews) -> Iterato
         size = sum((_net(each) for each in real if each.symbol == symbol), Fraction(0))
         if Fraction(position.size) != size - sum((_net(e) for e in left_out if e.symbol == symbol), Fraction(0)):
             yield f"account {account}: the position of {symbol} is not what the venue executed"
-        free, locked = auditor.truth.balances(account)[base]
-        beyond = Fraction(free + locked) - sum((_gained(e, base) for e in real if e not in left_out), Fraction(0))
+        if position.multiplier != auditor.traits.market(symbol).multiplier:
+            yield f"account {account}: {symbol} is valued by {position.multiplier}"
+        held = auditor.truth.net(account, symbol) if margin else sum(auditor.truth.balances(account)[base])
+        beyond = Fraction(held) - sum((_gained(e, base) for e in real if e not in left_out), Fraction(0))
         if position.unexplained is None:
             yield f"account {account}: {symbol} was never compared with the balances"
             continue
-        agrees = position.unexplained == PLENTY and not position.drift
+        agrees = position.unexplained == (0 if margin else PLENTY) and not position.drift
         if not agrees and not left_out and not traded_by_hand(auditor, account):
             yield f"account {account}: {symbol} drifts by {position.drift} from {position.unexplained}"
         if Fraction(position.unexplained) + Fraction(position.drift) != beyond:
@@ -118,7 +120,7 @@ def _positions(auditor: Auditor, account: str, views: PublishedViews) -> Iterato
 
 def traded_by_hand(auditor: Auditor, account: str) -> bool:
     """Whether the account's owner has traded by hand: what is found of it late stands against an early balance."""
-    return any(fill.order_id.startswith(EXCHANGE) for fill in auditor.fills[account].values())
+    return any(fill.order_id.startswith(auditor.traits.exchange) for fill in auditor.fills[account].values())
 
 
 def disagreements(auditor: Auditor, account: str, report: ParityReport) -> Iterator[str]:
@@ -127,9 +129,12 @@ def disagreements(auditor: Auditor, account: str, report: ParityReport) -> Itera
     for each in report.differences:
         if not (by_hand and each.kind is DifferenceKind.HOLDING_DRIFT):
             yield f"account {account} differs: {each}"
-    foreign = any(order.external and order.state in _WORKING for order in auditor.orders[account].values())
+    working = [order for order in auditor.orders[account].values() if order.state in _WORKING]
+    # What others' orders and stops without a price of their own reserve is not known, and cash on margin is no flow.
+    unknown = any(order.external or (order.stop_price is not None and order.price is None) for order in working)
+    unknown = unknown or auditor.traits.capabilities.margin
     for _, what, why in report.not_compared:
-        if not (foreign and what == "balances"):
+        if not (unknown and what == "balances"):
             yield f"account {account}: {what} are not compared: {why}"
 
 

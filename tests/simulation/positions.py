@@ -64,13 +64,16 @@ class NaivePosition:
         return self._sums[index].size, self._sums[index + 1].size
 
     def unlike(self, position: Position) -> str:
-        """What is wrong with a recorded position, in words; empty when it is right."""
-        now = self.now
+        """What is wrong with a recorded position, in words; empty when it is right.
+
+        While its multiplier is not known, its money is the sum of prices times sizes.
+        """
+        now, worth = self.now, Fraction(1 if position.multiplier is None else position.multiplier)
         wrong = [
             name
             for name, recorded, right in (
                 ("size", Fraction(position.size), now.size),
-                ("cash", Fraction(position.cash), now.cash),
+                ("cash", Fraction(position.cash), now.cash * worth),
                 ("fees", {name: Fraction(fee) for name, fee in position.fees}, dict(self.fees)),
                 ("fill_count", position.fill_count, len(self.fills)),
                 ("opened_ms", position.opened_ms, now.opened_ms),
@@ -78,8 +81,9 @@ class NaivePosition:
             )
             if recorded != right
         ]
-        if not alike(Fraction(position.entry_value), now.entry, exact=not now.divided):
-            wrong.append(f"entry_value {position.entry_value} where {float(now.entry)} is right")
+        entry = now.entry * worth
+        if not alike(Fraction(position.entry_value), entry, exact=not now.divided):
+            wrong.append(f"entry_value {position.entry_value} where {float(entry)} is right")
         return ", ".join(wrong)
 
 

@@ -1,8 +1,9 @@
 """What the venue answers to questions about orders: truthful, complete, and as far behind as the faults make it."""
 
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any
 
+from exchanges.failures import unanswered
 from exchanges.paper.model import PaperOrder
 from messages.commands import (
     AmendVenueOrder,
@@ -30,8 +31,6 @@ from .faults import Fault
 from .venue import Venue
 from .wire import venue_fill, venue_order
 
-SEARCH_SOURCES: Final = ("openOrders", "allOrders", "myTrades")
-
 
 def find(venue: Venue, request: CancelVenueOrder | LookUpOrder | AmendVenueOrder) -> PaperOrder | None:
     """The order that a request names, as it is now."""
@@ -43,6 +42,8 @@ def find(venue: Venue, request: CancelVenueOrder | LookUpOrder | AmendVenueOrder
 
 def looked_up(venue: Venue, request: LookUpOrder, sent_venue_ms: int, proof: Evidence) -> CallReport:
     """Answer a look-up; the order and its executions come from sources that lag independently."""
+    if request.venue_order_id is None and not venue.traits.capabilities.lookup_by_client_id:
+        return unanswered(request, "no_lookup_by_client_id")
     at_ms = venue.now_ms() - venue.lag_ms(Fault.STALE_READ)
     found = find(venue, request)
     order = None if found is None else venue.as_of(found.order_id, at_ms)
@@ -53,8 +54,8 @@ def looked_up(venue: Venue, request: LookUpOrder, sent_venue_ms: int, proof: Evi
     own = [each for each in trades if each.order_id == order.order_id] if order.filled_size else []
     return OrderFound(
         **_head(request),
-        order=venue_order(order),
-        fills=tuple(venue_fill(each, FillSource.REST, with_client_id=False) for each in own),
+        order=venue_order(order, venue.traits),
+        fills=tuple(venue_fill(each, venue.traits, FillSource.REST, with_client_id=False) for each in own),
         fills_complete=sum((each.size for each in own), Decimal(0)) >= order.filled_size,
         asked_venue_ms=sent_venue_ms,
         evidence=proof,
@@ -77,9 +78,9 @@ def searched(venue: Venue, request: SearchOrder, sent_venue_ms: int, proof: Evid
     return OrdersSearched(
         **_head(request),
         symbol=symbol,
-        orders=tuple(venue_order(order) for order in latest.values()),
-        fills=tuple(venue_fill(each, FillSource.REST, with_client_id=False) for each in trades),
-        sources=SEARCH_SOURCES,
+        orders=tuple(venue_order(order, venue.traits) for order in latest.values()),
+        fills=tuple(venue_fill(each, venue.traits, FillSource.REST, with_client_id=False) for each in trades),
+        sources=venue.traits.capabilities.search_sources,
         asked_venue_ms=sent_venue_ms,
         evidence=proof,
     )
@@ -92,7 +93,7 @@ def listed(venue: Venue, request: FetchOpenOrders, sent_venue_ms: int, proof: Ev
     return OpenOrdersFetched(
         **_head(request),
         symbol=request.symbol,
-        orders=tuple(venue_order(order) for order in orders if order.is_open),
+        orders=tuple(venue_order(order, venue.traits) for order in orders if order.is_open),
         asked_venue_ms=sent_venue_ms,
         evidence=proof,
     )
@@ -106,7 +107,7 @@ def fills_listed(venue: Venue, request: FetchFills, sent_venue_ms: int) -> CallR
         **_head(request),
         symbol=request.symbol,
         fills=tuple(
-            venue_fill(each, FillSource.REST, with_client_id=False)
+            venue_fill(each, venue.traits, FillSource.REST, with_client_id=False)
             for each in trades
             if each.at_ms >= since and request.venue_order_id in (None, str(each.order_id))
         ),
@@ -115,8 +116,12 @@ def fills_listed(venue: Venue, request: FetchFills, sent_venue_ms: int) -> CallR
 
 
 def balances_told(venue: Venue, request: FetchBalances, received_ms: int) -> CallReport:
-    """Answer with all balances, as of now or of a moment ago."""
+    """Answer with all balances or positions, as of now or of a moment ago."""
     at_ms = venue.now_ms() - venue.lag_ms(Fault.STALE_BALANCES)
+    if venue.traits.capabilities.margin:
+        nets = venue.nets_as_of(request.account_id, at_ms)
+        held = tuple((contract, net, net) for contract, net in nets.items() if net)
+        return BalancesFetched(**_head(request), balances=held, received_ms=received_ms)
     totals, locked = venue.totals_as_of(request.account_id, at_ms), venue.locked_as_of(request.account_id, at_ms)
     balances = tuple((asset, total, total - locked[asset]) for asset, total in totals.items())
     return BalancesFetched(**_head(request), balances=balances, received_ms=received_ms)

@@ -34,8 +34,8 @@ from .gateway import SimulatedGateway
 from .operations import Operations
 from .regime import draw_regime
 from .store import AuditedStore, SimulatedStoreRim
-from .venue import SETTLE_MS, SYMBOLS, Venue
-from .wire import EXCHANGE
+from .venue import Venue
+from .venue_traits import traits_of
 from .workload import Workload, venue_orders_per_intent
 
 SETTLE_LIMIT_MS: Final = 180_000
@@ -50,6 +50,9 @@ _LAST_WORDS_MS = 4000
 _RHYTHM = ExchangeRhythm(clock_ms=10_000)
 _SILENT = frozenset({Fault.FRAME_DROP})
 _SHARE_SILENT = 0.1
+_SHARES_LATE = (0.1, 0.5, 0.9)
+_SETTLE_TIMES = 4
+"""How many times the settle time must be waited for one after the other until everything is settled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +80,21 @@ class Simulation:
     store_class: type[AuditedStore] = AuditedStore
     gateway_class: type[SimulatedGateway] = SimulatedGateway
 
-    def __init__(self, seed: int, faults: frozenset[Fault] | None = None, *, plain: bool | None = None) -> None:
-        """`faults`: exactly these are on; None: a random subset. `plain`: see `regime`; None: by the seed."""
+    def __init__(
+        self,
+        seed: int,
+        faults: frozenset[Fault] | None = None,
+        *,
+        plain: bool | None = None,
+        venue: str | None = None,
+    ) -> None:
+        """`faults`: exactly these are on; None: a random subset. `plain`: see `regime`; None: by the seed.
+
+        `venue`: one that exists; None: what it can do is drawn.
+        """
         self.seed = seed
+        self.traits = traits_of(venue)
+        self._settle_ms = self.traits.capabilities.settle_ms
         self._random = self._stream("run")
         self.system = SimulatedSystem(seed, metrics=_metrics())
         self.system.after_step = self._stop_at_violation
@@ -88,7 +103,14 @@ class Simulation:
         """The stream drops frames and says nothing, nothing else goes wrong, and only the audit can find out."""
         self.faults = Faults(self._stream("faults"), _SILENT if self.silent else faults)
         self.accounts = tuple(str(number) for number in range(1, self._random.randint(1, 3) + 1))
-        self.venue = Venue(self.system, self.faults, self._stream("venue"), self.accounts)
+        self.venue = Venue(
+            self.system,
+            self.faults,
+            self._stream("venue"),
+            self.accounts,
+            self.traits,
+            share_late=self._stream("delays").choice(_SHARES_LATE),
+        )
         self.auditor = Auditor(self.venue, self.system.clock.now_ms)
         self.store = self.store_class(self.system.clock.monotonic_ms, self.auditor.on_section, self.auditor.on_lease)
         self.workload = Workload(self.system, self.auditor, self.venue.engine, self._stream("workload"), self.accounts)
@@ -96,13 +118,14 @@ class Simulation:
             self.system, self.auditor, self.workload, self._stream("operations"), self.accounts
         )
         self.owner = Owner(self.system, self.venue, self._stream("owner"), self.accounts)
-        self.regime = draw_regime(self._policies, self._stream("regime"), silent=self.silent, plain=plain)
+        more = self._stream("regime")
+        self.regime = draw_regime(self._policies, more, silent=self.silent, plain=plain, traits=self.traits)
         self.policy = self.regime.policy
         self.auditor.judge_by(self.policy)
         self.venue.on_accepted = self.auditor.on_accepted
         if self.silent:
             self.faults.odds = self.faults.odds | {Fault.FRAME_DROP: self._policies.choice((0.3, 0.7, 1.0))}
-            self.auditor.booked_within_ms = self.policy.audit_interval_ms + SETTLE_MS
+            self.auditor.booked_within_ms = self.policy.audit_interval_ms + self._settle_ms
         self.system.on_event = self._on_event
         self.system.on_reply = self._on_reply
         self.views: dict[str, PublishedViews] = {}
@@ -188,7 +211,7 @@ class Simulation:
             self.restart()
 
     def _settle(self) -> None:
-        deadline_ms = self.system.clock.monotonic_ms() + SETTLE_LIMIT_MS
+        deadline_ms = self.system.clock.monotonic_ms() + SETTLE_LIMIT_MS + _SETTLE_TIMES * self._settle_ms
         left = "nothing was looked at"
         self.system.run_for(_LAST_WORDS_MS)
         while self.system.clock.monotonic_ms() < deadline_ms:
@@ -248,12 +271,12 @@ class Simulation:
                 self._violate("privacy", residue)
 
     def _ask_for_parity(self) -> None:
-        self.system.run_for(SETTLE_MS + _LAST_WORDS_MS)
+        self.system.run_for(self._settle_ms + _LAST_WORDS_MS)
         self.workload.stopped = False
         for account in self.accounts:
             self.operations.check_parity(account)
         self.workload.stopped = True
-        self.system.run_until(lambda: not self.workload.waiting, _PARITY_MS)
+        self.system.run_until(lambda: not self.workload.waiting, _PARITY_MS + self._settle_ms)
         if self.workload.waiting:
             self._violate("5 replies", "a parity check is not answered")
         for account in self.accounts:
@@ -376,7 +399,7 @@ class Simulation:
 
     def _fail_position(self) -> None:
         self.faults.count(Fault.POSITION_FAILS)
-        self.fail(_position_address(self._random.choice(self.accounts), self._random.choice(SYMBOLS)))
+        self.fail(self._position_address(self._random.choice(self.accounts), self._random.choice(self.traits.symbols)))
 
     def fail(self, address: str) -> None:
         """Let an actor's handler raise at its next message."""
@@ -406,8 +429,8 @@ class Simulation:
         for account in self.accounts:
             if address == account_address(account):
                 self.workload.forget(account)
-            for symbol in SYMBOLS:
-                if address == _position_address(account, symbol):
+            for symbol in self.traits.symbols:
+                if address == self._position_address(account, symbol):
                     self.workload.forget_closes(account, symbol)
 
     def _on_reply(self, reply: Reply) -> None:
@@ -417,6 +440,9 @@ class Simulation:
         self.operations.on_reply(reply, asked)
 
     # ----- parts
+
+    def _position_address(self, account: str, symbol: str) -> str:
+        return f"{account_address(account)}/position/{self.traits.exchange}/{symbol}"
 
     def _stream(self, name: str) -> Random:
         return Random(f"{self.seed}:{name}")
@@ -435,10 +461,6 @@ class Simulation:
 
 class _Stopped(Exception):
     """A violation was found: nothing that follows means anything."""
-
-
-def _position_address(account: str, symbol: str) -> str:
-    return f"{account_address(account)}/position/{EXCHANGE}/{symbol}"
 
 
 def _raise(_: object) -> None:

@@ -14,10 +14,11 @@ from itertools import count
 from random import Random
 
 from actors.runtime.simulated import START_MS, SimulatedSystem
-from exchanges.paper.dialects.binance.dialect import BinanceDialect
+from exchanges.gateway import AmendScope
 from exchanges.paper.engine import Engine
 from exchanges.paper.model import (
     EXACT,
+    ClientIdPolicy,
     Events,
     Execution,
     NewOrder,
@@ -31,10 +32,8 @@ from exchanges.paper.model import (
 from messages.types import OrderType, Side
 
 from .faults import Fault, Faults
+from .venue_traits import DRAWN, Repetition, Validity, VenueTraits
 
-SETTLE_MS = 3000
-"""How long a read may lag behind; the product is configured with the same figure."""
-SYMBOLS = ("BTC-USDT", "ETH-USDT")
 CROWD = "crowd"
 DEEP_FROM = Decimal("0.05")
 """An order this far from the last price, as a share of it, is out of the crowd's reach and executes by a script."""
@@ -45,18 +44,51 @@ _WHIMS = {
     Fault.VENUE_EXPIRE: PaperStatus.EXPIRED,
     Fault.VENUE_REJECT: PaperStatus.REJECTED,
 }
+_CLIENT_IDS = {
+    Repetition.REFUSED_WHILE_OPEN: ClientIdPolicy.OPEN_ONLY,
+    Repetition.REFUSED: ClientIdPolicy.EVER,
+    Repetition.RETURNED: ClientIdPolicy.EVER,
+    Repetition.ACCEPTED: ClientIdPolicy.ANY,
+}
+_MONEY = Decimal(10) ** 15
+"""What everybody has of the currency that positions are paid with: values of contracts are large."""
+_HIDDEN_MS = 2500
+"""For how long an execution may stay hidden that came before a cancel."""
 
 
 class Venue:
     """One venue with the accounts given and a crowd that trades against them."""
 
-    def __init__(self, system: SimulatedSystem, faults: Faults, random: Random, accounts: tuple[str, ...]) -> None:
+    def __init__(
+        self,
+        system: SimulatedSystem,
+        faults: Faults,
+        random: Random,
+        accounts: tuple[str, ...],
+        traits: VenueTraits = DRAWN,
+        *,
+        share_late: float = 0.5,
+    ) -> None:
+        """`share_late`: of the settle time, what a request may be under way for at most where nothing else bounds it;
+        the rest of it is how far reads may be behind.
+        """
+        self.traits = traits
+        unbounded = traits.validity is Validity.UNBOUNDED or traits.stops_unbounded
+        self.late_max_ms = int(traits.capabilities.settle_ms * share_late) if unbounded else 0
+        """How long after it was sent the venue may still act on a request that nothing bounds."""
+        self.lag_max_ms = traits.capabilities.settle_ms - self.late_max_ms - 1
+        """How far reads may be behind."""
         self._system = system
         self._faults = faults
         self._random = random
         self._offset_ms = random.randint(-20_000, 20_000)
         self._history: dict[int, list[tuple[int, PaperOrder]]] = defaultdict(list)
-        self.engine = Engine(BinanceDialect.instruments()[: len(SYMBOLS)])
+        self.engine = Engine(
+            tuple(market.rules for market in traits.markets),
+            client_ids=_CLIENT_IDS[traits.repetition],
+            fees=traits.fees,
+            margin=traits.capabilities.margin,
+        )
         self.listeners: dict[str, Callable[[OrderEvent], None]] = {}
         """Per account: where its stream is fed."""
         self.under_way: Counter[tuple[str, str]] = Counter()
@@ -73,13 +105,18 @@ class Venue:
         self.on_accepted: Callable[[PaperOrder], None] = lambda _: None
         """Told of every order that an account places."""
         self._crowd_orders = count(1)
+        money = {market.rules.quote: _MONEY for market in traits.markets} if traits.capabilities.margin else {}
         for account in accounts:
-            self.engine.add_account(account, unlimited=True)
-        self.engine.add_account(CROWD, unlimited=True, audited=False)
+            self.engine.add_account(account, money, unlimited=True)
+        self.engine.add_account(CROWD, money, unlimited=True, audited=False)
 
     def now_ms(self) -> int:
         """The venue's clock: never set, and apart from ours by a constant while ours is not set either."""
         return START_MS + self._offset_ms + self._system.clock.monotonic_ms()
+
+    def later(self, delay_ms: int, act: Callable[[], object]) -> None:
+        """Let the venue do something after a while."""
+        self._system.schedule(delay_ms, lambda: (act(), None)[1])
 
     def is_down(self) -> bool:
         """Whether the venue refuses connections at present."""
@@ -90,6 +127,8 @@ class Venue:
     def place(self, order: NewOrder) -> Events:
         """Place an order for an account; the venue may later end it by itself."""
         events = self._published(self.engine.place(order, self.now_ms()))
+        if order.expires_at_ms is not None:
+            self._system.schedule(max(0, order.expires_at_ms - self.now_ms()), self._let_time_pass)
         accepted = self.engine.find(order.account, order.symbol, order.client_order_id)
         if accepted is not None and accepted.is_open:
             self._be_moody(accepted)
@@ -107,6 +146,20 @@ class Venue:
     def cancel_untouched(self, account: str, order_id: int) -> Events:
         """Cancel an order of an account that has not executed: nothing of it can be shown late."""
         return self._published(self.engine.cancel(account, order_id, self.now_ms()))
+
+    def _let_time_pass(self) -> None:
+        self._publish(self.engine.step(self.now_ms()))
+
+    def change(
+        self, account: str, order_id: int, size: Decimal, price: Decimal | None, stop_price: Decimal | None
+    ) -> Events:
+        """Change an open order in place as a client asks for it."""
+        if self.traits is DRAWN or self.traits.capabilities.amend is not AmendScope.NATIVE:
+            return self.amend(account, order_id, size, price)
+        now_ms = self.now_ms()
+        return self._published(
+            self.engine.modify(account, order_id, now_ms, size=size, price=price, stop_price=stop_price)
+        )
 
     def amend(self, account: str, order_id: int, size: Decimal, price: Decimal | None) -> Events:
         """Change an open order in place: a smaller size as every venue does it, anything else as some do."""
@@ -176,23 +229,22 @@ class Venue:
 
     def make_market(self) -> None:
         """Quote both sides of every symbol once."""
-        for symbol in SYMBOLS:
-            last = self.engine.last_price(symbol)
-            tick = self.engine.instruments[symbol].tick_size
+        for market in self.traits.markets:
+            last = self.engine.last_price(market.symbol)
             for level in range(1, 4):
                 for side, sign in ((Side.BUY, -1), (Side.SELL, 1)):
-                    price = last + sign * (last * level / 1000).quantize(tick)
-                    self._crowd_order(symbol, side, price, Decimal("0.05") * level)
+                    price = last + sign * market.on_grid(last * level / 1000)
+                    self._crowd_order(market.symbol, side, price, Decimal("0.05") * level)
 
     def move_market(self) -> None:
         """The crowd takes from one side, sometimes enough to meet resting orders of ours, and quotes again."""
-        symbol = self._random.choice(SYMBOLS)
+        symbol = self._random.choice(self.traits.symbols)
         side = self._random.choice(list(Side))
         best = self.engine.best(symbol, Side.SELL if side is Side.BUY else Side.BUY)
         if best is not None:
             reach = self._random.choice((0, 0, 1, 3))
-            tick = self.engine.instruments[symbol].tick_size
-            price = best + (1 if side is Side.BUY else -1) * (best * reach / 1000).quantize(tick)
+            away = self.traits.market(symbol).on_grid(best * reach / 1000)
+            price = best + (1 if side is Side.BUY else -1) * away
             self._crowd_order(symbol, side, price, Decimal(self._random.randint(1, 40)) / 100)
         if self._random.random() < 0.5:
             self.make_market()
@@ -202,6 +254,16 @@ class Venue:
         resting = [order for name in self.listeners for order in self.engine.open_orders(name) if order.working]
         if resting:
             self.execute(self._random.choice(resting).order_id, self._random.choice((Decimal(1), Decimal("0.3"))))
+
+    def open_now(self, account: str) -> list[PaperOrder]:
+        """What works for an account now."""
+        return list(self.engine.open_orders(account))
+
+    def latest_executions(self, account: str, number: int) -> list[tuple[PaperOrder, Execution]]:
+        """The latest executions of an account that may be shown, each with its order."""
+        shown = [each for symbol in self.traits.symbols for each in self.trades_as_of(account, symbol, self.now_ms())]
+        latest = sorted(shown, key=lambda each: each.at_ms)[-number:]
+        return [(self.engine.truth.orders[each.order_id], each) for each in latest]
 
     # ----- the past
 
@@ -218,7 +280,7 @@ class Venue:
 
     def orders_as_of(self, account: str, symbol: str | None, at_ms: int) -> list[PaperOrder]:
         """All orders of an account as they were at a time."""
-        symbols = SYMBOLS if symbol is None else (symbol,)
+        symbols = self.traits.symbols if symbol is None else (symbol,)
         found = [self.as_of(o.order_id, at_ms) for each in symbols for o in self.engine.orders_of(account, each)]
         return [order for order in found if order is not None]
 
@@ -239,6 +301,15 @@ class Venue:
                     totals[each.fee_currency] += each.fee
         return totals
 
+    def nets_as_of(self, account: str, at_ms: int) -> dict[str, Decimal]:
+        """What an account held of every contract at a time."""
+        nets: dict[str, Decimal] = defaultdict(Decimal)
+        for symbol in self.traits.symbols:
+            for each in self.engine.executions_of(account, symbol):
+                if each.at_ms <= at_ms:
+                    nets[symbol] += each.size if each.side is Side.BUY else -each.size
+        return nets
+
     def locked_as_of(self, account: str, at_ms: int) -> dict[str, Decimal]:
         """What an account's open orders held of every asset at a time."""
         locked: dict[str, Decimal] = defaultdict(Decimal)
@@ -249,7 +320,7 @@ class Venue:
 
     def lag_ms(self, fault: Fault) -> int:
         """How far a read looks into the past: 0, or less than the settle time."""
-        return self._random.randint(1, SETTLE_MS - 1) if self._faults.strikes(fault) else 0
+        return self._random.randint(1, self.lag_max_ms) if self._faults.strikes(fault) else 0
 
     # ----- orders away from the crowd
 
@@ -292,11 +363,13 @@ class Venue:
             replace(event, order=event.order.evolve(**shown)) if isinstance(event, OrderEvent) else event
             for event in cancelled
         ]
-        delay_ms = self._random.randint(1, SETTLE_MS - 500)
+        delay_ms = self._random.randint(1, min(_HIDDEN_MS, self.lag_max_ms))
         ended = self.engine.truth.orders[order.order_id]
         self.late[order.order_id] = size
+        # What else came of it, stops that triggered, is no secret.
+        self._publish(tuple(each for each in traded if not _is_about(each, order.order_id)))
         for event in traded:
-            if isinstance(event, OrderTraded):
+            if isinstance(event, OrderTraded) and event.order.order_id == order.order_id:
                 self._shown_from_ms[order.symbol, event.execution.trade_id] = self.now_ms() + delay_ms
                 self._system.schedule(delay_ms, partial(self._publish, (replace(event, order=ended),)))
         return self._published(tuple(understated))
@@ -340,7 +413,11 @@ class Venue:
             symbol=symbol,
             side=side,
             type=OrderType.LIMIT,
-            size=size,
+            size=size * self.traits.market(symbol).depth,
             price=price,
         )
         self._published(self.engine.place(order, self.now_ms()))
+
+
+def _is_about(event: object, order_id: int) -> bool:
+    return isinstance(event, OrderEvent) and event.order.order_id == order_id

@@ -15,7 +15,6 @@ from messages.types import AttemptOutcome, OrderState, OrderType, Side
 
 from .faults import Fault
 from .simulation import Simulation
-from .wire import EXCHANGE
 
 _BATCH = 100
 _SPACING_MS = 60
@@ -98,7 +97,7 @@ class _Batch(Simulation):
         return SubmitOrder(
             correlation_id=f"verify-{number}",
             account_id=self.accounts[0],
-            exchange=EXCHANGE,
+            exchange=self.traits.exchange,
             symbol="BTC-USDT",
             side=Side.BUY,
             type=OrderType.LIMIT,

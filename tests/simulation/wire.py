@@ -1,13 +1,11 @@
 """The paper engine's values as the venue-neutral claims that an adapter would read off the wire."""
 
-from collections.abc import Iterable
-
-from exchanges.paper.model import EndReason, Execution, NewOrder, PaperInstrument, PaperOrder, PaperStatus
+from exchanges.paper.model import EndReason, Execution, NewOrder, PaperOrder, PaperStatus
 from messages.commands import PlaceOrder
 from messages.fills import FillSource, VenueFill
 from messages.types import Evidence, EvidenceSource, Instrument, OrderType, PublicStatus, TimeInForce, VenueOrder
 
-EXCHANGE = "binance"
+from .venue_traits import VenueTraits
 
 _STATUS = {
     PaperStatus.OPEN: (PublicStatus.OPEN, "NEW"),
@@ -18,11 +16,13 @@ _STATUS = {
 }
 
 
-def venue_order(order: PaperOrder, *, unknown_status: bool = False) -> VenueOrder:
+def venue_order(order: PaperOrder, traits: VenueTraits, *, unknown_status: bool = False) -> VenueOrder:
     """An order as a list, a look-up or an answer shows it."""
-    status, word = _STATUS[order.status]
+    status, word = _STATUS[traits.shown(order.status)]
+    if status is PublicStatus.CANCELLED and order.filled_size:
+        word = traits.partly_cancelled
     return VenueOrder(
-        exchange=EXCHANGE,
+        exchange=traits.exchange,
         symbol=order.symbol,
         venue_order_id=str(order.order_id),
         client_order_id=order.client_order_id,
@@ -44,10 +44,12 @@ def venue_order(order: PaperOrder, *, unknown_status: bool = False) -> VenueOrde
     )
 
 
-def venue_fill(execution: Execution, source: FillSource, *, with_client_id: bool) -> VenueFill:
+def venue_fill(
+    execution: Execution, traits: VenueTraits, source: FillSource, *, with_client_id: bool
+) -> VenueFill:
     """An execution as the stream (with the client id) or the list of trades (without) shows it."""
     return VenueFill(
-        exchange=EXCHANGE,
+        exchange=traits.exchange,
         symbol=execution.symbol,
         fill_id=str(execution.trade_id),
         venue_order_id=str(execution.order_id),
@@ -63,9 +65,13 @@ def venue_fill(execution: Execution, source: FillSource, *, with_client_id: bool
     )
 
 
-def new_order(request: PlaceOrder) -> NewOrder:
-    """A placement as this venue understands it: it has no good-till-time orders."""
-    gtt = request.time_in_force is TimeInForce.GTT
+def new_order(request: PlaceOrder, traits: VenueTraits, offset_ms: int) -> NewOrder:
+    """A placement as this venue understands it; where it has no good-till-time orders, they have no end to it.
+
+    `offset_ms`: what is added to our time to name the end of an order in the venue's.
+    """
+    gtt = request.time_in_force is TimeInForce.GTT and TimeInForce.GTT not in traits.capabilities.times_in_force
+    ends = None if gtt or request.expires_at_ms is None else request.expires_at_ms + offset_ms
     return NewOrder(
         account=request.account_id,
         client_order_id=request.client_order_id,
@@ -78,14 +84,16 @@ def new_order(request: PlaceOrder) -> NewOrder:
         price=request.price,
         stop_price=request.stop_price,
         post_only=request.post_only,
+        taking_ends_as=traits.taking_ends_as,
+        expires_at_ms=ends,
     )
 
 
-def instruments(rules: Iterable[PaperInstrument], as_of_ms: int) -> tuple[Instrument, ...]:
+def instruments(traits: VenueTraits, as_of_ms: int) -> tuple[Instrument, ...]:
     """The venue's trading rules."""
     return tuple(
         Instrument(
-            exchange=EXCHANGE,
+            exchange=traits.exchange,
             symbol=rule.symbol,
             venue_symbol=rule.venue_symbol,
             base=rule.base,
@@ -98,10 +106,12 @@ def instruments(rules: Iterable[PaperInstrument], as_of_ms: int) -> tuple[Instru
             min_size=rule.min_size,
             max_size=rule.max_size,
             min_notional=rule.min_notional,
-            order_types=frozenset(OrderType),
+            order_types=traits.capabilities.order_types,
+            multiplier=market.multiplier,
             as_of_ms=as_of_ms,
         )
-        for rule in rules
+        for market in traits.markets
+        for rule in (market.rules,)
     )
 
 

@@ -29,16 +29,14 @@ from messages.queries import DraftDone, Reply
 from messages.types import InitiatedBy, OrderState, OrderType, Side, TimeInForce
 
 from .auditor import Auditor
-from .venue import SYMBOLS
-from .wire import EXCHANGE
+from .venue_traits import DRAWN, VenueTraits
 
 _KINDS = (
     "resting", "resting", "resting", "deep", "deep", "deep", "crossing", "market", "quote", "ioc", "fok", "gtt", "post",
 )  # fmt: skip
 _REPEAT_WITHIN_MS = 25_000
 """Repetitions without a request id come within this time: well inside the identity's time bucket."""
-STEP = {"BTC-USDT": Decimal("0.00001"), "ETH-USDT": Decimal("0.0001")}
-UNIT = {"BTC-USDT": Decimal("0.01"), "ETH-USDT": Decimal("0.1")}
+_STOPS = {OrderType.STOP_MARKET: "stop", OrderType.STOP_LIMIT: "stop limit"}
 
 
 @dataclass(slots=True)
@@ -70,6 +68,8 @@ class Workload:
         self._system = system
         self._auditor = auditor
         self._engine = engine
+        self._traits = auditor.traits
+        self._kinds = _kinds(self._traits)
         self._random = random
         self._accounts = accounts
         self._numbers = 0
@@ -153,14 +153,15 @@ class Workload:
 
     def close(self) -> None:
         """Close a position or a part of it, perhaps with a second click, perhaps where nothing is open."""
-        account, symbol = self._random.choice(self._accounts), self._random.choice(SYMBOLS)
+        account, symbol = self._random.choice(self._accounts), self._random.choice(self._traits.symbols)
         size = abs(self._auditor.positions.recorded[account, symbol].size) if self._is_open(account, symbol) else None
         if size is None and self._random.random() < 0.8:
             return
         quantity = None
         if self._random.random() < 0.5:
-            there = size or UNIT[symbol]
-            quantity = self._random.choice((there / 3, there / 2, there, there * 3, Decimal(0))).quantize(STEP[symbol])
+            market = self._traits.market(symbol)
+            there = size or market.unit
+            quantity = self._random.choice((there / 3, there / 2, there, there * 3, Decimal(0))).quantize(market.step)
         self._close(account, symbol, quantity)
         if self._random.random() < 0.4:
             self._later(self._random.choice((5, 3000)), lambda: self._close(account, symbol, quantity))
@@ -171,8 +172,8 @@ class Workload:
 
     def _close(self, account: str, symbol: str, quantity: Decimal | None) -> None:
         by = InitiatedBy.RISK_RULE if self._random.random() < 0.3 else InitiatedBy.USER
-        wanted: dict[str, Any] = {"exchange": EXCHANGE, "symbol": symbol, "quantity": quantity, "initiated_by": by}
-        self.tell(ClosePosition(**self.head(account), **wanted), None)
+        wanted: dict[str, Any] = {"symbol": symbol, "quantity": quantity, "initiated_by": by}
+        self.tell(ClosePosition(**self.head(account), exchange=self._traits.exchange, **wanted), None)
 
     def cancel_one(self, account: str, order_id: str) -> None:
         """Cancel an order."""
@@ -226,17 +227,19 @@ class Workload:
     def new_terms(self) -> OrderTerms:
         """An order like no other."""
         self.next_number()
-        symbol = self._random.choice(SYMBOLS)
-        kind = self._random.choice(_KINDS)
+        symbol = self._random.choice(self._traits.symbols)
+        kind = self._random.choice(self._kinds)
         side = self._random.choice(list(Side))
         chosen: dict[str, Any] = {"account_id": self._random.choice(self._accounts), "symbol": symbol, "side": side}
-        chosen["size"] = UNIT[symbol] + self._numbers * STEP[symbol]
+        chosen["size"] = self.size_of(symbol, self._numbers)
         chosen["type"] = OrderType.LIMIT
         chosen["price"] = self._price(symbol, side, kind)
         if kind in ("market", "quote"):
             chosen |= {"type": OrderType.MARKET, "price": None}
         if kind == "quote":
             chosen |= {"size": None, "quote_size": Decimal(500 + self._numbers)}
+        if kind in _STOPS.values():
+            chosen |= self._stop(symbol, side, kind)
         if kind in ("ioc", "fok"):
             chosen["time_in_force"] = TimeInForce(kind.upper())
         if kind == "gtt":
@@ -248,14 +251,29 @@ class Workload:
             chosen["fill_timeout_ms"] = self._random.choice((0, 300, 1000, 3000, 8000))
         if self._random.random() < 0.6:
             chosen["request_id"] = f"request-{self._numbers}"
-        return OrderTerms(exchange=EXCHANGE, **chosen)
+        return OrderTerms(exchange=self._traits.exchange, **chosen)
+
+    def size_of(self, symbol: str, number: int) -> Decimal:
+        """The usual size, and so much more that no two numbers share it."""
+        market = self._traits.market(symbol)
+        return market.unit + number * market.step
+
+    def _stop(self, symbol: str, side: Side, kind: str) -> dict[str, Any]:
+        # Most trigger when the market moves against a position, which it does by small steps.
+        market, last = self._traits.market(symbol), self._engine.last_price(symbol)
+        away = (1 if side is Side.BUY else -1) * self._random.choice((1, 2, 4, 20))
+        trigger = market.on_grid(last + last * away / 2000)
+        if kind == "stop":
+            return {"type": OrderType.STOP_MARKET, "price": None, "stop_price": trigger}
+        beyond = self._random.choice((-2, 2, 10)) * (1 if side is Side.BUY else -1)
+        limit = market.on_grid(trigger + last * beyond / 2000)
+        return {"type": OrderType.STOP_LIMIT, "price": limit, "stop_price": trigger}
 
     def _price(self, symbol: str, side: Side, kind: str) -> Decimal:
         last = self._engine.last_price(symbol)
-        tick = self._engine.instruments[symbol].tick_size
         sign = (1 if kind in ("crossing", "ioc", "fok") else -1) * (1 if side is Side.BUY else -1)
         away = sign * (self._random.randint(120, 300) if kind == "deep" else self._random.randint(2, 30))
-        return (last + last * away / 2000).quantize(tick)
+        return self._traits.market(symbol).on_grid(last + last * away / 2000)
 
     def next_number(self) -> int:
         """A number that was not used before."""
@@ -280,6 +298,15 @@ class Workload:
 
     def _later(self, within_ms: int, act: Callable[[], None]) -> None:
         self._system.schedule(self._random.randint(0, within_ms), act)
+
+
+def _kinds(traits: VenueTraits) -> tuple[str, ...]:
+    can = traits.capabilities
+    lacking = {tif.value.lower() for tif in (TimeInForce.IOC, TimeInForce.FOK) if tif not in can.times_in_force}
+    lacking |= set() if can.post_only else {"post"}
+    lacking |= set() if can.quote_size_market else {"quote"}
+    stops = [] if traits is DRAWN else [name for kind, name in _STOPS.items() if kind in can.order_types]
+    return (*(kind for kind in _KINDS if kind not in lacking), *stops)
 
 
 def _fields(terms: OrderTerms) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""The venue's private push messages in protobuf: the definition, the module generated from it, and reading a frame."""

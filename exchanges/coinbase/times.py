@@ -1,0 +1,50 @@
+"""Times as Coinbase writes them: RFC 3339, UTC, with up to nanosecond digits. Pure.
+
+Integers from end to end; what is finer than a millisecond is cut off, so that a time is never later than it was.
+"""
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from exchanges.fields import Record, UnreadableError
+
+_is_time = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?Z", re.ASCII
+).fullmatch
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_EPOCH_DAY = _EPOCH.toordinal()
+_NONE = "0001-01-01T00:00:00Z"
+
+
+def written_time(at_ms: int) -> str:
+    """Write a time for a request, to the millisecond; before 1970 is 1970."""
+    at = _EPOCH + timedelta(milliseconds=max(0, at_ms))
+    return f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03d}Z"
+
+
+def time_or_none(value: Any) -> int | None:
+    """Read a time, milliseconds; None for anything else, the venue's way of writing that there is none included."""
+    if type(value) is not str or value == _NONE or not _is_time(value):
+        return None
+    try:
+        at = datetime.fromisoformat(value)
+    except ValueError:
+        # Digits in the right places, but no day or hour: the 30th of February.
+        return None
+    seconds = ((at.toordinal() - _EPOCH_DAY) * 24 + at.hour) * 3600 + at.minute * 60 + at.second
+    return seconds * 1000 + at.microsecond // 1000
+
+
+def time(record: Record, name: str) -> int:
+    """Require a time."""
+    found = time_or_none(record.get(name))
+    if found is None:
+        raise UnreadableError(f"{name} is not a time")
+    return found
+
+
+def optional_time(record: Record, name: str) -> int | None:
+    """Read a time that may be absent, null, empty or none."""
+    value = record.get(name)
+    return None if value is None or value in ("", _NONE) else time(record, name)

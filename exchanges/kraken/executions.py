@@ -1,0 +1,239 @@
+"""The events of Kraken's `executions` channel to our messages, for one connection.
+
+Updates tell only what has changed, so the last full state of every live order is kept here and merged. Pure. An event
+that cannot be completed is said to be so (`Event.complete`) and never filled in; what it told for certain, an
+execution, is told on.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from exchanges.fields import (
+    Record,
+    UnreadableError,
+    number,
+    number_or_none,
+    optional_text,
+    positive_number,
+    signed_number,
+    text,
+    word,
+)
+from exchanges.kraken.symbols import EXCHANGE
+from exchanges.kraken.times import instant
+from exchanges.kraken.translate import TERMS, client_id, ended_status
+from exchanges.records import venue_fill, venue_order
+from exchanges.symbols import SymbolBook
+from messages.fills import FillSource, Liquidity, VenueFill
+from messages.types import ENDED_STATUSES, ZERO, OrderType, PublicStatus, Side, TimeInForce, VenueOrder
+
+TRADE = "trade"
+_CREATED = "pending_new"
+_KINDS = {
+    each: each
+    for each in (
+        *(_CREATED, "new", TRADE, "filled", "iceberg_refill", "canceled", "expired"),
+        *("amended", "restated", "status"),
+    )
+}
+_STATUSES = {
+    "pending_new": PublicStatus.PENDING,
+    "new": PublicStatus.OPEN,
+    "partially_filled": PublicStatus.OPEN,
+    "filled": PublicStatus.FILLED,
+    "canceled": PublicStatus.CANCELLED,
+    "expired": PublicStatus.EXPIRED,
+}
+_UNTOUCHED = frozenset({"pending_new", "new"})
+"""Statuses of orders of which nothing has executed."""
+_TIMES_IN_FORCE = {
+    "GTC": TimeInForce.GTC,
+    "IOC": TimeInForce.IOC,
+    "FOK": TimeInForce.FOK,
+    "GTD": TimeInForce.GTT,
+}
+_SIDES = {"buy": Side.BUY, "sell": Side.SELL}
+_LIQUIDITY = {"m": Liquidity.MAKER, "t": Liquidity.TAKER}
+# What an order is, as far as events tell it; the rest of an event is about itself.
+_LASTING = (
+    *("cl_ord_id", "symbol", "side", "order_type", "order_qty", "cash_order_qty", "limit_price", "limit_price_type"),
+    *("stop_price", "triggers", "time_in_force", "post_only", "cum_qty", "cum_cost", "order_status"),
+)
+_NEEDED = ("symbol", "side", "order_type", "order_status")
+_STATIC = "static"
+_STREAM = FillSource.STREAM
+_MARKET, _STOP_MARKET = OrderType.MARKET, OrderType.STOP_MARKET
+_FILLED = PublicStatus.FILLED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """What one entry of a frame told."""
+
+    order: VenueOrder | None = None
+    fill: VenueFill | None = None
+    complete: bool = True
+    """False: something of an order was told that only the venue can complete."""
+    at_ms: int
+    """Venue time."""
+    kind: str
+
+
+class LiveOrders:
+    """The live orders of one connection, as the events so far have told them. Not thread-safe."""
+
+    def __init__(self, symbols: Callable[[], SymbolBook]) -> None:
+        self._symbols = symbols
+        self._live: dict[str, dict[str, Any]] = {}
+
+    def forget(self) -> None:
+        """Forget everything: events are missing, and what is known may be wrong."""
+        self._live.clear()
+
+    def doubt(self, entry: Any) -> None:
+        """Forget the order of an entry that could not be read; all, when it does not even say which that is."""
+        order_id = entry.get("order_id") if isinstance(entry, dict) else None
+        if isinstance(order_id, str):
+            self._live.pop(order_id, None)
+        else:
+            self.forget()
+
+    def take(self, entry: Record, *, snapshot: bool) -> Event:
+        """Understand one entry; raises `UnreadableError`."""
+        order_id, kind = text(entry, "order_id"), word(entry, "exec_type", _KINDS)
+        at_ms = instant(entry, "timestamp")
+        fill = self._fill(entry, order_id, at_ms) if kind == TRADE else None
+        if kind == TRADE and (snapshot or "cum_qty" not in entry):
+            # An execution by itself. What the order is after it, it does not tell.
+            if not snapshot:
+                self._live.pop(order_id, None)
+            return Event(fill=fill, complete=fill is not None, at_ms=at_ms, kind=kind)
+        state = dict(self._live.get(order_id, {}))
+        state.update({name: entry[name] for name in _LASTING if name in entry})
+        if not _is_whole(state):
+            return Event(fill=fill, complete=fill is not None, at_ms=at_ms, kind=kind)
+        order = self._order(order_id, state, entry, at_ms)
+        if order.status in ENDED_STATUSES:
+            self._live.pop(order_id, None)
+        else:
+            self._live[order_id] = state
+        return Event(order=order, fill=fill, at_ms=at_ms, kind=kind)
+
+    def _order(self, order_id: str, state: Record, entry: Record, at_ms: int) -> VenueOrder:
+        terms = TERMS.get((text(state, "side"), text(state, "order_type")))
+        if terms is None:
+            raise UnreadableError("side or order_type is unknown")
+        side, kind, with_limit, with_trigger = terms
+        status = text(state, "order_status")
+        filled = number(state, "cum_qty") if "cum_qty" in state else ZERO
+        size, quote_size = number_or_none(state, "order_qty"), number_or_none(state, "cash_order_qty")
+        if size is None and quote_size is None:
+            raise UnreadableError("order_qty is not a number above zero")
+        size = filled if size is None else size
+        reason = optional_text(entry, "reason") or optional_text(entry, "cancel_reason") or ""
+        named = optional_text(state, "cl_ord_id")
+        return venue_order(
+            EXCHANGE,
+            self._symbols().canonical(text(state, "symbol")),
+            order_id,
+            None if named is None else client_id(named),
+            side,
+            kind,
+            _time_in_force(state, kind),
+            _status(status, size, filled, reason, by_quote=quote_size is not None),
+            status,
+            size,
+            filled,
+            _value(state, filled),
+            _limit(state) if with_limit else None,
+            _trigger(state) if with_trigger else None,
+            quote_size,
+            _flag(state, "post_only"),
+            at_ms if entry["exec_type"] == _CREATED else None,
+            at_ms,
+            reason,
+        )
+
+    def _fill(self, entry: Record, order_id: str, at_ms: int) -> VenueFill | None:
+        """Read an execution; None where any of it is not told: it is then read from the venue."""
+        fees = entry.get("fees")
+        told = ("exec_id", "symbol", "side", "last_price", "last_qty")
+        if any(entry.get(name) is None for name in told) or type(fees) is not list or len(fees) != 1:
+            return None
+        fee = fees[0]
+        if not isinstance(fee, dict):
+            raise UnreadableError("fees is not a list of objects")
+        named = optional_text(entry, "cl_ord_id")
+        liquidity = Liquidity.UNKNOWN
+        if entry.get("liquidity_ind") is not None:
+            liquidity = word(entry, "liquidity_ind", _LIQUIDITY)
+        return venue_fill(
+            EXCHANGE,
+            self._symbols().canonical(text(entry, "symbol")),
+            text(entry, "exec_id"),
+            order_id,
+            None if named is None else client_id(named),
+            word(entry, "side", _SIDES),
+            positive_number(entry, "last_price"),
+            positive_number(entry, "last_qty"),
+            signed_number(fee, "qty"),
+            text(fee, "asset"),
+            liquidity,
+            at_ms,
+            _STREAM,
+        )
+
+
+def _is_whole(state: Record) -> bool:
+    # Whether everything that makes an order has been told, of whatever kind it is.
+    if any(name not in state for name in _NEEDED) or not ("order_qty" in state or "cash_order_qty" in state):
+        return False
+    return "cum_qty" in state or text(state, "order_status") in _UNTOUCHED
+
+
+def _status(status: str, size: Decimal, filled: Decimal, reason: str, *, by_quote: bool) -> PublicStatus | None:
+    found = _STATUSES.get(status)
+    if found is None:
+        return None
+    if found is _FILLED:
+        # An order that says it is done and has executed less than it should has not told everything.
+        return found if filled and (by_quote or filled >= size) else None
+    return ended_status(found, filled, reason)
+
+
+def _value(state: Record, filled: Decimal) -> Decimal | None:
+    if "cum_cost" in state:
+        return number(state, "cum_cost")
+    return None if filled else ZERO
+
+
+def _time_in_force(state: Record, kind: OrderType) -> TimeInForce:
+    if kind is _MARKET:
+        return TimeInForce.IOC
+    if kind is _STOP_MARKET and state.get("time_in_force") is None:
+        return TimeInForce.GTC
+    return word(state, "time_in_force", _TIMES_IN_FORCE)
+
+
+def _limit(state: Record) -> Decimal:
+    if state.get("limit_price_type", _STATIC) != _STATIC:
+        raise UnreadableError("limit_price is relative")
+    return positive_number(state, "limit_price")
+
+
+def _trigger(state: Record) -> Decimal:
+    triggers = state.get("triggers")
+    if triggers is None:
+        return positive_number(state, "stop_price")
+    if not isinstance(triggers, dict) or triggers.get("price_type", _STATIC) != _STATIC:
+        raise UnreadableError("triggers is not a price")
+    return positive_number(triggers, "price")
+
+
+def _flag(state: Record, name: str) -> bool:
+    value = state.get(name)
+    if type(value) is not bool and value is not None:
+        raise UnreadableError(f"{name} is not true or false")
+    return bool(value)

@@ -1,0 +1,270 @@
+"""KuCoin's records to our messages: orders, stop orders, executions, balances.
+
+Pure. It never guesses: a record with an unknown side, type or time in force, or with a field missing or of the wrong
+kind, is unreadable as a whole (`UnreadableError`); where its parts contradict each other, its status is unknown.
+"""
+
+from decimal import Decimal
+from functools import partial
+from typing import Any
+
+from exchanges.fields import (
+    Reader,
+    Record,
+    UnreadableError,
+    amount,
+    amount_or_none,
+    as_record,
+    fault,
+    flag,
+    integer,
+    optional_integer,
+    optional_text,
+    plain_amounts,
+    positive_amount,
+    several,
+    signed_amount,
+    signed_or_none,
+    text,
+    unsigned_or_none,
+    word,
+)
+from exchanges.kucoin.symbols import EXCHANGE
+from exchanges.records import venue_fill, venue_order
+from exchanges.symbols import SymbolBook
+from messages.fills import FillSource, Liquidity, VenueFill
+from messages.types import ZERO, OrderType, PublicStatus, Side, TimeInForce, VenueOrder
+
+NS_PER_MS = 1_000_000
+NS_ABOVE = 10**16
+"""A time above this is in nanoseconds: as milliseconds it would lie three hundred thousand years ahead."""
+TRIGGERED = "TRIGGERED"
+"""Of a stop order: an ordinary order, under an id of its own, has taken its place."""
+
+SIDES = {"buy": Side.BUY, "sell": Side.SELL}
+ORDER_TYPES = {"market": OrderType.MARKET, "limit": OrderType.LIMIT}
+_STOP_TYPES = {"market": OrderType.STOP_MARKET, "limit": OrderType.STOP_LIMIT}
+_TIMES_IN_FORCE = {
+    "GTC": TimeInForce.GTC, "GTT": TimeInForce.GTT, "IOC": TimeInForce.IOC, "FOK": TimeInForce.FOK,
+}  # fmt: skip
+_LIQUIDITY = {"taker": Liquidity.TAKER, "maker": Liquidity.MAKER}
+# What side, type and time in force mean together; on a market order the last one is shown and means nothing.
+_TERMS = {
+    (side, kind, lasting): (
+        SIDES[side],
+        ORDER_TYPES[kind],
+        TimeInForce.IOC if kind == "market" else _TIMES_IN_FORCE[lasting],
+        kind == "market",
+    )
+    for side in SIDES
+    for kind in ORDER_TYPES
+    for lasting in _TIMES_IN_FORCE
+}
+# Reading a member of an enumeration by its class costs more than reading a field, so those of every record stand here.
+_OPEN, _PENDING = PublicStatus.OPEN, PublicStatus.PENDING
+_FILLED, _CANCELLED, _EXPIRED = PublicStatus.FILLED, PublicStatus.CANCELLED, PublicStatus.EXPIRED
+_GTT = TimeInForce.GTT
+_REST = FillSource.REST
+
+# The fields that are read in one go, and what each of them has to be.
+_ORDER_FIELDS: dict[str, Reader] = {
+    **dict.fromkeys(("id", "symbol"), text),
+    "clientOid": optional_text,
+    "side": partial(word, known=SIDES),
+    "type": partial(word, known=ORDER_TYPES),
+    "timeInForce": partial(word, known=_TIMES_IN_FORCE),
+    **dict.fromkeys(("size", "dealSize", "dealFunds"), amount),
+    **dict.fromkeys(("price", "funds"), amount_or_none),
+    **dict.fromkeys(("active", "inOrderBook", "cancelExist", "postOnly"), flag),
+    **dict.fromkeys(("cancelledSize", "cancelledFunds"), amount),
+    **dict.fromkeys(("createdAt", "lastUpdatedAt"), integer),
+    "cancelAfter": optional_integer,
+}
+_order_values = several(
+    (
+        *("symbol", "id", "clientOid", "side", "type", "timeInForce", "price", "size", "dealSize", "dealFunds"),
+        *("active", "inOrderBook", "cancelExist", "postOnly", "createdAt", "lastUpdatedAt"),
+    )
+)
+_FILL_FIELDS: dict[str, Reader] = {
+    **dict.fromkeys(("symbol", "orderId"), text),
+    "side": partial(word, known=SIDES),
+    "liquidity": partial(word, known=_LIQUIDITY),
+    **dict.fromkeys(("price", "size"), positive_amount),
+    "fee": signed_amount,
+    "feeCurrency": optional_text,
+    "createdAt": integer,
+}
+_fill_values = several(
+    ("symbol", "orderId", "tradeId", "side", "liquidity", "price", "size", "fee", "feeCurrency", "createdAt")
+)
+
+
+def read_order(value: Any, symbols: SymbolBook) -> VenueOrder:
+    """Translate an ordinary order of a query or a list.
+
+    In one go, because this runs for every order of every list.
+    """
+    record = as_record(value)
+    symbol, order_id, client_id, side, kind, lasting, price, size, filled, filled_value, *rest = _order_values(record)
+    active, in_book, cancelled, post_only, created_ms, updated_ms = rest
+    try:
+        terms = _TERMS.get((side, kind, lasting))
+    except TypeError:
+        # An array or an object in the place of a word.
+        terms = None
+    if (
+        terms is None
+        or not type(symbol) is type(order_id) is str
+        or not (symbol and order_id)
+        or (type(client_id) is not str and client_id is not None)
+        or not type(active) is type(in_book) is type(cancelled) is type(post_only) is bool
+        or not type(created_ms) is type(updated_ms) is int
+    ):
+        raise fault(record, _ORDER_FIELDS, "timeInForce")
+    our_side, our_type, our_time, is_market = terms
+    if plain_amounts((price, size, filled, filled_value)):
+        price, size, filled_value = Decimal(price) or None, Decimal(size), Decimal(filled_value)
+        filled = ZERO if filled == "0" else Decimal(filled)
+    else:
+        price = amount_or_none(record, "price")
+        size, filled, filled_value = (amount(record, name) for name in ("size", "dealSize", "dealFunds"))
+    quote = None if size else _funds(record, is_market=is_market)
+    if price is None and not is_market:
+        raise UnreadableError("price is missing")
+    status: PublicStatus | None
+    if active:
+        status = _OPEN if in_book or filled else _PENDING
+    else:
+        ended_by_cancel = cancelled or amount(record, "cancelledFunds" if quote else "cancelledSize") > ZERO
+        status = ended_as(size, filled, cancelled=ended_by_cancel)
+        if status is _CANCELLED and our_time is _GTT and _lived_out(record, created_ms, updated_ms):
+            status = _EXPIRED
+    return venue_order(
+        EXCHANGE,
+        symbols.canonical(symbol),
+        order_id,
+        client_id or None,
+        our_side,
+        our_type,
+        our_time,
+        status,
+        # These records have flags; the words are those of the venue's answers and events for the same.
+        ("open" if in_book else "new") if active else "done",
+        size,
+        filled,
+        filled_value,
+        price,
+        None,
+        quote,
+        post_only,
+        created_ms,
+        updated_ms,
+        "",
+    )
+
+
+def _funds(record: Record, *, is_market: bool) -> Decimal:
+    # Of an order that is sized in quote units, as only market orders are.
+    if not is_market:
+        raise UnreadableError("size is zero")
+    return positive_amount(record, "funds")
+
+
+def ended_as(size: Decimal, filled: Decimal, *, cancelled: bool) -> PublicStatus | None:
+    """Say how an order ended that works no longer; None when what is told of it contradicts itself.
+
+    `size` zero: sized in quote units. A rest that buys nothing is cancelled then, and the order is filled all the same.
+    """
+    if filled and filled >= size:
+        return _FILLED
+    return _CANCELLED if cancelled else None
+
+
+def _lived_out(record: Record, created_ms: int, updated_ms: int) -> bool:
+    lifetime_s = optional_integer(record, "cancelAfter")
+    return lifetime_s is not None and 0 < lifetime_s * 1000 <= updated_ms - created_ms
+
+
+def read_stop(value: Any, symbols: SymbolBook) -> VenueOrder:
+    """Translate a stop order: one that has not been triggered works; what became of any other is not told here."""
+    record = as_record(value)
+    stop_type = word(record, "type", _STOP_TYPES)
+    is_market = stop_type is OrderType.STOP_MARKET
+    size = amount_or_none(record, "size") or ZERO
+    status = text(record, "status")
+    created_ms = integer(record, "createdAt")
+    triggered_ms = time_ms(optional_integer(record, "stopTriggerTime"))
+    return venue_order(
+        EXCHANGE,
+        symbols.canonical(text(record, "symbol")),
+        text(record, "id"),
+        optional_text(record, "clientOid"),
+        word(record, "side", SIDES),
+        stop_type,
+        TimeInForce.GTC if is_market else word(record, "timeInForce", _TIMES_IN_FORCE),
+        _OPEN if status == "NEW" else None,
+        status,
+        size,
+        ZERO,
+        ZERO if status == "NEW" else None,
+        None if is_market else positive_amount(record, "price"),
+        positive_amount(record, "stopPrice"),
+        None if size else _funds(record, is_market=is_market),
+        flag(record, "postOnly"),
+        created_ms,
+        triggered_ms or created_ms,
+        "",
+    )
+
+
+def read_fill(value: Any, symbols: SymbolBook) -> VenueFill:
+    """Translate an execution. Executions carry no client id, and their numbers rise by symbol."""
+    record = as_record(value)
+    symbol, order_id, number, side, liquidity, price, size, fee, currency, at_ms = _fill_values(record)
+    price, size, fee = unsigned_or_none(price), unsigned_or_none(size), signed_or_none(fee)
+    if (
+        not (price and size)
+        or fee is None
+        or not type(symbol) is type(order_id) is type(side) is type(liquidity) is str
+        or not (symbol and order_id)
+        or side not in SIDES
+        or liquidity not in _LIQUIDITY
+        or (type(currency) is not str and currency is not None)
+        or type(at_ms) is not int
+    ):
+        raise fault(record, _FILL_FIELDS, "side")
+    return venue_fill(
+        EXCHANGE,
+        symbols.canonical(symbol),
+        _trade_id(number),
+        order_id,
+        None,
+        SIDES[side],
+        price,
+        size,
+        fee,
+        currency or None,
+        _LIQUIDITY[liquidity],
+        at_ms,
+        _REST,
+    )
+
+
+def _trade_id(number: Any) -> str:
+    # A number here, a text elsewhere; the same text names the same execution.
+    named = str(number) if type(number) is int else number
+    if type(named) is not str or not (named.isascii() and named.isdigit()):
+        raise UnreadableError("tradeId names nothing")
+    return named
+
+
+def read_account(value: Any) -> tuple[str, Decimal, Decimal]:
+    """Translate one account of a list: asset, total, of which available."""
+    record = as_record(value)
+    return text(record, "currency"), amount(record, "balance"), amount(record, "available")
+
+
+def time_ms(venue_time: int | None) -> int | None:
+    """Give a time in milliseconds that may be written in nanoseconds."""
+    return venue_time // NS_PER_MS if venue_time is not None and venue_time > NS_ABOVE else venue_time

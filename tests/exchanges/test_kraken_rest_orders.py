@@ -1,0 +1,554 @@
+from decimal import Decimal
+
+import loopback
+import pytest
+from kraken_samples import (
+    API_KEY,
+    API_SECRET,
+    CANCELLED,
+    CLIENT_ID,
+    DESCRIPTION,
+    ORDER,
+    ORDER_ID,
+    PLACED,
+    Venue,
+    amend,
+    cancel,
+    client,
+    look_up,
+    now_ms,
+    place,
+    refused,
+    told,
+)
+from loopback import answer
+
+from exchanges.kraken.sign import Signer
+from exchanges.kraken.times import instant
+from messages.reports import (
+    AmendAmbiguous,
+    AmendConfirmed,
+    AmendNotProcessed,
+    AmendRefused,
+    CancelAmbiguous,
+    CancelConfirmed,
+    CancelNotProcessed,
+    CancelRefused,
+    OrderFound,
+    PlaceAccepted,
+    PlaceAmbiguous,
+    PlaceNotProcessed,
+    PlaceRejected,
+)
+from messages.types import EvidenceSource, OrderType, PublicStatus, Side, TimeInForce
+
+
+def sent(request, **scripts):
+    """What a placement is sent as, without nonce and deadline, and its report."""
+    with Venue(**{"AddOrder": [told(PLACED)], **scripts}) as venue:
+        report = client(venue).execute(request)
+    params = venue.params("AddOrder")
+    if not params:
+        return None, report
+    (found,) = params
+    return {name: value for name, value in found.items() if name not in ("nonce", "deadline")}, report
+
+
+# ----- placements as sent
+
+
+def test_place_accepted_carries_the_venues_id_and_no_state():
+    _, report = sent(place())
+    assert isinstance(report, PlaceAccepted)
+    assert (report.attempt, report.order_id, report.venue_order_id) == (2, "our-id", ORDER_ID)
+    assert (report.order, report.fills) == (None, ())
+    assert report.evidence.source is EvidenceSource.PLACE_ANSWER
+    assert report.evidence.body_sha256
+
+
+def test_place_is_sent_signed_byte_by_byte():
+    with Venue(AddOrder=[told(PLACED)]) as venue:
+        client(venue).execute(place(valid_until_venue_ms=now_ms() + 20_000))
+    (request,) = venue.called("AddOrder")
+    params = request.params
+    assert request.method == "POST"
+    assert request.target == "/0/private/AddOrder"
+    assert request.headers["content-type"] == "application/x-www-form-urlencoded"
+    assert request.headers["user-agent"]
+    assert request.headers["api-key"] == API_KEY
+    assert request.headers["api-sign"] == Signer(API_SECRET).sign(
+        "/0/private/AddOrder", params["nonce"], request.body.encode()
+    )
+    assert request.body == (
+        f"nonce={params['nonce']}&ordertype=limit&type=buy&pair=XBTUSD&volume=1.25&price=27500&timeinforce=GTC"
+        f"&oflags=fciq&cl_ord_id={CLIENT_ID}&deadline={params['deadline']}"
+    )
+
+
+def test_public_calls_do_not_show_the_key():
+    with Venue(AddOrder=[told(PLACED)]) as venue:
+        client(venue).execute(place())
+    for request in (*venue.called("Time"), *venue.called("AssetPairs")):
+        assert "api-key" not in request.headers
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"type": OrderType.MARKET, "price": None}, {"ordertype": "market", "volume": "1.25", "oflags": "fciq"}),
+        (
+            {"type": OrderType.MARKET, "price": None, "size": None, "quote_size": Decimal("500.00")},
+            {"ordertype": "market", "volume": "500", "oflags": "viqc,fciq"},
+        ),
+        ({"time_in_force": TimeInForce.IOC}, {"ordertype": "limit", "timeinforce": "IOC"}),
+        ({"time_in_force": TimeInForce.FOK}, {"ordertype": "limit", "timeinforce": "FOK"}),
+        ({"post_only": True}, {"ordertype": "limit", "timeinforce": "GTC", "oflags": "post,fciq"}),
+        ({"side": Side.SELL}, {"type": "sell"}),
+        ({"size": Decimal("1E-7"), "price": Decimal("3E+2")}, {"volume": "0.0000001", "price": "300"}),
+        # The last price is 27,500.
+        (
+            {"type": OrderType.STOP_MARKET, "price": None, "stop_price": Decimal(28000)},
+            {"ordertype": "stop-loss", "price": "28000", "trigger": "last"},
+        ),
+        (
+            {"type": OrderType.STOP_MARKET, "price": None, "stop_price": Decimal(27000)},
+            {"ordertype": "take-profit", "price": "27000"},
+        ),
+        (
+            {"type": OrderType.STOP_MARKET, "price": None, "stop_price": Decimal(27000), "side": Side.SELL},
+            {"ordertype": "stop-loss", "price": "27000"},
+        ),
+        (
+            {"type": OrderType.STOP_LIMIT, "stop_price": Decimal(28000), "price": Decimal(28100)},
+            {"ordertype": "stop-loss-limit", "price": "28000", "price2": "28100", "timeinforce": "GTC"},
+        ),
+        (
+            {"type": OrderType.STOP_LIMIT, "stop_price": Decimal(28000), "price": Decimal(28100), "side": Side.SELL},
+            {"ordertype": "take-profit-limit", "price": "28000", "price2": "28100"},
+        ),
+    ],
+)
+def test_place_of_each_kind_is_sent_as_documented(changes, expected):
+    params, report = sent(place(**changes))
+    assert isinstance(report, PlaceAccepted)
+    assert expected.items() <= params.items()
+
+
+def test_place_stop_market_sends_neither_limit_nor_time_in_force():
+    params, _ = sent(place(type=OrderType.STOP_MARKET, price=None, stop_price=Decimal(28000)))
+    assert sorted(params) == ["cl_ord_id", "oflags", "ordertype", "pair", "price", "trigger", "type", "volume"]
+
+
+def test_place_market_sends_neither_price_nor_time_in_force():
+    params, _ = sent(place(type=OrderType.MARKET, price=None))
+    assert sorted(params) == ["cl_ord_id", "oflags", "ordertype", "pair", "type", "volume"]
+
+
+def test_place_with_an_end_of_life_is_sent_in_whole_seconds_rounded_down():
+    expires_ms = now_ms() + 3_600_500
+    with Venue(AddOrder=[told(PLACED)]) as venue:
+        made = client(venue)
+        made.execute(place(time_in_force=TimeInForce.GTT, expires_at_ms=expires_ms))
+        offset_ms = made.venue_offset_ms()
+    (params,) = venue.params("AddOrder")
+    assert params["timeinforce"] == "GTD"
+    assert params["expiretm"] == str((expires_ms + offset_ms) // 1000)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"reduce_only": True},
+        {"type": OrderType.MARKET, "size": None, "quote_size": Decimal(5), "side": Side.SELL, "price": None},
+        {"type": OrderType.MARKET, "quote_size": Decimal(5), "price": None},
+        {"quote_size": Decimal(5), "size": None},
+        {"price": None},
+        {"price": Decimal(-5)},
+        {"size": Decimal(0)},
+        {"size": None},
+        {"post_only": True, "time_in_force": TimeInForce.IOC},
+        {"post_only": True, "type": OrderType.MARKET, "price": None},
+        {"post_only": True, "type": OrderType.STOP_LIMIT, "stop_price": Decimal(28000)},
+        {"type": OrderType.STOP_MARKET, "price": None},
+        {"type": OrderType.STOP_MARKET, "price": None, "stop_price": Decimal(5), "time_in_force": TimeInForce.FOK},
+        {"time_in_force": TimeInForce.GTT},
+        {"time_in_force": TimeInForce.GTT, "expires_at_ms": 1},
+        {"symbol": "NEW-USD"},
+    ],
+)
+def test_place_of_what_the_venue_cannot_do_is_refused_and_not_sent(changes):
+    params, report = sent(place(**changes))
+    assert isinstance(report, PlaceRejected)
+    assert report.evidence.source is EvidenceSource.LOCAL
+    assert params is None
+
+
+def test_place_stop_without_a_last_price_is_not_sent_on_a_guess():
+    stop = place(type=OrderType.STOP_MARKET, price=None, stop_price=Decimal(28000))
+    params, report = sent(stop, Ticker=[refused("EService:Unavailable")])
+    assert isinstance(report, PlaceNotProcessed)
+    assert (report.reason, params) == ("price_unavailable", None)
+
+
+# ----- validity
+
+
+def test_place_deadline_is_the_end_of_its_validity():
+    with Venue(AddOrder=[told(PLACED)]) as venue:
+        venue.skew_s = -7200
+        valid_until_ms = now_ms() - 7_200_000 + 4_500
+        client(venue).execute(place(valid_until_venue_ms=valid_until_ms))
+    (params,) = venue.params("AddOrder")
+    assert instant(params, "deadline") == valid_until_ms
+
+
+def test_place_far_ahead_is_bounded_by_the_venues_longest_window():
+    with Venue(AddOrder=[told(PLACED)]) as venue:
+        before_ms = now_ms()
+        client(venue).execute(place(valid_until_venue_ms=now_ms() + 3_600_000))
+        after_ms = now_ms()
+    (params,) = venue.params("AddOrder")
+    assert before_ms + 60_000 - 1_100 <= instant(params, "deadline") <= after_ms + 60_000
+
+
+@pytest.mark.parametrize("left_ms", [-1000, 0, 1500, 1999])
+def test_place_with_less_than_the_shortest_window_left_is_not_sent(left_ms):
+    params, report = sent(place(valid_until_venue_ms=now_ms() + left_ms))
+    assert isinstance(report, PlaceNotProcessed)
+    assert (report.reason, report.evidence.source, params) == ("validity_passed", EvidenceSource.LOCAL, None)
+
+
+# ----- how placements end
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"<html>ok</html>",
+        b"[]",
+        b"{}",
+        b'{"error":[]}',
+        b'{"error":[],"result":null}',
+        b'{"error":[],"result":{}}',
+        b'{"error":[],"result":{"txid":[]}}',
+        b'{"error":[],"result":{"txid":["A","B"]}}',
+        b'{"error":[],"result":{"txid":[5]}}',
+        b'{"error":[],"result":{"descr":{"order":"buy"}}}',
+        b'{"error":null,"result":{"txid":["A"]}}',
+        b'{"error":[5],"result":{"txid":["A"]}}',
+        b'{"result":{"txid":["A"]}}',
+    ],
+)
+def test_place_answered_unreadably_is_ambiguous(body):
+    _, report = sent(place(), AddOrder=[answer(body)])
+    assert isinstance(report, PlaceAmbiguous)
+    assert (report.reason, report.known_to_exist) == ("unreadable", False)
+
+
+def test_place_answered_with_a_warning_is_accepted():
+    body = f'{{"error":["WGeneral:something"],"result":{{"txid":["{ORDER_ID}"]}}}}'
+    _, report = sent(place(), AddOrder=[answer(body)])
+    assert isinstance(report, PlaceAccepted)
+
+
+@pytest.mark.parametrize("status", [400, 403, 429, 500, 502, 520, 522, 524])
+def test_place_answered_by_somebody_in_between_is_ambiguous(status):
+    _, report = sent(place(), AddOrder=[answer('{"error":["EOrder:Insufficient funds"]}', status=status)])
+    assert isinstance(report, PlaceAmbiguous)
+
+
+@pytest.mark.parametrize("fault", [loopback.break_off, loopback.break_mid_body, loopback.break_mid_head])
+def test_place_without_a_whole_answer_is_ambiguous(fault):
+    _, report = sent(place(), AddOrder=[fault])
+    assert isinstance(report, PlaceAmbiguous)
+
+
+def test_place_unanswered_is_ambiguous():
+    with Venue(AddOrder=[loopback.hang]) as venue:
+        report = client(venue, call_timeout_ms=300).execute(place())
+    assert isinstance(report, PlaceAmbiguous)
+    assert report.reason == "timeout"
+
+
+def test_place_refused_is_rejected_with_the_venues_words():
+    _, report = sent(place(), AddOrder=[refused("EOrder:Insufficient funds (insufficient user funds)")])
+    assert isinstance(report, PlaceRejected)
+    assert (report.code, report.text) == ("EOrder", "Insufficient funds (insufficient user funds)")
+
+
+def test_place_under_an_id_that_is_open_is_known_to_exist():
+    _, report = sent(place(), AddOrder=[refused("EGeneral:Invalid arguments:cl_ord_id not unique")])
+    assert isinstance(report, PlaceAmbiguous)
+    assert report.known_to_exist
+
+
+def test_place_with_a_nonce_that_was_seen_is_ambiguous():
+    _, report = sent(place(), AddOrder=[refused("EAPI:Invalid nonce")])
+    assert isinstance(report, PlaceAmbiguous)
+    assert not report.known_to_exist
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        ("EService:Deadline elapsed", "validity_passed"),
+        ("EOrder:Rate limit exceeded", "rate_limited"),
+        ("EService:Market in cancel_only mode", "market_mode"),
+    ],
+)
+def test_place_not_acted_on_may_be_sent_again(error, reason):
+    _, report = sent(place(), AddOrder=[refused(error)])
+    assert isinstance(report, PlaceNotProcessed)
+    assert report.reason == reason
+
+
+def test_lockout_silences_everything():
+    with Venue(AddOrder=[refused("EGeneral:Temporary lockout")]) as venue:
+        made = client(venue)
+        first = made.execute(place())
+        second = made.execute(cancel())
+    assert isinstance(first, PlaceNotProcessed)
+    assert isinstance(second, CancelNotProcessed)
+    assert second.reason == "banned"
+    assert second.retry_after_ms > 800_000
+    assert venue.called("CancelOrder") == []
+
+
+def test_throttled_is_waited_out_until_the_time_it_names():
+    with Venue(AddOrder=[refused(f"EService: Throttled: {now_ms() // 1000 + 30}")]) as venue:
+        made = client(venue)
+        made.execute(place())
+        report = made.execute(place())
+    assert isinstance(report, PlaceNotProcessed)
+    assert 25_000 < report.retry_after_ms <= 31_500
+
+
+def test_nonces_rise_with_every_request():
+    with Venue(AddOrder=[told(PLACED), told(PLACED)]) as venue:
+        made = client(venue)
+        for request in (place(), cancel(), place(), cancel()):
+            made.execute(request)
+        nonces = [int(each.params["nonce"]) for each in venue.requests if each.path.startswith("/0/private/")]
+    assert nonces == sorted(set(nonces))
+    assert len(nonces) >= 4
+
+
+# ----- cancels
+
+GONE = told({ORDER_ID: CANCELLED})
+
+
+@pytest.mark.parametrize("body", [{"count": 1}, {"count": 1, "pending": False}, {"count": 1, "pending": True}])
+def test_cancel_shown_as_ended_is_confirmed(body):
+    with Venue(CancelOrder=[told(body)], QueryOrders=[GONE]) as venue:
+        report = client(venue).execute(cancel())
+    assert isinstance(report, CancelConfirmed)
+    assert (report.order.status, report.order.venue_order_id) == (PublicStatus.CANCELLED, ORDER_ID)
+    (params,) = venue.params("CancelOrder")
+    assert {name: value for name, value in params.items() if name != "nonce"} == {"txid": ORDER_ID}
+    (query,) = venue.params("QueryOrders")
+    assert (query["txid"], query["trades"], query["consolidate_taker"]) == (ORDER_ID, "true", "false")
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        told({ORDER_ID: ORDER}),
+        told({}),
+        told({ORDER_ID: {**CANCELLED, "status": "who-knows"}}),
+        told({ORDER_ID: {**CANCELLED, "vol": None}}),
+        told({ORDER_ID: {**CANCELLED, "descr": {**DESCRIPTION, "pair": "SOLUSD"}}}),
+        refused("EService:Unavailable"),
+        loopback.break_off,
+    ],
+)
+def test_cancel_accepted_and_not_shown_as_ended_is_ambiguous(shown):
+    with Venue(CancelOrder=[told({"count": 1})], QueryOrders=[shown]) as venue:
+        report = client(venue).execute(cancel())
+    assert isinstance(report, CancelAmbiguous)
+    assert report.reason == "accepted"
+
+
+def test_cancel_without_the_venues_id_is_sent_by_ours_and_read_among_the_ended():
+    closed = told({"closed": {ORDER_ID: CANCELLED}, "count": 1})
+    with Venue(CancelOrder=[told({"count": 1})], ClosedOrders=[closed]) as venue:
+        report = client(venue).execute(cancel(venue_order_id=None))
+    assert isinstance(report, CancelConfirmed)
+    assert venue.params("CancelOrder")[0]["cl_ord_id"] == CLIENT_ID
+    assert venue.params("ClosedOrders")[0]["cl_ord_id"] == CLIENT_ID
+
+
+def test_cancel_by_an_id_that_two_orders_had_is_ambiguous():
+    closed = told({"closed": {ORDER_ID: CANCELLED, "OTHER1-KLAF2-FWUDD7": CANCELLED}, "count": 2})
+    with Venue(CancelOrder=[told({"count": 1})], ClosedOrders=[closed]) as venue:
+        report = client(venue).execute(cancel(venue_order_id=None))
+    assert isinstance(report, CancelAmbiguous)
+
+
+@pytest.mark.parametrize("error", ["EOrder:Unknown order", "EOrder:Invalid order"])
+def test_cancel_of_what_is_gone_is_refused_and_says_nothing_more(error):
+    with Venue(CancelOrder=[refused(error)]) as venue:
+        report = client(venue).execute(cancel())
+    assert isinstance(report, CancelRefused)
+    assert venue.called("QueryOrders") == []
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        refused("EAPI:Invalid nonce"),
+        refused("EService:Unavailable"),
+        told({"count": 0}),
+        told({}),
+        answer(b"<html>", status=502),
+        loopback.break_off,
+    ],
+)
+def test_cancel_without_proof_is_ambiguous(shown):
+    with Venue(CancelOrder=[shown], QueryOrders=[GONE]) as venue:
+        report = client(venue).execute(cancel())
+    assert isinstance(report, CancelAmbiguous)
+
+
+@pytest.mark.parametrize("venue_order_id", ["12345", "-5", f"{ORDER_ID},{ORDER_ID}", ""])
+def test_cancel_by_an_id_that_may_name_several_orders_is_not_sent(venue_order_id):
+    with Venue() as venue:
+        report = client(venue).execute(cancel(venue_order_id=venue_order_id))
+    assert isinstance(report, CancelNotProcessed)
+    assert venue.called("CancelOrder") == []
+
+
+# ----- amends
+
+AMENDED = told({"amend_id": "TTW6PD-RC36L-ZZSWNU"})
+CHANGED = {**ORDER, "vol": "1.00000000", "descr": {**DESCRIPTION, "price": "27400.0"}}
+
+
+def test_amend_shown_with_its_new_terms_is_confirmed():
+    with Venue(AmendOrder=[AMENDED], QueryOrders=[told({ORDER_ID: ORDER}), told({ORDER_ID: CHANGED})]) as venue:
+        valid_until_ms = now_ms() + 20_000
+        report = client(venue).execute(amend(valid_until_venue_ms=valid_until_ms))
+    assert isinstance(report, AmendConfirmed)
+    assert (report.order.size, report.order.price) == (Decimal(1), Decimal(27400))
+    assert report.evidence.venue_time_ms
+    (params,) = venue.params("AmendOrder")
+    assert instant(params, "deadline") == valid_until_ms
+    assert {name: value for name, value in params.items() if name not in ("nonce", "deadline")} == {
+        "txid": ORDER_ID,
+        "order_qty": "1",
+        "limit_price": "27400",
+    }
+
+
+def test_amend_of_the_size_alone_does_not_name_the_price():
+    shown = [told({ORDER_ID: ORDER}), told({ORDER_ID: {**ORDER, "vol": "1.00000000"}})]
+    with Venue(AmendOrder=[AMENDED], QueryOrders=shown) as venue:
+        report = client(venue).execute(amend(price=Decimal(27500)))
+    assert isinstance(report, AmendConfirmed)
+    (params,) = venue.params("AmendOrder")
+    assert "limit_price" not in params
+    assert "post_only" not in params
+
+
+def test_amend_of_a_post_only_order_says_so_again():
+    posted = {**ORDER, "oflags": "fciq,post"}
+    with Venue(AmendOrder=[AMENDED], QueryOrders=[told({ORDER_ID: posted})]) as venue:
+        client(venue).execute(amend())
+    assert venue.params("AmendOrder")[0]["post_only"] == "true"
+
+
+def test_amend_of_a_stop_names_its_trigger():
+    stop = {**ORDER, "descr": {**DESCRIPTION, "ordertype": "stop-loss", "price": "28000.0"}}
+    moved = {**stop, "descr": {**stop["descr"], "price": "28500.0"}}
+    with Venue(AmendOrder=[AMENDED], QueryOrders=[told({ORDER_ID: stop}), told({ORDER_ID: moved})]) as venue:
+        report = client(venue).execute(amend(size=Decimal("1.25"), price=None, stop_price=Decimal(28500)))
+    assert isinstance(report, AmendConfirmed)
+    (params,) = venue.params("AmendOrder")
+    assert {"txid", "trigger_price", "nonce", "deadline"} == set(params)
+
+
+def test_amend_to_what_the_order_is_already_is_not_sent():
+    with Venue(QueryOrders=[told({ORDER_ID: CHANGED})]) as venue:
+        report = client(venue).execute(amend())
+    assert isinstance(report, AmendConfirmed)
+    assert venue.called("AmendOrder") == []
+
+
+def test_amend_accepted_and_not_shown_is_ambiguous():
+    with Venue(AmendOrder=[AMENDED], QueryOrders=[told({ORDER_ID: ORDER}), told({ORDER_ID: ORDER})]) as venue:
+        report = client(venue).execute(amend())
+    assert isinstance(report, AmendAmbiguous)
+    assert report.reason == "accepted"
+
+
+def test_amend_of_an_order_that_cannot_be_read_is_not_sent():
+    with Venue(QueryOrders=[refused("EService:Unavailable")]) as venue:
+        report = client(venue).execute(amend())
+    assert isinstance(report, AmendNotProcessed)
+    assert venue.called("AmendOrder") == []
+
+
+@pytest.mark.parametrize(
+    ("shown", "kind"),
+    [
+        (refused("EOrder:Unknown order"), AmendRefused),
+        (refused("EOrder:Insufficient funds"), AmendRefused),
+        (refused("EAPI:Invalid nonce"), AmendAmbiguous),
+        (refused("EService:Deadline elapsed"), AmendNotProcessed),
+        (told({}), AmendAmbiguous),
+        (answer(b"", status=520), AmendAmbiguous),
+        (loopback.break_off, AmendAmbiguous),
+    ],
+)
+def test_amend_answered_otherwise_is_sorted_by_proof(shown, kind):
+    with Venue(AmendOrder=[shown], QueryOrders=[told({ORDER_ID: ORDER})]) as venue:
+        report = client(venue).execute(amend())
+    assert isinstance(report, kind)
+
+
+def test_amend_with_too_little_time_left_is_not_sent():
+    with Venue(QueryOrders=[told({ORDER_ID: ORDER})]) as venue:
+        report = client(venue).execute(amend(valid_until_venue_ms=now_ms() + 1000))
+    assert isinstance(report, AmendNotProcessed)
+    assert (report.reason, venue.called("AmendOrder")) == ("validity_passed", [])
+
+
+@pytest.mark.parametrize("changes", [{"size": Decimal(0)}, {"price": None}])
+def test_amend_of_what_cannot_be_amended_is_refused(changes):
+    with Venue(QueryOrders=[told({ORDER_ID: ORDER})]) as venue:
+        report = client(venue).execute(amend(**changes))
+    assert isinstance(report, AmendRefused)
+    assert venue.called("AmendOrder") == []
+
+
+# ----- counters
+
+
+def test_cancel_of_a_young_order_costs_the_pairs_counter():
+    with Venue(AddOrder=[told(PLACED)] * 20) as venue:
+        made = client(venue)
+        reports = []
+        for number in range(20):
+            named = f"{CLIENT_ID[:-2]}{number:02x}"
+            made.execute(place(client_order_id=named))
+            reports.append(made.execute(cancel(client_order_id=named)))
+    # Each pair of calls costs 9 of 125.
+    held = [each for each in reports if isinstance(each, CancelNotProcessed)]
+    assert held
+    assert {each.reason for each in held} == {"rate_limited"}
+    assert 10 <= len(venue.called("CancelOrder")) <= 15
+
+
+def test_secrets_are_in_no_report_and_no_repr():
+    with Venue(AddOrder=[refused("EAPI:Invalid key")]) as venue:
+        made = client(venue)
+        shown = f"{made!r} {made.session!r} {made.execute(place())!r}"
+    assert API_KEY not in shown
+    assert API_SECRET[:12] not in shown
+
+
+def test_look_up_after_a_refused_nonce_is_asked_again():
+    with Venue(QueryOrders=[refused("EAPI:Invalid nonce"), GONE]) as venue:
+        report = client(venue).execute(look_up(retries=1, with_fills=False))
+    assert isinstance(report, OrderFound)

@@ -1,0 +1,539 @@
+import json
+from decimal import Decimal
+
+import pytest
+from kucoin_samples import (
+    ACTIVE_SYMBOLS,
+    API_KEY,
+    API_SECRET,
+    BY_CLIENT_ID,
+    BY_ID,
+    CANCEL,
+    CANCEL_BY_CLIENT_ID,
+    CANCEL_STOP,
+    CANCELLED,
+    CHILD,
+    CHILD_ID,
+    CLIENT_ID,
+    ENDED,
+    ORDER,
+    ORDER_ID,
+    PASSPHRASE,
+    PLACE,
+    PLACE_STOP,
+    PLACED,
+    PRICE,
+    STOP,
+    STOP_BY_CLIENT_ID,
+    STOP_BY_ID,
+    STOP_ID,
+    TRIGGERED,
+    WORKING,
+    Venue,
+    cancel,
+    client,
+    error,
+    place,
+    place_stop,
+    signer,
+    told,
+)
+from loopback import answer, break_mid_body, break_off, hang, unused_port
+
+from exchanges.http import SystemClock
+from messages.reports import (
+    CancelAmbiguous,
+    CancelConfirmed,
+    CancelNotProcessed,
+    CancelRefused,
+    PlaceAccepted,
+    PlaceAmbiguous,
+    PlaceNotProcessed,
+    PlaceRejected,
+)
+from messages.types import EvidenceSource, OrderType, PublicStatus, Side, TimeInForce
+
+LAST = {"time": 1, "sequence": "1", "price": "60000", "size": "1"}
+
+
+def body_of(venue, name=PLACE):
+    (request,) = venue.called(name)
+    return json.loads(request.body)
+
+
+def sent(**changes):
+    """The body of a placement, without its times."""
+    with Venue({PLACE: [told(PLACED)]}) as venue:
+        client(venue).execute(place(**changes))
+    return {
+        name: value
+        for name, value in body_of(venue).items()
+        if name not in ("clientTimestamp", "allowMaxTimeWindow")
+    }
+
+
+# ----- placing
+
+
+def test_place_accepted_carries_the_order_as_the_engine_has_it():
+    with Venue({PLACE: [told(PLACED)]}) as venue:
+        report = client(venue).execute(place())
+    assert isinstance(report, PlaceAccepted)
+    assert (report.attempt, report.order_id, report.venue_order_id) == (2, "our-id", ORDER_ID)
+    assert (report.order.status, report.order.venue_status) == (PublicStatus.OPEN, "open")
+    assert (report.order.size, report.order.filled_size, report.order.filled_value) == (Decimal("0.00001"), 0, 0)
+    assert (report.evidence.source, report.evidence.venue_time_ms) == (EvidenceSource.PLACE_ANSWER, 1729174140588)
+    assert report.evidence.body_sha256
+
+
+def test_place_is_sent_byte_by_byte_as_it_was_signed_and_bounded():
+    with Venue({PLACE: [told(PLACED)]}) as venue:
+        venue.skew_ms = -7_200_000
+        valid_until_ms = SystemClock().now_ms() + venue.skew_ms + 4000
+        client(venue).execute(place(valid_until_venue_ms=valid_until_ms))
+    (request,) = venue.called(PLACE)
+    time_ms = int(request.headers["kc-api-timestamp"])
+    assert request.body == (
+        f'{{"clientOid":"{CLIENT_ID}","side":"buy","symbol":"BTC-USDT","type":"limit","price":"70000",'
+        f'"size":"0.0000100","timeInForce":"GTC","clientTimestamp":{time_ms},'
+        f'"allowMaxTimeWindow":{valid_until_ms - time_ms}}}'
+    )
+    signature = signer().sign(f"{time_ms}POST/api/v1/hf/orders/sync{request.body}".encode())
+    assert request.headers["kc-api-sign"] == signature
+    assert request.headers["kc-api-passphrase"] == signer().sign(PASSPHRASE.encode())
+    assert (request.headers["kc-api-key"], request.headers["kc-api-key-version"]) == (API_KEY, "3")
+    assert request.headers["content-type"] == "application/json"
+    assert time_ms <= SystemClock().now_ms() + venue.skew_ms
+
+
+TERMS = {"clientOid": CLIENT_ID, "side": "buy", "symbol": "BTC-USDT"}
+LIMIT = TERMS | {"type": "limit", "price": "70000", "size": "0.0000100"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "body"),
+    [
+        ({}, LIMIT | {"timeInForce": "GTC"}),
+        ({"side": Side.SELL}, LIMIT | {"timeInForce": "GTC", "side": "sell"}),
+        ({"time_in_force": TimeInForce.IOC}, LIMIT | {"timeInForce": "IOC"}),
+        ({"time_in_force": TimeInForce.FOK}, LIMIT | {"timeInForce": "FOK"}),
+        ({"post_only": True}, LIMIT | {"timeInForce": "GTC", "postOnly": True}),
+        ({"price": Decimal("1E-7")}, LIMIT | {"timeInForce": "GTC", "price": "0.0000001"}),
+        (
+            {"type": OrderType.MARKET, "time_in_force": TimeInForce.IOC, "price": None},
+            TERMS | {"type": "market", "size": "0.0000100"},
+        ),
+        (
+            {"type": OrderType.MARKET, "price": None, "size": None, "quote_size": Decimal("1E+3")},
+            TERMS | {"type": "market", "funds": "1000"},
+        ),
+    ],
+)
+def test_place_of_each_kind_is_sent_in_the_venues_terms(changes, body):
+    assert sent(**changes) == body
+
+
+def test_place_with_a_lifetime_is_sent_in_whole_seconds_rounded_down():
+    ends_ms = SystemClock().now_ms() + 90_999
+    body = sent(time_in_force=TimeInForce.GTT, expires_at_ms=ends_ms)
+    assert body == LIMIT | {"timeInForce": "GTT", "cancelAfter": body["cancelAfter"]}
+    assert 60 < body["cancelAfter"] <= 90
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"reduce_only": True},
+        {"post_only": True, "time_in_force": TimeInForce.IOC},
+        {"post_only": True, "time_in_force": TimeInForce.FOK},
+        {"post_only": True, "type": OrderType.MARKET, "price": None},
+        {"price": None},
+        {"size": None, "quote_size": Decimal(5)},
+        {"size": None},
+        {"time_in_force": TimeInForce.GTT},
+        {"time_in_force": TimeInForce.GTT, "expires_at_ms": 1},
+        {"symbol": "DOGE-USDT"},
+    ],
+)
+def test_place_of_what_the_venue_cannot_do_is_refused_and_not_sent(changes):
+    with Venue() as venue:
+        report = client(venue).execute(place(**changes))
+    assert isinstance(report, PlaceRejected)
+    assert (report.code in ("not_supported", "unknown_symbol"), report.evidence.source) == (True, EvidenceSource.LOCAL)
+    assert venue.changes() == []
+
+
+def test_place_at_the_end_of_its_validity_is_not_sent():
+    with Venue() as venue:
+        report = client(venue).execute(place(valid_until_venue_ms=SystemClock().now_ms() - 1000))
+    assert isinstance(report, PlaceNotProcessed)
+    assert (report.reason, venue.changes()) == ("validity_passed", [])
+
+
+DONE = PLACED | {"status": "done", "remainSize": "0"}
+
+
+@pytest.mark.parametrize(
+    ("record", "changes", "status"),
+    [
+        (DONE | {"dealSize": "0.00001"}, {}, PublicStatus.FILLED),
+        (DONE | {"dealSize": "0.000004", "canceledSize": "0.000006"}, {}, PublicStatus.CANCELLED),
+        (DONE | {"canceledSize": "0.00001"}, {}, PublicStatus.CANCELLED),
+        (DONE | {"dealSize": "0.000004"}, {}, None),
+        (PLACED | {"status": "match"}, {}, None),
+        (DONE | {"originSize": "0", "dealSize": "0.5"}, {"quote_size": Decimal(5)}, PublicStatus.FILLED),
+        (DONE | {"originSize": None}, {"quote_size": Decimal(5)}, PublicStatus.CANCELLED),
+    ],
+)
+def test_place_answered_by_an_ended_order_says_how_it_ended(record, changes, status):
+    if changes:
+        changes = changes | {"type": OrderType.MARKET, "price": None, "size": None}
+    with Venue({PLACE: [told(record)]}) as venue:
+        report = client(venue).execute(place(**changes))
+    assert isinstance(report, PlaceAccepted)
+    assert (report.order.status, report.order.filled_size) == (status, Decimal(record["dealSize"]))
+
+
+def test_place_acknowledged_without_status_is_accepted_without_order():
+    with Venue({PLACE: [told({"orderId": ORDER_ID, "clientOid": CLIENT_ID})]}) as venue:
+        report = client(venue).execute(place())
+    assert isinstance(report, PlaceAccepted)
+    assert (report.venue_order_id, report.order) == (ORDER_ID, None)
+
+
+@pytest.mark.parametrize(
+    ("meet", "reason", "known_id"),
+    [
+        (told(None), "unreadable", None),
+        (told([]), "unreadable", None),
+        (told({}), "unreadable", None),
+        (told(PLACED | {"clientOid": "somebody-elses"}), "unreadable", None),
+        (told(PLACED | {"orderId": 5}), "unreadable", None),
+        (told(PLACED | {"dealSize": None}), "unreadable", ORDER_ID),
+        (told(PLACED | {"status": None}), "unreadable", ORDER_ID),
+        (told(PLACED, status=502), "server_error", None),
+        (answer(b"<html>busy</html>"), "unreadable", None),
+        (answer(b""), "unreadable", None),
+        (answer(b"<html>", status=403), "unreadable", None),
+        (error("500000"), "server_error", None),
+        (error("102421", status=500), "server_error", None),
+        (error("777777"), "status_unknown", None),
+        (break_off, "connection_lost", None),
+        (break_mid_body, "connection_lost", None),
+        (hang, "timeout", None),
+    ],
+)
+def test_place_answered_by_no_proof_is_ambiguous(meet, reason, known_id):
+    with Venue({PLACE: [meet]}) as venue:
+        report = client(venue, call_timeout_ms=300).execute(place())
+    assert isinstance(report, PlaceAmbiguous)
+    assert (report.reason in (reason, "incomplete_body"), report.venue_order_id) == (True, known_id)
+    assert not report.known_to_exist
+    assert len(venue.called(PLACE)) == 1
+
+
+@pytest.mark.parametrize(
+    "meet", [error("102426", "clientOid duplicate"), error("400100", "validation.createOrder.clientOidDuplicated")]
+)
+def test_place_of_a_client_id_that_is_taken_is_known_to_exist(meet):
+    with Venue({PLACE: [meet]}) as venue:
+        report = client(venue).execute(place())
+    assert isinstance(report, PlaceAmbiguous)
+    assert (report.reason, report.known_to_exist) == ("duplicate", True)
+
+
+def test_place_refused_for_its_terms_is_rejected_in_the_venues_words():
+    with Venue({PLACE: [error("600101", "The order funds should more then 0.1 USDT.")]}) as venue:
+        report = client(venue).execute(place())
+    assert isinstance(report, PlaceRejected)
+    assert (report.code, report.text) == ("600101", "The order funds should more then 0.1 USDT.")
+    assert venue.called(BY_CLIENT_ID) == []
+
+
+@pytest.mark.parametrize(
+    ("by_client_id", "kind", "known"),
+    [
+        (error("102436"), PlaceRejected, None),
+        (told(None), PlaceRejected, None),
+        (told(WORKING), PlaceAmbiguous, True),
+        (error("500000"), PlaceAmbiguous, False),
+        (told(WORKING | {"side": "?"}), PlaceAmbiguous, False),
+        (told(WORKING | {"clientOid": "another"}), PlaceAmbiguous, False),
+    ],
+)
+def test_place_refused_for_lack_of_balance_is_rejected_only_if_no_order_is_there(by_client_id, kind, known):
+    with Venue({PLACE: [error("102421", "Balance insufficient!")], BY_CLIENT_ID: [by_client_id]}) as venue:
+        report = client(venue).execute(place())
+    assert isinstance(report, kind)
+    if known is not None:
+        assert (report.known_to_exist, report.venue_order_id) == (known, ORDER_ID if known else None)
+
+
+@pytest.mark.parametrize(
+    ("meet", "reason"),
+    [(error("429000", status=429), "rate_limited"), (error("400002", status=400), "clock")],
+)
+def test_place_that_the_venue_did_not_look_at_was_not_processed(meet, reason):
+    with Venue({PLACE: [meet]}) as venue:
+        report = client(venue).execute(place())
+    assert isinstance(report, PlaceNotProcessed)
+    assert report.reason == reason
+
+
+def test_place_without_a_server_was_not_processed():
+    with Venue({PLACE: [told(PLACED)]}) as venue:
+        made = client(venue)
+        made.execute(place())
+        made.session._http._base_url = f"http://127.0.0.1:{unused_port()}"
+        report = made.execute(place())
+    assert isinstance(report, PlaceNotProcessed)
+    assert report.reason == "connection_refused"
+
+
+def test_refused_time_makes_the_clock_be_read_again():
+    with Venue({PLACE: [error("400002", status=400), told(PLACED)]}) as venue:
+        made = client(venue)
+        made.execute(place())
+        read_before = len(venue.called("GET /api/v1/timestamp"))
+        made.execute(place())
+    assert len(venue.called("GET /api/v1/timestamp")) == read_before + 1
+
+
+def test_quota_used_up_silences_every_call_until_it_is_reset():
+    headers = {"gw-ratelimit-limit": "4000", "gw-ratelimit-remaining": "0", "gw-ratelimit-reset": "20000"}
+    with Venue({PLACE: [error("429000", status=429, headers=headers)]}) as venue:
+        made = client(venue)
+        made.execute(place())
+        placed, cancelled = made.execute(place()), made.execute(cancel())
+    assert isinstance(placed, PlaceNotProcessed)
+    assert isinstance(cancelled, CancelNotProcessed)
+    assert placed.reason == cancelled.reason == "rate_limited"
+    assert 10_000 < cancelled.retry_after_ms <= 20_000
+    assert len(venue.changes()) == 1
+
+
+def test_quota_told_by_answers_holds_back_what_would_exceed_it():
+    headers = {"gw-ratelimit-limit": "6000", "gw-ratelimit-remaining": "600", "gw-ratelimit-reset": "20000"}
+    with Venue({PLACE: [told(PLACED, headers=headers)], BY_ID: [told(WORKING)], CANCEL: [told(CANCELLED)]}) as venue:
+        made = client(venue)
+        made.execute(place())
+        placed, cancelled = made.execute(place()), made.execute(cancel())
+    assert isinstance(placed, PlaceNotProcessed)
+    assert isinstance(cancelled, CancelAmbiguous)
+    assert [name.split()[0] for name in venue.changes()] == ["POST", "DELETE"]
+
+
+# ----- stop orders
+
+
+def test_stop_is_sent_byte_by_byte_to_its_own_interface():
+    with Venue({PLACE_STOP: [told({"orderId": STOP_ID})], PRICE: [told(LAST)]}) as venue:
+        report = client(venue).execute(place_stop())
+    (request,) = venue.called(PLACE_STOP)
+    assert request.body == (
+        f'{{"clientOid":"{CLIENT_ID}","side":"buy","symbol":"BTC-USDT","type":"limit","price":"70000",'
+        '"size":"0.0000100","timeInForce":"GTC","stop":"entry","stopPrice":"65000.5","tradeType":"TRADE"}'
+    )
+    assert isinstance(report, PlaceAccepted)
+    assert (report.venue_order_id, report.order) == (STOP_ID, None)
+
+
+@pytest.mark.parametrize(
+    ("side", "stop_price", "kind"),
+    [
+        (Side.BUY, "60000.1", "entry"),
+        (Side.SELL, "60000.1", "entry"),
+        (Side.BUY, "59999.9", "loss"),
+        (Side.SELL, "59999.9", "loss"),
+        (Side.BUY, "60000", "entry"),
+        (Side.SELL, "60000", "loss"),
+    ],
+)
+def test_stop_triggers_from_the_side_of_the_market_it_is_on(side, stop_price, kind):
+    terms = {"type": OrderType.STOP_MARKET, "price": None, "side": side, "stop_price": Decimal(stop_price)}
+    with Venue({PLACE_STOP: [told({"orderId": STOP_ID})], PRICE: [told(LAST)]}) as venue:
+        client(venue).execute(place_stop(**terms))
+    assert body_of(venue, PLACE_STOP) == TERMS | {
+        "side": side.value.lower(), "type": "market", "size": "0.0000100",
+        "stop": kind, "stopPrice": stop_price, "tradeType": "TRADE",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("price", [error("500000"), told(LAST | {"price": "0"}), told({})])
+def test_stop_without_a_known_market_price_is_held_back(price):
+    with Venue({PRICE: [price]}) as venue:
+        report = client(venue).execute(place_stop())
+    assert isinstance(report, PlaceNotProcessed)
+    assert (report.reason, report.evidence.source, venue.changes()) == ("price_unknown", EvidenceSource.LOCAL, [])
+
+
+def test_stop_refused_for_the_number_of_orders_is_rejected_only_if_none_is_there():
+    scripts = {PLACE_STOP: [error("200003")], PRICE: [told(LAST)], STOP_BY_CLIENT_ID: [told([STOP]), told([])]}
+    with Venue(scripts) as venue:
+        made = client(venue)
+        found, absent = made.execute(place_stop()), made.execute(place_stop())
+    assert isinstance(found, PlaceAmbiguous)
+    assert (found.known_to_exist, found.venue_order_id) == (True, STOP_ID)
+    assert isinstance(absent, PlaceRejected)
+
+
+# ----- cancelling
+
+
+def test_cancel_read_back_as_ended_is_confirmed():
+    with Venue({CANCEL: [told(CANCELLED)], BY_ID: [told(ENDED)]}) as venue:
+        report = client(venue).execute(cancel())
+    assert isinstance(report, CancelConfirmed)
+    assert (report.order.status, report.order.venue_order_id) == (PublicStatus.CANCELLED, ORDER_ID)
+    (request,) = venue.called(CANCEL)
+    assert request.target == f"/api/v1/hf/orders/sync/{ORDER_ID}?symbol=BTC-USDT"
+    payload = f"{request.headers['kc-api-timestamp']}DELETE{request.target}"
+    assert request.headers["kc-api-sign"] == signer().sign(payload.encode())
+    assert request.body == ""
+
+
+@pytest.mark.parametrize(
+    "read_back",
+    [
+        told(WORKING), error("500000"), error("102436"), told(None), told(ORDER | {"id": "another"}),
+        told(ORDER | {"active": None}), break_off,
+    ],
+)  # fmt: skip
+def test_cancel_accepted_and_not_read_back_as_ended_is_ambiguous(read_back):
+    with Venue({CANCEL: [told(CANCELLED)], BY_ID: [read_back]}) as venue:
+        report = client(venue).execute(cancel())
+    assert isinstance(report, CancelAmbiguous)
+    assert report.reason == "accepted"
+    assert len(venue.called(BY_ID)) == 1
+
+
+def test_cancel_of_an_order_filled_meanwhile_is_confirmed_as_filled():
+    with Venue({CANCEL: [told(CANCELLED)], BY_ID: [told(ORDER)]}) as venue:
+        report = client(venue).execute(cancel())
+    assert isinstance(report, CancelConfirmed)
+    assert report.order.status is PublicStatus.FILLED
+
+
+@pytest.mark.parametrize("code", ["102436", "102428", "200002", "400100"])
+def test_cancel_refused_says_so_and_nothing_of_the_order(code):
+    with Venue({CANCEL: [error(code, "order_not_exist_or_not_allow_to_cancel")]}) as venue:
+        report = client(venue).execute(cancel())
+    assert isinstance(report, CancelRefused)
+    assert (report.code, report.text) == (code, "order_not_exist_or_not_allow_to_cancel")
+    assert venue.changes() == [CANCEL]
+
+
+@pytest.mark.parametrize("meet", [error("500000"), answer(b"x"), break_off, error("102436", status=500)])
+def test_cancel_answered_by_no_proof_is_ambiguous(meet):
+    with Venue({CANCEL: [meet]}) as venue:
+        report = client(venue).execute(cancel())
+    assert isinstance(report, CancelAmbiguous)
+    assert (report.reason != "accepted", venue.changes()) == (True, [CANCEL])
+
+
+def test_cancel_by_client_id_names_it_and_reads_it_back():
+    with Venue({CANCEL_BY_CLIENT_ID: [told(CANCELLED)], BY_CLIENT_ID: [told(ENDED)]}) as venue:
+        report = client(venue).execute(cancel(venue_order_id=None))
+    assert isinstance(report, CancelConfirmed)
+    assert venue.changes() == [CANCEL_BY_CLIENT_ID]
+
+
+def test_cancel_by_client_id_of_a_stop_goes_to_its_book():
+    scripts = {
+        CANCEL_BY_CLIENT_ID: [error("102436")],
+        STOP_BY_CLIENT_ID: [told([STOP])],
+        CANCEL_STOP: [told({"cancelledOrderIds": [STOP_ID]})],
+        STOP_BY_ID: [told(None)],
+        BY_CLIENT_ID: [error("102436")],
+    }
+    with Venue(scripts) as venue:
+        report = client(venue).execute(cancel(venue_order_id=None))
+    assert isinstance(report, CancelConfirmed)
+    assert (report.order.venue_order_id, report.order.status) == (STOP_ID, PublicStatus.CANCELLED)
+
+
+@pytest.mark.parametrize("stops", [told([]), told([TRIGGERED]), error("500000")])
+def test_cancel_by_client_id_of_nothing_is_refused(stops):
+    with Venue({CANCEL_BY_CLIENT_ID: [error("102436", "gone")], STOP_BY_CLIENT_ID: [stops]}) as venue:
+        report = client(venue).execute(cancel(venue_order_id=None))
+    assert isinstance(report, CancelRefused)
+    assert report.code == "102436"
+
+
+def stop_cancel(**scripts):
+    """Cancel a stop order; first what its book shows before, then after."""
+    script = {
+        CANCEL_STOP: [scripts.get("answer", told({"cancelledOrderIds": [STOP_ID]}))],
+        STOP_BY_ID: [scripts.get("before", told(STOP)), scripts.get("after", told(None))],
+        BY_CLIENT_ID: [scripts.get("follower", error("102436"))],
+        CANCEL_BY_CLIENT_ID: [scripts.get("follower_cancel", error("102436"))],
+    }
+    with Venue(script) as venue:
+        return client(venue).execute(cancel(venue_order_id=STOP_ID)), venue.changes()
+
+
+def test_cancel_of_a_stop_that_is_gone_from_both_books_is_confirmed():
+    report, changes = stop_cancel()
+    assert isinstance(report, CancelConfirmed)
+    assert (report.order.venue_order_id, report.order.status) == (STOP_ID, PublicStatus.CANCELLED)
+    assert (report.order.filled_size, report.order.stop_price) == (0, 60000)
+    assert changes == [CANCEL_STOP]
+
+
+@pytest.mark.parametrize(
+    "scripts",
+    [
+        {"after": told(STOP)},
+        {"after": error("500000")},
+        {"after": told(TRIGGERED)},
+        {"follower": error("500000")},
+        {"follower": told(CHILD)},
+        {"after": told(TRIGGERED), "follower": told(CHILD)},
+        {"before": error("500000")},
+        {"answer": told({"cancelledOrderIds": []})},
+        {"answer": told({"cancelledOrderIds": None})},
+        {"answer": told(None)},
+    ],
+)
+def test_cancel_of_a_stop_that_may_work_on_is_ambiguous(scripts):
+    report, changes = stop_cancel(**scripts)
+    assert isinstance(report, CancelAmbiguous)
+    assert (report.reason, changes) == ("accepted", [CANCEL_STOP])
+
+
+@pytest.mark.parametrize("before", [told(TRIGGERED), told(None), error("102436")])
+def test_cancel_of_a_triggered_stop_cancels_the_order_in_its_place(before):
+    ended = ENDED | {"id": CHILD_ID}
+    report, changes = stop_cancel(before=before, follower=told(ended), follower_cancel=told(CANCELLED))
+    assert isinstance(report, CancelConfirmed)
+    assert (report.order.venue_order_id, changes) == (CHILD_ID, [CANCEL_BY_CLIENT_ID])
+
+
+def test_cancel_of_a_stop_triggered_at_that_moment_cancels_the_order_in_its_place():
+    ended = ENDED | {"id": CHILD_ID}
+    refusal = error("400100", "order_not_exist_or_not_allow_to_cancel")
+    report, changes = stop_cancel(answer=refusal, follower=told(ended), follower_cancel=told(CANCELLED))
+    assert isinstance(report, CancelConfirmed)
+    assert (report.order.venue_order_id, changes) == (CHILD_ID, [CANCEL_STOP, CANCEL_BY_CLIENT_ID])
+
+
+def test_cancel_of_a_stop_answered_by_no_proof_is_ambiguous():
+    report, changes = stop_cancel(answer=error("500000"))
+    assert isinstance(report, CancelAmbiguous)
+    assert (report.reason, changes) == ("server_error", [CANCEL_STOP])
+
+
+def test_cancel_of_a_stop_refused_for_the_credential_stays_refused():
+    report, changes = stop_cancel(answer=error("400007", "no permission"))
+    assert isinstance(report, CancelRefused)
+    assert (report.code, changes) == ("400007", [CANCEL_STOP])
+
+
+# ----- what is shown
+
+
+def test_client_shown_keeps_its_secrets():
+    with Venue({PLACE: [error("400005", "Invalid signature")], ACTIVE_SYMBOLS: [error("400004")]}) as venue:
+        made = client(venue)
+        shown = repr(made) + repr(made.session) + repr(made.execute(place()))
+    assert not any(secret in shown for secret in (API_KEY, API_SECRET, PASSPHRASE))
