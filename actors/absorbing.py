@@ -12,8 +12,9 @@ from actors.desk import CANCEL_AGAIN_MS, Desk, cancel_request, known_again, rere
 from actors.domain.chains import first, never_placed, was_placed
 from actors.domain.claims import Absorbed, absorb
 from actors.domain.fills import fill_key, missing_quantity, price_deviation_percent
-from actors.domain.lifecycle import AT_VENUE, TERMINAL
+from actors.domain.lifecycle import AT_VENUE, TERMINAL, evolve
 from actors.domain.modification import says_other_terms
+from actors.domain.succession import goes_on_as, was_before
 from actors.notes import FillRepeated, Held, HeldGone, SeenWorking
 from actors.reminders import cancel_again_timer
 from actors.runtime.outcome import CancelTimer
@@ -56,6 +57,10 @@ def absorb_claim(
     `amended`: the claim is the venue's word that it has changed the order as asked.
     """
     tolerance = desk.policy.fill_tolerance
+    if claim is not None:
+        if is_old_word(desk, order, claim):
+            return Absorbed(order=order, stale=True)
+        order = followed(turn, desk, order, claim)
     if claim is not None and not fills and _says_nothing_new(turn, order, claim, tolerance):
         turn.note(SeenWorking(order.order_id, turn.now_ms))
         return Absorbed(order=order)
@@ -89,6 +94,20 @@ def absorb_claim(
     if after.modification is not None and not merged.twin:
         merged.order = overlays.settle_by_read(turn, desk, after, claim, evidence)
     return merged
+
+
+def is_old_word(desk: Desk, order: Order, claim: VenueOrder) -> bool:
+    """Whether a claim is about the stop that an order was before it triggered."""
+    return was_before(order, claim, desk.exchange(order).capabilities.untriggered_prefix)
+
+
+def followed(turn: Turn, desk: Desk, order: Order, claim: VenueOrder) -> Order:
+    """An order under the id that a claim shows it to have since it triggered; as it is, where it has changed none."""
+    if not goes_on_as(order, claim, desk.exchange(order).capabilities.untriggered_prefix):
+        return order
+    order = evolve(order, venue_order_id=claim.venue_order_id, updated_at_ms=turn.now_ms)
+    turn.save(order)
+    return order
 
 
 def _says_nothing_new(turn: Turn, order: Order, claim: VenueOrder, tolerance: Decimal) -> bool:

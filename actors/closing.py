@@ -150,6 +150,8 @@ def _size(turn: Turn, command: ClosePosition, now: Circumstances) -> Decimal | N
         turn.refuse("", RefusalCode.INSTRUMENT_UNKNOWN, text)
         return None
     closers = _closers(turn, position)
+    if position.exchange in turn.memory.margin and not _is_sure(turn, command, position, now):
+        return None
     free = unreserved(position, closers)
     if free is None:
         text = f"nobody knows how much of the position {_named(closers)} will close: they are for a quote quantity"
@@ -172,6 +174,20 @@ def _size(turn: Turn, command: ClosePosition, now: Circumstances) -> Decimal | N
         rule="position", limit=plain(free), actual=plain(asked),
     )  # fmt: skip
     return None
+
+
+def _is_sure(turn: Turn, command: ClosePosition, position: Position, now: Circumstances) -> bool:
+    # On margin, an order for more than is held opens a position on the other side, and nothing at the venue prevents
+    # it: what may have executed already is waited for, and what the venue was found to hold counts.
+    unknown = now.unknown(turn, position.exchange, position.symbol)
+    if unknown:
+        turn.refuse("", RefusalCode.GATE_CLOSED, _not_known(command, unknown))
+    elif position.drift:
+        held = position.size + position.drift
+        ours = plain(position.size)
+        text = f"the venue holds {plain(held)} {position.symbol}, our fills say {ours}: nothing is closed"
+        turn.refuse("", RefusalCode.NO_POSITION, text, rule="position", limit=plain(held), actual=ours)
+    return not (unknown or position.drift)
 
 
 def _closers(turn: Turn, position: Position) -> list[Order]:

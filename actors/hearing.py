@@ -42,6 +42,7 @@ from messages.reports import (
     FetchFailed,
     FillReceived,
     FillsFetched,
+    FillVoided,
     FrameUnreadable,
     InstrumentsFetched,
     LookUpFailed,
@@ -124,6 +125,8 @@ class Hearing:
                 take_in(turn, desk, self._account_id, report.order, fills, report.evidence, acknowledged)
             case FillReceived():
                 booking.on_fill_received(turn, desk, report)
+            case FillVoided():
+                booking.on_fill_voided(turn, report)
             case OrderFound() | OrderNotFound() | OrdersSearched() | LookUpFailed():
                 self._hear_answer(turn, report)
             case FetchFailed():

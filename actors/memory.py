@@ -323,7 +323,11 @@ class AccountMemory:
             by_order.pop(order_id, None)
 
     def _remember_order(self, order: Order) -> None:
-        self._count_placed(self.orders.get(order.order_id), order)
+        before = self.orders.get(order.order_id)
+        self._count_placed(before, order)
+        if before is not None and before.venue_order_id not in (None, order.venue_order_id):
+            # It has triggered, and goes on under another id.
+            self.by_venue_id.pop((order.exchange, order.symbol, before.venue_order_id), None)
         self.orders[order.order_id] = order
         self.exposure.put(order, self.assets_of(order.exchange, order.symbol))
         self.resting.put(order)

@@ -322,14 +322,18 @@ def _take_turns(
     if not waiters:
         return False
     modify_askers.gone(turn, key)
+    # What the command of this turn waits for, if there is one, is not what these wait for.
+    others = turn.awaits
     for waiter in waiters:
         if waiter.command is None:
             continue
+        turn.awaits = None
         modify(turn, desk, waiter.command, now(), judge_order)
-        if turn.awaits is not None:
-            why = turn.awaits.need.value
-            turn.awaits = None
+        awaited = turn.awaited()
+        if awaited is not None:
+            why = awaited.need.value
             turn.refuse(waiter.correlation_id, RefusalCode.NOT_MODIFIED, f"it could not be decided at once: {why}")
+    turn.awaits = others
     return True
 
 

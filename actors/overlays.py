@@ -28,6 +28,7 @@ from messages.types import (
     Evidence,
     EvidenceSource,
     InitiatedBy,
+    Modification,
     ModificationKind,
     Order,
     OrderState,
@@ -226,12 +227,20 @@ def settle_by_read(turn: Turn, desk: Desk, order: Order, claim: VenueOrder | Non
         return order
     if asked + desk.offsets_ms.get(order.exchange, 0) < fence_ms(desk, order):
         return order
+    if change.kind is ModificationKind.AMEND and _shows(claim, change):
+        # However old the venue says that this is: it is no proof that nothing was changed.
+        return order
     if change.replacement_id is not None:
         new = turn.order(change.replacement_id)
         # What was not attempted cannot have been placed while the old one works on.
         if new is not None and not is_unplaced(new) and not was_not_attempted(new):
             return order
     return give_up(turn, desk, order)
+
+
+def _shows(claim: VenueOrder, change: Modification) -> bool:
+    prices = ((claim.price, change.price), (claim.stop_price, change.stop_price))
+    return claim.size == change.size and all(wanted in (None, shown) for shown, wanted in prices)
 
 
 def give_up(turn: Turn, desk: Desk, order: Order) -> Order:

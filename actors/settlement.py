@@ -39,6 +39,8 @@ from messages.types import (
     InitiatedBy,
     Order,
     OrderState,
+    OrderType,
+    TimeInForce,
     Trigger,
     VenueOrder,
     Verification,
@@ -46,6 +48,8 @@ from messages.types import (
 )
 
 _REREAD_DELAY_MS = 250
+_ENDED_BY_MS = 1500
+"""An order that cannot rest has ended by then."""
 _RESEND_DELAY_MS = 500
 
 
@@ -74,6 +78,9 @@ def on_place_accepted(turn: Turn, desk: Desk, report: PlaceAccepted) -> None:
         if turn.memory.parked_for(order, None):
             # Executions that came before anybody knew the venue's id of their order.
             absorb_claim(turn, desk, order, None, (), report.evidence, Trigger.API_ACKNOWLEDGED)
+        elif order.type is OrderType.MARKET or order.time_in_force in (TimeInForce.IOC, TimeInForce.FOK):
+            # It has ended by now, and an event that says so may never come.
+            reread(turn, desk, order, delay_ms=_ENDED_BY_MS)
     else:
         # A bare acknowledgement of an order that went on without it: what it became is read from the venue.
         turn.save(order)

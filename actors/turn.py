@@ -283,6 +283,10 @@ class Turn:
         elif correlation_id:
             self.outcome.at_once.append(Respond(refusal))
 
+    def awaited(self) -> Awaited | None:
+        """What the command of this turn has to wait for, as far as the turn has come."""
+        return self.awaits
+
     def alert(self, name: str, severity: Severity, text: str, **details: str) -> None:
         """Say something an operator should know, in the account's stream."""
         self._alerts.append(

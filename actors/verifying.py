@@ -23,6 +23,7 @@ from actors.domain.matching import (
     agrees,
     judge_search,
 )
+from actors.domain.succession import goes_on_as
 from actors.domain.verification import next_round, proves_absence
 from actors.notes import Unwatched, Watched
 from actors.reminders import cancel_again_timer
@@ -64,7 +65,8 @@ def on_found(turn: Turn, desk: Desk, report: OrderFound) -> str:
     if order is None:
         return "found"
     differing = agrees(order, report.order, desk.policy.tolerance)
-    if not _is_about(order, report.order):
+    prefix = desk.exchange(order).capabilities.untriggered_prefix
+    if not (_is_about(order, report.order) or goes_on_as(order, report.order, prefix)):
         # An answer about another order says nothing about this one.
         _search(turn, desk, order, _asked(turn, order))
         return "mismatch"

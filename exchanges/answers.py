@@ -2,10 +2,18 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 from exchanges.http import HttpAnswer, HttpFailure, HttpResult
 from messages.types import Evidence, EvidenceSource
+
+WAIT_MAX_MS = 3_600_000
+"""No answer makes us wait for longer, whatever it names: after that, the venue is asked what holds."""
+_DIGITS_MAX = 10
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MS = timedelta(milliseconds=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +81,22 @@ def answer_evidence(
     )
 
 
+def date_ms(headers: Mapping[str, str], name: str = "Date") -> int | None:
+    """Read a header that is an HTTP date; None when there is none. Dates are whole seconds, cut off."""
+    try:
+        told = parsedate_to_datetime(headers.get(name, ""))
+        return (told - _EPOCH) // _MS
+    except (TypeError, ValueError):
+        return None
+
+
 def retry_after_ms(headers: Mapping[str, str]) -> int:
-    """Read Retry-After in seconds; 0 when there is none."""
+    """Read Retry-After, in seconds or as a date beside the answer's own; 0 when there is none, and an hour at most."""
     value = headers.get("Retry-After", "")
-    return int(value) * 1000 if value.isascii() and value.isdigit() else 0
+    if value.isascii() and value.isdigit():
+        # Digits beyond number are no time, and too many of them are not even read.
+        return WAIT_MAX_MS if len(value) > _DIGITS_MAX else min(int(value) * 1000, WAIT_MAX_MS)
+    until_ms, answered_ms = date_ms(headers, "Retry-After"), date_ms(headers)
+    if until_ms is None or answered_ms is None:
+        return 0
+    return min(max(0, until_ms - answered_ms), WAIT_MAX_MS)

@@ -62,6 +62,9 @@ class Capabilities:
     """The sources a search must have read to prove absence."""
     max_in_flight: int
     """Default of concurrent calls per credential."""
+    untriggered_prefix: str = ""
+    """How ids of stop orders begin where a stop that triggers goes on as another order, under an id without this prefix
+    and the same client id. Empty: an order keeps its id."""
     margin: bool = False
     """Whether accounts hold positions of either sign instead of assets: balances then name contracts, with what is held
     of each, below zero for a short position; nothing is held back for open orders."""

@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from exchanges.answers import Told, Untold
+from exchanges.answers import WAIT_MAX_MS, Told, Untold
 from exchanges.http import FORM, Clock, HttpAnswer, HttpClient, HttpFailure, HttpResult
 from exchanges.neighbours import Neighbours
 from exchanges.symbols import Listing, SymbolBook
@@ -22,6 +22,8 @@ LISTING_TIMEOUT_MS = 15_000
 """The trading rules of all symbols are several megabytes."""
 LISTING_AGAIN_MS = 30_000
 """They are read again because of an unlisted symbol at most this often."""
+SILENCE_MAX_MS = 120_000
+"""No answer silences us for longer, whatever it names: cancels are silenced with all else."""
 
 Cost = Mapping[str, int]
 
@@ -68,6 +70,15 @@ class TimeTold:
     answer: HttpAnswer
 
 
+class Meter:
+    """The rate budgets of one user of a venue: the sessions of one user count together."""
+
+    def __init__(self) -> None:
+        self.throttle = Throttle()
+        """To be touched under `lock` only."""
+        self.lock = threading.Lock()
+
+
 class VenueSession(ABC):
     """Signed and unsigned calls under one credential. Thread-safe; shows no secret in its repr, results or errors."""
 
@@ -81,21 +92,26 @@ class VenueSession(ABC):
         aliases: Mapping[str, str],
         budgets: Iterable[Budget] = (),
         one_at_a_time: bool = False,
+        meter: Meter | None = None,
     ) -> None:
         """`budgets` are the limits to begin with. `one_at_a_time`: requests must reach the venue in the order in which
-        they were prepared, so that each waits for the answer to the one before.
+        they were prepared, so that each waits for the answer to the one before. `meter`: what is counted together with
+        other sessions; None: this one counts for itself.
         """
+        meter = meter or Meter()
         self.clock = clock
         self.call_timeout_ms = call_timeout_ms
         self.aliases = dict(aliases)
         self._http = http
-        self._throttle = Throttle()
-        self._throttle.learn(budgets)
-        self._throttle_lock = threading.Lock()
+        self._throttle, self._throttle_lock = meter.throttle, meter.lock
+        with self._throttle_lock:
+            self._throttle.learn(budgets)
         self._neighbours = neighbours
         neighbours.join(self)
         self._sending = threading.Lock() if one_at_a_time else None
-        self._offset_ms = 0
+        self._base_ms = 0
+        """Venue time minus our monotonic clock, aimed low: a wall clock that is set moves no proof."""
+        self._base_known = False
         self._offset_trusted = False
         self._offset_read_ms = 0
         self._clock_lock = threading.Lock()
@@ -135,12 +151,11 @@ class VenueSession(ABC):
 
     def venue_offset_ms(self) -> int:
         """Tell venue time minus our time, aimed low; 0 while unknown."""
-        return self._offset_ms
+        return self._venue_ms() - self.clock.now_ms() if self._base_known else 0
 
     def venue_now_ms(self) -> int | None:
         """Tell the venue's time, read when it is not known; None when it cannot be."""
-        offset_ms = self._known_offset()
-        return None if offset_ms is None else self.clock.now_ms() + offset_ms
+        return self._venue_ms() if self._knows_clock() else None
 
     def distrust_clock(self) -> None:
         """Read the offset again before it is used: the venue has refused a time made with it."""
@@ -152,19 +167,22 @@ class VenueSession(ABC):
         if isinstance(told, Untold):
             return told
         # The venue read its clock before we received it, so this is never ahead of the venue.
-        self._offset_ms = told.server_ms - told.answer.received_ms
         self._offset_read_ms = self.clock.monotonic_ms()
-        self._offset_trusted = True
+        self._base_ms = told.server_ms - self._offset_read_ms
+        self._base_known = self._offset_trusted = True
         with self._throttle_lock:
-            self._throttle.align(told.server_ms - self._offset_read_ms)
+            self._throttle.align(self._base_ms)
         return told
 
-    def _known_offset(self) -> int | None:
+    def _knows_clock(self) -> bool:
         if not self._offset_trusted:
             with self._clock_lock:
                 if not self._offset_trusted:
                     self.read_clock()
-        return self._offset_ms if self._offset_trusted else None
+        return self._offset_trusted
+
+    def _venue_ms(self) -> int:
+        return self.clock.monotonic_ms() + self._base_ms
 
     def _refresh_old_clock(self) -> None:
         # What is known stays when this fails.
@@ -250,10 +268,12 @@ class VenueSession(ABC):
     def ask(self, cost: Cost, prepare: Callable[[int], Prepared], timeout_ms: int) -> tuple[HttpResult, int]:
         """Ask one signed question once; the venue time it was asked at, at least, comes second."""
         self._refresh_old_clock()
-        offset_ms = self._known_offset() or 0
+        if not self._knows_clock():
+            return self._held("clock"), 0
+        begun_ms, asked_venue_ms = self.clock.monotonic_ms(), self._venue_ms()
         result = self.send(CallKind.READ, cost, prepare, timeout_ms=min(timeout_ms, self.call_timeout_ms))
-        # Another worker may have corrected the offset meanwhile; the smaller one is the safe bound.
-        return result, result.sent_ms + min(offset_ms, self.venue_offset_ms())
+        # Another worker may have corrected the clock meanwhile; the smaller one is the safe bound.
+        return result, min(asked_venue_ms, begun_ms + self._base_ms)
 
     def send(
         self,
@@ -269,16 +289,15 @@ class VenueSession(ABC):
         `prepare` signs the request for the venue time that it is given; it may raise `HeldBackError`.
         `valid_until_ms` is venue time: the call is not sent at or after it.
         """
-        offset_ms = self._known_offset()
-        if offset_ms is None:
+        if not self._knows_clock():
             return self._held("clock")
         held = self._admit(kind, cost)
         if held is not None:
             return held
         if self._sending is None:
-            return self._send_prepared(cost, prepare, offset_ms, timeout_ms, valid_until_ms)
+            return self._send_prepared(cost, prepare, timeout_ms, valid_until_ms)
         with self._sending:
-            return self._send_prepared(cost, prepare, offset_ms, timeout_ms, valid_until_ms)
+            return self._send_prepared(cost, prepare, timeout_ms, valid_until_ms)
 
     def be_silent(self, wait_ms: int, *, kinds: Iterable[CallKind] = tuple(CallKind), banned: bool) -> None:
         """Send nothing of these kinds for a time, because the venue said so."""
@@ -295,11 +314,10 @@ class VenueSession(ABC):
         self,
         cost: Cost,
         prepare: Callable[[int], Prepared],
-        offset_ms: int,
         timeout_ms: int,
         valid_until_ms: int | None,
     ) -> HttpResult:
-        venue_now_ms = self.clock.now_ms() + offset_ms
+        venue_now_ms = self._venue_ms()
         if valid_until_ms is not None and venue_now_ms >= valid_until_ms:
             return self._settled(cost, self._held("validity_passed"))
         try:
@@ -343,7 +361,8 @@ class VenueSession(ABC):
             self.distrust_clock()
         if heed.silent_ms:
             tell = self._neighbours.be_silent if heed.by_address else self.be_silent
-            tell(heed.silent_ms, kinds=heed.kinds, banned=heed.banned)
+            most_ms = WAIT_MAX_MS if heed.banned else SILENCE_MAX_MS
+            tell(min(heed.silent_ms, most_ms), kinds=heed.kinds, banned=heed.banned)
         return result
 
     def _held(self, reason: str, wait_ms: int = 0) -> HttpFailure:

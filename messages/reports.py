@@ -324,6 +324,16 @@ class FillReceived(VenueReportBase):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FillVoided(VenueReportBase):
+    """The venue has taken back an execution that it told before: it never counted."""
+
+    symbol: str
+    venue_order_id: str
+    fill_id: str
+    received_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StreamGap(VenueReportBase):
     """The stream's own sequence shows that events are missing: what they said is read from the venue."""
 
@@ -359,7 +369,8 @@ FetchReport: TypeAlias = (
     | FetchFailed
 )
 StreamReport: TypeAlias = (
-    StreamConnected | StreamLost | StreamGap | OrderReported | FillReceived | BalanceReported | FrameUnreadable
+    StreamConnected | StreamLost | StreamGap | OrderReported | FillReceived | FillVoided | BalanceReported
+    | FrameUnreadable
 )
 CallReport: TypeAlias = PlaceReport | CancelReport | AmendReport | ReplaceAnswered | LookUpReport | FetchReport
 VenueReport: TypeAlias = CallReport | StreamReport

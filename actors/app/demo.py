@@ -35,8 +35,9 @@ _DEFAULT: Final = {
     ],
     "exchanges": {venue: {"settleMs": settle_ms(venue)} for venue in VENUES},
     "orderManagement": {
-        "sync": {"reconcileIntervalSeconds": 10, "lookbackMinutes": 10},
-        "partialFillTracking": {"audit": {"intervalMs": 5_000}},
+        # As often as the rate limits of the strictest venue allow beside everything else.
+        "sync": {"reconcileIntervalSeconds": 30, "lookbackMinutes": 10},
+        "partialFillTracking": {"audit": {"intervalMs": 15_000}},
         "verification": {"slowRetryInterval": 10_000},
     },
 }
@@ -47,8 +48,8 @@ _LINE_S: Final = 2.0
 _LOOK_S: Final = 1.0
 _LAST_ORDERS_S: Final = 5.0
 """How long orders under way may take to come to something when the program ends."""
-_SETTLE_S: Final = 30.0
-"""How long books and the venue's record may take to agree: more than two of the regular comparisons."""
+_SETTLE_S: Final = 45.0
+"""How long books and the venues' records may take to agree: three of the regular comparisons."""
 _SHORT_TIMEOUTS: Final = (
     f"some demo orders carry a fill timeout of {TIMEOUT_MS[0] // 1_000} to {TIMEOUT_MS[1] // 1_000} s"
 )

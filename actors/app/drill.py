@@ -12,7 +12,7 @@ from itertools import islice
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
-from typing import Final
+from typing import Any, Final
 
 from actors.app.audit import audit, is_quiet
 from actors.app.audit_controls import (
@@ -26,7 +26,7 @@ from actors.app.audit_controls import (
 from actors.app.bookings import Bookings
 from actors.app.drill_result import DrillOptions, DrillResult, Operated, Progress
 from actors.app.ledger import Ledger
-from actors.app.markets import market_of, settle_ms
+from actors.app.markets import Market, market_of, settle_ms
 from actors.app.openhash import check_open_hashes
 from actors.app.operating import Operator
 from actors.app.schedule import STAGES, Saboteur, draw_stages
@@ -47,15 +47,9 @@ _WORK_S: Final = 40.0
 """The workload is spread over so long, so that every stage of the schedule meets orders."""
 _PAUSE_S_MAX: Final = 0.15
 _POLL_S: Final = 0.25
-_COMPARE_S: Final = 1.0
+_COMPARE_S: Final = 3.0
 _STALL_S: Final = 300.0
 """A workload that makes no progress for so long has failed."""
-_MANAGEMENT: Final = {
-    # The regular comparisons are what finds a fill whose stream frame was swallowed; here it may not take minutes.
-    "sync": {"reconcileIntervalSeconds": 5, "lookbackMinutes": 30},
-    "partialFillTracking": {"audit": {"intervalMs": 2_000}},
-    "verification": {"slowRetryInterval": 10_000},
-}
 
 
 def run_drill(
@@ -69,14 +63,23 @@ def run_drill(
         PaperWorld(options.venue, accounts, seed=options.seed) as world,
     ):
         world.control.run_market(running=True)
-        limits = {"risk": {"maxOrderNotional": str(market_of(options.venue).notional_max)}}
         settings = world.settings(
-            "drill", _MANAGEMENT | limits, durability="fsync", settle_ms=settle_ms(options.venue)
+            "drill", _management(market_of(options.venue)), durability="fsync", settle_ms=settle_ms(options.venue)
         )
         with Oms(settings, data_folder=Path(folder), switch_interval_s=0.0005) as oms:
             result = _Drill(options, world, oms, report, stop).run()
     result.wall_seconds = time.monotonic() - began
     return result
+
+
+def _management(market: Market) -> dict[str, Any]:
+    return {
+        # The regular comparisons are what finds a fill whose stream frame was swallowed; here it may not take minutes.
+        "sync": {"reconcileIntervalSeconds": 5 * market.pace, "lookbackMinutes": 30},
+        "partialFillTracking": {"audit": {"intervalMs": 2_000 * market.pace}},
+        "verification": {"slowRetryInterval": 10_000},
+        "risk": {"maxOrderNotional": str(market.notional_max)},
+    }
 
 
 class _Drill:
@@ -134,7 +137,8 @@ class _Drill:
 
     def _work(self) -> None:
         stages = draw_stages(self._options.faults, Random(f"{self._options.seed}/faults"))
-        pause_s = min(_PAUSE_S_MAX, _WORK_S * ACCOUNTS / self._options.intents)
+        pace = self._market.pace
+        pause_s = pace * min(_PAUSE_S_MAX, _WORK_S * ACCOUNTS / self._options.intents)
         traders = [
             Trader(self._oms, self._world.another_control(), share, self._ledger, pause_s=pause_s, stop=self._stop)
             for share in self._shares()
@@ -147,11 +151,13 @@ class _Drill:
         while not (all(trader.join(0) for trader in traders) and self._operator.is_done) and not self._stop.is_set():
             now = time.monotonic()
             done = self._ledger.done()
-            due = done * STAGES >= begun * self._options.intents or now - progressed > _STAGE_S_MIN * 4
+            stuck = now - progressed > _STAGE_S_MIN * 4 * pace
+            due = done * STAGES >= begun * self._options.intents or stuck
             if begun < STAGES and due and now >= stage_until:
                 self._saboteur.begin(stages[begun])
-                begun, stage_until = begun + 1, now + _STAGE_S_MIN
-            elif begun >= STAGES and done >= self._options.intents:
+                begun, stage_until = begun + 1, now + _STAGE_S_MIN * pace
+            elif begun >= STAGES and (stuck or done >= self._options.intents):
+                # What has not come through by now is done in peace.
                 self._saboteur.end()
             if done > done_before:
                 progressed, done_before = now, done
@@ -181,7 +187,7 @@ class _Drill:
 
     def _settle(self) -> Verdict | None:
         """Wait until all is right, at most so long, and judge; None when stopped before that."""
-        deadline = time.monotonic() + SETTLE_S
+        deadline = time.monotonic() + SETTLE_S * (2 if self._market.pace > 1 else 1)
         books = self._books()
         while not self._stop.is_set():
             late = time.monotonic() > deadline
@@ -196,7 +202,7 @@ class _Drill:
                 return verdict
             self._tell("settling" if self._settled_s is None else "comparing", self._ledger.done())
             # A trader's work is over; only the clock and the account's own reminders move things on now.
-            time.sleep(_POLL_S if self._settled_s is None else _COMPARE_S)
+            self._stop.wait(_POLL_S if self._settled_s is None else _COMPARE_S * self._market.pace)
         return None
 
     def _audit(self, books: dict[str, PublishedViews]) -> Verdict:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Final, Literal
+from typing import Final
 
 from rich.console import Group, RenderableType
 from rich.panel import Panel
@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from actors.app.figures import money, price
+from actors.app.fitting import fitting_table, shortened
 from actors.app.watch import Happening, Scene, VenueLine
 from actors.domain.arithmetic import plain
 from actors.domain.fills import rounded
@@ -41,8 +42,6 @@ _ROOM_FOR_POSITIONS: Final = 12
 """Lines below the top from which on positions are shown, beside orders and happenings."""
 _FRAME: Final = 4
 """Columns that a panel's frame takes."""
-_REMARK_WIDTH: Final = 14
-"""Columns that a remark needs to say something."""
 
 
 def plain_line(scene: Scene) -> str:
@@ -85,7 +84,8 @@ def _below(scene: Scene, lines: int, *, width: int, low: bool) -> list[Renderabl
         rows -= held + 3
         shown.append(_positions(scene, held, width - _FRAME))
     happenings = max(1, min(_HAPPENINGS_SHOWN, rows // 3))
-    return [*shown, _orders(scene, max(1, rows - happenings), width - _FRAME), _happenings(scene, happenings)]
+    inner = width - _FRAME
+    return [*shown, _orders(scene, max(1, rows - happenings), inner), _happenings(scene, happenings, inner)]
 
 
 def _top(scene: Scene, lines: int) -> RenderableType:
@@ -114,7 +114,7 @@ def _promise_style(scene: Scene) -> str:
 def _venues(scene: Scene, width: int) -> Panel:
     names = ("venue", "orders", "stream", "working", "fills", "unknown", "synced", "faults", "wrong", "")
     numbers = frozenset(names[3:9])
-    table = _table(names, [_venue(line) for line in scene.venues], width, drop=("",), numbers=numbers)
+    table = fitting_table(names, [_venue(line) for line in scene.venues], width, drop=("",), numbers=numbers)
     return Panel(table, title="venues", height=len(scene.venues) + 3)
 
 
@@ -180,7 +180,7 @@ def _positions(scene: Scene, rows: int, width: int) -> Panel:
     shown = sorted(scene.positions[:rows], key=lambda each: (each.account_id, each.exchange, each.symbol))
     cells = [_position(position, scene.places) for position in shown]
     names = ("account", "position", "size", "average entry", "realised P&L", "fills", "fees")
-    table = _table(names, cells, width, drop=("fees", "fills"), numbers=frozenset(names[2:]))
+    table = fitting_table(names, cells, width, drop=("fees", "fills"), numbers=frozenset(names[2:]))
     title = f"positions · {_at_stake(scene)}"
     return Panel(table if cells else Text("no fills yet", style="dim"), title=title, height=rows + 3)
 
@@ -224,35 +224,8 @@ def _orders(scene: Scene, rows: int, width: int) -> Panel:
     cells = [_order(order) for order in [*scene.verifying, *settled][:rows]]
     names = ("order", "venue", "account", "side", "type", "size", "price", "filled", "state", "")
     drop = ("type", "account", "", "filled")
-    table = _table(names, cells, width, drop=drop, numbers=frozenset({"size", "price", "filled"}))
+    table = fitting_table(names, cells, width, drop=drop, numbers=frozenset({"size", "price", "filled"}))
     return Panel(table, title="latest orders", height=rows + 3)
-
-
-def _table(
-    names: Sequence[str], rows: Sequence[Sequence[Text]], width: int, *, drop: Sequence[str], numbers: frozenset[str]
-) -> Table:
-    """A table that leaves columns out, in the order of `drop`, until what stays fits without being folded.
-
-    A column without a name takes what is left over, if that is enough to say something.
-    """
-    natural = {
-        name: max([len(name), *(len(row[place]) for row in rows)]) if name else _REMARK_WIDTH
-        for place, name in enumerate(names)
-    }
-    left_out: set[str] = set()
-    for name in drop:
-        if sum(natural[kept] + 2 for kept in names if kept not in left_out) - 2 <= width:
-            break
-        left_out.add(name)
-    table = Table(box=None, pad_edge=False, expand="" in names and "" not in left_out, header_style="dim")
-    for name in names:
-        if name not in left_out:
-            ratio = None if name else 1
-            justify: Literal["left", "right"] = "right" if name in numbers else "left"
-            table.add_column(name, ratio=ratio, justify=justify, no_wrap=True, overflow="ellipsis")
-    for row in rows:
-        table.add_row(*(cell for name, cell in zip(names, row, strict=True) if name not in left_out))
-    return table
 
 
 def _order(order: Order) -> tuple[Text, ...]:
@@ -276,7 +249,7 @@ def _remark(order: Order) -> Text:
         return Text(f"needs a look: {order.review_reason}", style="red")
     if order.verification is not None:
         last = order.attempts[-1].detail if order.attempts else ""
-        return Text(f"outcome unknown ({last}), being looked up", style="yellow")
+        return Text(f"looked up: {last}" if last else "looked up", style="yellow")
     if order.replace_pending:
         return Text("change under way", style="yellow")
     if order.cancel_pending:
@@ -288,9 +261,9 @@ def _remark(order: Order) -> Text:
     return Text(order.reason_text or order.reason.replace("_", " "), style="dim")
 
 
-def _happenings(scene: Scene, rows: int) -> Panel:
+def _happenings(scene: Scene, rows: int, width: int) -> Panel:
     shown = scene.happenings[:rows]
-    text = Text("\n", no_wrap=True, overflow="ellipsis").join(_line(each) for each in shown)
+    text = Text("\n", no_wrap=True).join(shortened(_line(each), width) for each in shown)
     return Panel(text if shown else Text("all calm", style="dim"), title="what was found out", height=rows + 2)
 
 

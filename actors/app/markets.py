@@ -22,6 +22,8 @@ ALL: Final = "all"
 PAPER_SETTLE_MS: Final = 12_000
 """How long a paper venue may take, after the validity window, to show an order everywhere, whatever its faults: no
 fault of a drill hides or delays anything for longer than five seconds."""
+# A counter of twenty that wears off by one in two seconds, of which a list of trades takes two.
+_PACES: Final = {"kraken": 10}
 _MULTIPLIERS: Final = {"CON.F.US.EP.Z26": Decimal(50), "CON.F.US.ENQ.Z26": Decimal(20)}
 
 
@@ -40,6 +42,8 @@ class Market:
     """Least and greatest size of an order, in lots."""
     notional_max: Decimal
     """Quote units: a limit that the greatest orders exceed."""
+    pace: int = 1
+    """How many times as rarely as elsewhere lists can be read: what rate limits leave for them."""
 
     @property
     def able(self) -> Capabilities:
@@ -87,6 +91,7 @@ def market_of(venue: str) -> Market:
         lot=Decimal("0.00001"),
         lots=(20, 2_000),
         notional_max=Decimal(1_150),
+        pace=_PACES.get(venue, 1),
     )
 
 

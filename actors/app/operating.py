@@ -75,7 +75,7 @@ class Operator:
         """Do what is due when so many of all intents are done."""
         now_s = time.monotonic()
         if now_s >= self._next_sync_s:
-            self._next_sync_s = now_s + _SYNC_S
+            self._next_sync_s = now_s + _SYNC_S * self._market.pace
             account, force = next(self._syncs)
             self._asked.append((account, self._oms.submit(SyncOpenOrders(account_id=account, force=force))))
         self.hear()

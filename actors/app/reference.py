@@ -12,6 +12,7 @@ from actors.domain.lifecycle import diagram
 from exchanges.gateway import AmendScope, Capabilities
 from exchanges.registry import capabilities
 from messages.queries import RefusalCode
+from messages.types import OrderType, TimeInForce
 
 
 def refusal_table() -> str:
@@ -65,11 +66,12 @@ def _meanings() -> dict[str, str]:
 def _capabilities(venue: Capabilities) -> dict[str, str]:
     return {
         "order types": ", ".join(sorted(venue.order_types)),
-        "times in force": ", ".join(sorted(venue.times_in_force)) + " (GTT by our own timer and a cancel)",
+        "times in force (GTT elsewhere by our own timer and a cancel)": ", ".join(sorted(venue.times_in_force)),
         "post-only": _yes(venue.post_only),
         "market orders by quote size": _yes(venue.quote_size_market),
         "reduce-only": _yes(venue.reduce_only),
-        "changed in place": venue.amend + _priority(venue),
+        "accounts hold": "positions of either sign" if venue.margin else "assets",
+        "changed in place": _in_place(venue),
         "changed otherwise": _anew(venue),
         "look-up by client order id": _yes(venue.lookup_by_client_id),
         "client order id in lists": _yes(venue.client_id_in_lists),
@@ -81,13 +83,22 @@ def _capabilities(venue: Capabilities) -> dict[str, str]:
     }
 
 
-def _priority(venue: Capabilities) -> str:
-    kept = venue.amend is not AmendScope.NONE and venue.shrink_keeps_priority
-    return " (keeps the place in the queue)" if kept else ""
+def _in_place(venue: Capabilities) -> str:
+    if venue.amend is AmendScope.NONE:
+        return "nothing"
+    what = "size and price" if venue.amend is AmendScope.NATIVE else venue.amend.value
+    only = [
+        ", ".join(sorted(some))
+        for some, every in ((venue.amend_types, OrderType), (venue.amend_times_in_force, TimeInForce))
+        if len(some) < len(every)
+    ]
+    kept = "a smaller size keeps the place in the queue" if venue.shrink_keeps_priority else ""
+    return "; ".join(part for part in (what, " ".join(["only", *only]) if only else "", kept) if part)
 
 
 def _anew(venue: Capabilities) -> str:
-    if venue.amend is AmendScope.NATIVE:
+    everything = len(venue.amend_types) == len(OrderType) and len(venue.amend_times_in_force) == len(TimeInForce)
+    if venue.amend is AmendScope.NATIVE and everything:
         return "-"
     if venue.cancel_replace:
         return "by the venue's cancel-replace; not once a part has executed"

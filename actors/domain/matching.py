@@ -163,7 +163,7 @@ def judge_search(
     if candidates:
         return _nearest(order, candidates, sent_venue_ms, thresholds)
     created = None if fence_venue_ms is None else (sent_venue_ms - _CLOCK_ERROR_MS, fence_venue_ms)
-    return NoMatch(_suspects(order, listed, own_venue_ids, tag=tag, echoed=client_id_echoed, created=created))
+    return NoMatch(_suspects(order, listed, own_venue_ids, tag=tag, created=created))
 
 
 def _listed(orders: tuple[VenueOrder, ...]) -> dict[_Key, VenueOrder]:
@@ -245,10 +245,10 @@ def _suspects(
     own_venue_ids: Container[str],
     *,
     tag: str,
-    echoed: bool,
     created: tuple[int, int] | None,
 ) -> tuple[VenueOrder, ...]:
-    # That an order was taken for an external one says no more than the client id that it is shown under.
+    # That an order was taken for an external one says no more than the client id that it is shown under. One that works
+    # under another client id is another's; one that is shown without any may be ours, also where they are shown mostly.
     if created is None:
         return ()
     return tuple(
@@ -256,7 +256,7 @@ def _suspects(
         for each in listed.values()
         if each.venue_order_id not in own_venue_ids
         and not is_ours(each.client_order_id, tag)
-        and (each.status not in _WORKING or not (echoed or each.client_order_id))
+        and (each.status not in _WORKING or not each.client_order_id)
         and _equals(order, each)
         and (each.created_venue_ms is None or created[0] <= each.created_venue_ms <= created[1])
     )

@@ -127,11 +127,15 @@ def since_ms(order: Order) -> int:
     return min(since)
 
 
+_TRIGGERED: Final = {OrderType.STOP_MARKET: OrderType.MARKET, OrderType.STOP_LIMIT: OrderType.LIMIT}
+"""What a stop may be shown as once it has triggered."""
+
+
 def _differing(order: Order, claim: VenueOrder) -> dict[str, tuple[str, str]]:
     differing = {}
     if order.side is not claim.side:
         differing["side"] = (order.side.value, claim.side.value)
-    if order.type is not claim.type:
+    if claim.type not in (order.type, _TRIGGERED.get(order.type)):
         differing["type"] = (order.type.value, claim.type.value)
     if order.type in _TIMED and _at_venue(order.time_in_force) is not _at_venue(claim.time_in_force):
         differing["time in force"] = (order.time_in_force.value, claim.time_in_force.value)

@@ -10,17 +10,11 @@ from typing import Any
 from exchanges.client import NotSupportedError
 from exchanges.coinbase.times import written_time
 from exchanges.coinbase.translate import venue_client_id
-from exchanges.wire_json import write_json
+from exchanges.wire_json import plain_text, write_json
 from messages.commands import AmendVenueOrder, PlaceOrder
 from messages.types import ZERO, OrderType, Side, TimeInForce
 
 _RESTING = {TimeInForce.GTC: "gtc", TimeInForce.GTT: "gtd"}
-
-
-def plain(value: Decimal) -> str:
-    """Write an amount without exponent and without zeros that mean nothing: the venue counts decimals."""
-    written = format(value, "f")
-    return written.rstrip("0").rstrip(".") if "." in written else written
 
 
 def place_body(request: PlaceOrder, venue_symbol: str) -> bytes:
@@ -51,8 +45,8 @@ def amend_body(request: AmendVenueOrder) -> bytes:
         raise NotSupportedError("the venue changes limit orders only, and this one has a stop price")
     if request.size <= ZERO:
         raise NotSupportedError("an order cannot be amended to nothing")
-    price = plain(_given(request.price, "price"))
-    return write_json({"order_id": request.venue_order_id, "price": price, "size": plain(request.size)})
+    price = plain_text(_given(request.price, "price"))
+    return write_json({"order_id": request.venue_order_id, "price": price, "size": plain_text(request.size)})
 
 
 def _configuration(request: PlaceOrder) -> dict[str, Any]:
@@ -76,11 +70,11 @@ def _market(request: PlaceOrder) -> dict[str, Any]:
         return {"base_size": _size(request)}
     if request.side is not Side.BUY:
         raise NotSupportedError("only a market buy can be sized in quote units")
-    return {"quote_size": plain(request.quote_size)}
+    return {"quote_size": plain_text(request.quote_size)}
 
 
 def _limit(request: PlaceOrder) -> dict[str, Any]:
-    terms: dict[str, Any] = {"base_size": _size(request), "limit_price": plain(_given(request.price, "price"))}
+    terms: dict[str, Any] = {"base_size": _size(request), "limit_price": plain_text(_given(request.price, "price"))}
     if request.time_in_force in _RESTING:
         kind = f"limit_limit_{_RESTING[request.time_in_force]}"
         return {kind: {**terms, **_end(request), "post_only": request.post_only}}
@@ -96,8 +90,8 @@ def _stop_limit(request: PlaceOrder) -> dict[str, Any]:
         raise NotSupportedError("a stop-limit order rests; it cannot be immediate")
     terms = {
         "base_size": _size(request),
-        "limit_price": plain(_given(request.price, "price")),
-        "stop_price": plain(_given(request.stop_price, "stop price")),
+        "limit_price": plain_text(_given(request.price, "price")),
+        "stop_price": plain_text(_given(request.stop_price, "stop price")),
         "stop_direction": "STOP_DIRECTION_STOP_UP" if request.side is Side.BUY else "STOP_DIRECTION_STOP_DOWN",
     }
     return {f"stop_limit_stop_limit_{_RESTING[request.time_in_force]}": {**terms, **_end(request)}}
@@ -114,7 +108,7 @@ def _end(request: PlaceOrder) -> dict[str, str]:
 def _size(request: PlaceOrder) -> str:
     if request.quote_size is not None:
         raise NotSupportedError("only a market order can be sized in quote units, and only in those")
-    return plain(_given(request.size, "size"))
+    return plain_text(_given(request.size, "size"))
 
 
 def _given(value: Decimal | None, name: str) -> Decimal:

@@ -6,6 +6,7 @@ the whole question unanswered; it never passes off a part as everything.
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -30,7 +31,7 @@ from messages.reports import (
     OrderNotFound,
     OrdersSearched,
 )
-from messages.types import ENDED_STATUSES, EvidenceSource, VenueOrder
+from messages.types import ENDED_STATUSES, ZERO, EvidenceSource, VenueOrder
 
 SEARCH_SOURCES = CAPABILITIES.search_sources
 PAGE = 250
@@ -59,13 +60,17 @@ class Questions:
         """Tell the venue's time, aimed low."""
         return self._asking.venue_now_ms()
 
-    def ask(self, path: str, query: Query) -> Told | Untold:
-        """Ask one question, again while that may help."""
-        return self._session.question(self._asking, path, query)
-
     def ask_order(self, venue_order_id: str) -> Told | Untold:
         """Ask for one order."""
-        return self.ask(f"{ORDER_PATH}/{quote(venue_order_id, safe='')}", [])
+        path = f"{ORDER_PATH}/{quote(venue_order_id, safe='')}"
+        return self._session.question(self._asking, path, [], patient=False)
+
+    def must(self, path: str, query: Query) -> Told:
+        """Ask for a page, when the rate allows; raises `IncompleteError` when it does not come."""
+        told = self._session.question(self._asking, path, query, patient=True)
+        if isinstance(told, Untold):
+            raise IncompleteError(told)
+        return told
 
     def pages(self, path: str, query: Query, rows: str, *, counted: bool) -> list[tuple[Record, Told]]:
         """Ask for a list to its end. `counted`: its pages say whether there is a next one; otherwise an empty cursor
@@ -74,9 +79,7 @@ class Questions:
         found: list[tuple[Record, Told]] = []
         cursor = ""
         while len(found) < PAGES_MAX:
-            told = self.ask(path, [*query, ("cursor", cursor)] if cursor else query)
-            if isinstance(told, Untold):
-                raise IncompleteError(told)
+            told = self.must(path, [*query, ("cursor", cursor)] if cursor else query)
             page, following = _page(told, rows, counted=counted)
             found.append((page, told))
             if not following:
@@ -206,9 +209,7 @@ def fills(asking: Questions, request: FetchFills, venue_symbol: str) -> CallRepo
         until_ms = asking.venue_now_ms() + CLOCK_MARGIN_MS
         found, unreadable = _fills(asking, _fills_between(of_symbol, request.since_venue_ms, until_ms))
     else:
-        told = asking.ask(_FILLS_PATH, [of_symbol, ("limit", str(FILLS_PAGE))])
-        if isinstance(told, Untold):
-            raise IncompleteError(told)
+        told = asking.must(_FILLS_PATH, [of_symbol, ("limit", str(FILLS_PAGE))])
         page, _ = _page(told, "fills", counted=False)
         found, unreadable = read_list(page["fills"], asking.read_fill)
     return FillsFetched(
@@ -225,21 +226,17 @@ def fills(asking: Questions, request: FetchFills, venue_symbol: str) -> CallRepo
 def balances(asking: Questions, request: FetchBalances) -> CallReport:
     """Read balances. One that cannot be read makes the whole answer unreadable: left out, it would look like zero."""
     pages = asking.pages(_ACCOUNTS_PATH, [("limit", str(PAGE))], "accounts", counted=True)
-    entries = [read_balance(entry) for page, _ in pages for entry in page["accounts"]]
-    # An asset may have several accounts.
-    assets = dict.fromkeys(asset for asset, _, _ in entries)
+    sums: dict[str, tuple[Decimal, Decimal]] = {}
+    for page, _ in pages:
+        for asset, total, available in map(read_balance, page["accounts"]):
+            # An asset may have several accounts.
+            known = sums.get(asset, (ZERO, ZERO))
+            sums[asset] = exact_sum((known[0], total)), exact_sum((known[1], available))
     return BalancesFetched(
         account_id=request.account_id,
         exchange=request.exchange,
         order_id=request.order_id,
-        balances=tuple(
-            (
-                asset,
-                exact_sum(total for name, total, _ in entries if name == asset),
-                exact_sum(available for name, _, available in entries if name == asset),
-            )
-            for asset in assets
-        ),
+        balances=tuple((asset, total, available) for asset, (total, available) in sums.items()),
         received_ms=pages[-1][1].answer.received_ms,
     )
 

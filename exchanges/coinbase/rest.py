@@ -4,6 +4,7 @@ Owns what is Coinbase's own about it; the session machinery is every venue's.
 """
 
 import secrets
+import threading
 from collections.abc import Callable, Mapping
 from urllib.parse import urlencode, urlsplit
 
@@ -72,6 +73,7 @@ class RestSession(VenueSession):
         )
         self._signer = signer
         self._host = urlsplit(rest_url).netloc
+        self._closing = threading.Event()
         self._limited_in_a_row = 0
         self.products: Mapping[str, Product] = {}
         """By venue symbol: what reading an execution needs, as of the latest listing."""
@@ -159,14 +161,26 @@ class RestSession(VenueSession):
 
         return self.send(kind, PRIVATE_COST, prepare, timeout_ms=self.call_timeout_ms, valid_until_ms=valid_until_ms)
 
-    def question(self, asking: Asking, path: str, query: Query) -> Told | Untold:
-        """Ask one signed question, again while that may help."""
+    def question(self, asking: Asking, path: str, query: Query, *, patient: bool) -> Told | Untold:
+        """Ask one signed question, again while that may help. When patient, a question that is held back for the rate
+        is asked when there is room, if that is inside the request's time.
+        """
         target = f"{path}?{urlencode(query)}" if query else path
 
         def prepare(venue_now_ms: int) -> Prepared:
             return Prepared(method="GET", target=target, headers=self._authorized(f"GET {path}", venue_now_ms))
 
-        return asking.ask(PRIVATE_COST, prepare)
+        while True:
+            told = asking.ask(PRIVATE_COST, prepare)
+            if isinstance(told, Told) or not patient or not 0 < told.retry_after_ms < asking.left_ms():
+                return told
+            if self._closing.wait(told.retry_after_ms / 1000):
+                return told
+
+    def close(self) -> None:
+        """Close idle connections, and wait no longer for room."""
+        self._closing.set()
+        super().close()
 
     def _authorized(self, request: str, venue_now_ms: int) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.token(venue_now_ms, request)}"}

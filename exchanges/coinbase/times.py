@@ -10,10 +10,10 @@ from typing import Any
 from exchanges.fields import Record, UnreadableError
 
 _is_time = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?Z", re.ASCII
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9}+|)Z", re.ASCII
 ).fullmatch
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_EPOCH_DAY = _EPOCH.toordinal()
+_MILLISECOND = timedelta(milliseconds=1)
 _NONE = "0001-01-01T00:00:00Z"
 
 
@@ -28,12 +28,10 @@ def time_or_none(value: Any) -> int | None:
     if type(value) is not str or value == _NONE or not _is_time(value):
         return None
     try:
-        at = datetime.fromisoformat(value)
+        return (datetime.fromisoformat(value) - _EPOCH) // _MILLISECOND
     except ValueError:
         # Digits in the right places, but no day or hour: the 30th of February.
         return None
-    seconds = ((at.toordinal() - _EPOCH_DAY) * 24 + at.hour) * 3600 + at.minute * 60 + at.second
-    return seconds * 1000 + at.microsecond // 1000
 
 
 def time(record: Record, name: str) -> int:

@@ -25,6 +25,7 @@ from exchanges.fields import (
     flag,
     integer,
     optional_text,
+    plain_amounts,
     positive_amount,
     several,
     signed_amount,
@@ -60,10 +61,9 @@ _REST = FillSource.REST
 _NO_REJECTION = "REJECT_REASON_UNSPECIFIED"
 _NOTHING = Decimal(0)
 _EDITED_AT = "replace_accept_timestamp"
-_UUID_LENGTH = 36
-_DASHES = (8, 13, 18, 23)
-_HEX_DIGITS = frozenset("0123456789abcdef")
 
+_is_bare = re.compile("[0-9a-f]{32}").fullmatch
+_is_uuid = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}").fullmatch
 _is_count = re.compile("[0-9]{1,15}", re.ASCII).fullmatch
 # Sums and products of amounts with up to forty digits stay exact.
 _EXACT = Context(prec=100)
@@ -97,7 +97,7 @@ _FORMS: Mapping[str, _Form] = {
 
 def venue_client_id(client_order_id: str) -> str:
     """Write a client id for the venue: our 32 hexadecimal digits as a UUID, anything else as it is."""
-    if len(client_order_id) != _UUID_LENGTH - len(_DASHES) or not _HEX_DIGITS.issuperset(client_order_id):
+    if not _is_bare(client_order_id):
         return client_order_id
     named = client_order_id
     return f"{named[:8]}-{named[8:12]}-{named[12:16]}-{named[16:20]}-{named[20:]}"
@@ -105,10 +105,7 @@ def venue_client_id(client_order_id: str) -> str:
 
 def our_client_id(shown: str) -> str:
     """Read a client id back: a UUID loses its dashes, anything else stays as it is."""
-    if len(shown) != _UUID_LENGTH or shown[8] != "-":
-        return shown
-    bare = shown.replace("-", "")
-    return bare if venue_client_id(bare) == shown else shown
+    return shown.replace("-", "") if _is_uuid(shown) else shown
 
 
 # ----- orders
@@ -166,7 +163,10 @@ def _order(record: Record, symbols: SymbolBook) -> VenueOrder | None:
 
     In one go, because this runs for every order of every list.
     """
-    symbol, side, status, order_id, client_id, configuration, filled, value, created, updated = _order_values(record)
+    (
+        symbol, side, status, order_id, client_id, configuration,
+        filled, value, created, updated, edits,
+    ) = _order_values(record)  # fmt: skip
     if (
         not type(symbol) is type(side) is type(status) is type(order_id) is str
         or not (symbol and order_id)
@@ -179,13 +179,10 @@ def _order(record: Record, symbols: SymbolBook) -> VenueOrder | None:
     our_side, form, created_ms = SIDES.get(side), _FORMS.get(kind), time_or_none(created)
     if our_side is None or form is None or created_ms is None or type(terms) is not dict:
         return None
-    executed = _executed(filled, value)
-    sized = _terms(form, terms)
-    if executed is None or sized is None:
+    amounts, post_only = _amounts(form, terms, filled, value), terms.get("post_only") if form.rests else False
+    if amounts is None or type(post_only) is not bool:
         return None
-    filled, value = executed
-    size, quote_size, price, stop_price, post_only = sized
-    edits = record.get("edit_history")
+    size, quote_size, price, stop_price, filled, value = amounts
     if edits and size is not None:
         size, price = _edited(edits, size, price)
     ended = status not in _WORKING
@@ -208,16 +205,38 @@ def _order(record: Record, symbols: SymbolBook) -> VenueOrder | None:
         quote_size,
         post_only,
         created_ms,
-        time_or_none(updated) or optional_time(record, "last_update_time"),
+        # Most open orders were never updated.
+        created_ms if updated == created else optional_time(record, "last_update_time"),
         _reason(record, status) if ended else "",
     )
 
 
-_Sized = tuple[Decimal | None, Decimal | None, Decimal | None, Decimal | None, bool]
+_Amounts = tuple[Decimal | None, Decimal | None, Decimal | None, Decimal | None, Decimal | None, Decimal | None]
 
 
-def _terms(form: _Form, terms: dict[str, Any]) -> _Sized | None:
-    # Size, quote size, price, stop price, post-only. The venue leaves out, or empty, what an order does not have.
+def _amounts(form: _Form, terms: dict[str, Any], filled: Any, value: Any) -> _Amounts | None:
+    """Read size, quote size, price and stop price, None where the order has none, and size and value executed, None
+    where the venue does not say. None alone: one of them is not as documented.
+    """
+    size: Any = terms.get("base_size")
+    price: Any = terms.get("limit_price")
+    if form.rests and "quote_size" not in terms and plain_amounts((size, price, filled, value)):
+        # As most open orders are, and most of those have nothing executed.
+        size, price = Decimal(size), Decimal(price)
+        if not (size and price):
+            return None
+        if filled == "0":
+            return size, None, price, None, _NOTHING, _NOTHING if value == "0" else Decimal(value)
+        executed, worth = Decimal(filled), Decimal(value)
+        return size, None, price, None, executed, worth or None if executed else worth
+    sized, told = _sized(form, terms), _executed(filled, value)
+    return None if sized is None or told is None else (*sized, *told)
+
+
+def _sized(
+    form: _Form, terms: dict[str, Any]
+) -> tuple[Decimal | None, Decimal | None, Decimal | None, Decimal | None] | None:
+    # The venue leaves out, or empty, what an order does not have.
     get = terms.get
     size, quote_size = get("base_size"), get("quote_size")
     in_quote = size is None or size == ""
@@ -226,22 +245,12 @@ def _terms(form: _Form, terms: dict[str, Any]) -> _Sized | None:
     asked = unsigned_or_none(quote_size if in_quote else size)
     price = unsigned_or_none(get("limit_price")) if form.priced else None
     stop_price = unsigned_or_none(get("stop_price")) if form.stops else None
-    post_only = get("post_only") if form.rests else False
-    if (
-        not asked
-        or (form.priced and not price)
-        or (form.stops and not stop_price)
-        or type(post_only) is not bool
-    ):
+    if not asked or (form.priced and not price) or (form.stops and not stop_price):
         return None
-    return (None, asked, price, None, False) if in_quote else (asked, None, price, stop_price, post_only)
+    return (None, asked, price, None) if in_quote else (asked, None, price, stop_price)
 
 
 def _executed(filled: Any, value: Any) -> tuple[Decimal | None, Decimal | None] | None:
-    # Base and quote units executed, None where the venue does not say; None alone when they are not as documented.
-    if filled == "0" and (value in ("0", "")):
-        # As most open orders are.
-        return _NOTHING, _NOTHING
     size = None if filled == "" else unsigned_or_none(filled)
     worth = None if value == "" else unsigned_or_none(value)
     if (size is None and filled != "") or (worth is None and value != ""):
@@ -299,7 +308,7 @@ def _amount_or_empty(record: Record, name: str) -> object:
 _order_values = several(
     (
         *("product_id", "side", "status", "order_id", "client_order_id", "order_configuration"),
-        *("filled_size", "filled_value", "created_time", "last_update_time"),
+        *("filled_size", "filled_value", "created_time", "last_update_time", "edit_history"),
     )
 )
 _ORDER_FIELDS: dict[str, Reader] = {

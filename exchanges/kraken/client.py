@@ -9,8 +9,9 @@ from exchanges.asking import Asking
 from exchanges.client import AdapterClient
 from exchanges.failures import cancel_unknown, not_processed, unknown
 from exchanges.http import Clock
-from exchanges.kraken import reads
+from exchanges.kraken import lookups, reads
 from exchanges.kraken.capabilities import CAPABILITIES, REST_URL
+from exchanges.kraken.lookups import Found
 from exchanges.kraken.orders import STOPS, amend_params, cancel_params, place_params, shows_terms
 from exchanges.kraken.penalties import PLACE_COST
 from exchanges.kraken.placements import (
@@ -23,7 +24,7 @@ from exchanges.kraken.placements import (
     cancel_refusal,
     place_report,
 )
-from exchanges.kraken.reads import Found, Questions
+from exchanges.kraken.questions import Questions
 from exchanges.kraken.rest import RestSession
 from exchanges.kraken.sign import Signer
 from exchanges.kraken.symbols import engine_unit
@@ -123,7 +124,7 @@ class KrakenClient(AdapterClient):
         refusal = cancel_refusal(request, result)
         if refusal is not None:
             return refusal
-        found = reads.read_back(self._at_once(symbols), request)
+        found = lookups.read_back(self._at_once(symbols), request)
         if found is None or found.order.status not in ENDED_STATUSES:
             return cancel_unknown(request, _ACCEPTED, answer_evidence(EvidenceSource.CANCEL_ANSWER, CANCEL, result))
         return CancelConfirmed(
@@ -146,7 +147,7 @@ class KrakenClient(AdapterClient):
         It is read before, too: only what differs is named, and whether it is post-only must be said again.
         """
         asking = self._at_once(symbols)
-        before = reads.read_back(asking, request)
+        before = lookups.read_back(asking, request)
         if before is None:
             return not_processed(request, "order_unread", self._local("the order could not be read before"))
         params = amend_params(request, before.order)
@@ -161,7 +162,7 @@ class KrakenClient(AdapterClient):
         if refusal is not None:
             return refusal
         asking = self._at_once(symbols)
-        found = reads.read_back(asking, request)
+        found = lookups.read_back(asking, request)
         if found is None or not shows_terms(request, found.order):
             return unknown(request, _ACCEPTED, answer_evidence(AMENDED, AMEND, result))
         return _amended(request, found, asking)
@@ -171,7 +172,7 @@ class KrakenClient(AdapterClient):
     def look_up(self, asking: Asking, request: LookUpOrder, venue_symbol: str) -> CallReport:
         """Ask for one order, and for its executions when it has any."""
         del venue_symbol
-        return reads.look_up(Questions(self.session, asking), request)
+        return lookups.look_up(Questions(self.session, asking), request)
 
     def search(self, asking: Asking, request: SearchOrder, venue_symbol: str) -> CallReport:
         """List open orders, closed orders and executions of a symbol around a time."""

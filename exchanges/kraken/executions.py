@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from exchanges.fields import (
+    Reader,
     Record,
     UnreadableError,
     number,
@@ -56,16 +57,55 @@ _TIMES_IN_FORCE = {
 }
 _SIDES = {"buy": Side.BUY, "sell": Side.SELL}
 _LIQUIDITY = {"m": Liquidity.MAKER, "t": Liquidity.TAKER}
-# What an order is, as far as events tell it; the rest of an event is about itself.
-_LASTING = (
-    *("cl_ord_id", "symbol", "side", "order_type", "order_qty", "cash_order_qty", "limit_price", "limit_price_type"),
-    *("stop_price", "triggers", "time_in_force", "post_only", "cum_qty", "cum_cost", "order_status"),
-)
 _NEEDED = ("symbol", "side", "order_type", "order_status")
 _STATIC = "static"
 _STREAM = FillSource.STREAM
 _MARKET, _STOP_MARKET = OrderType.MARKET, OrderType.STOP_MARKET
 _FILLED = PublicStatus.FILLED
+
+
+def _client_id(record: Record, name: str) -> str | None:
+    named = optional_text(record, name)
+    return None if named is None else client_id(named)
+
+
+def _static(record: Record, name: str) -> None:
+    if record.get(name) not in (None, _STATIC):
+        raise UnreadableError(f"{name} is not static, so the price is relative")
+
+
+def _trigger(record: Record, name: str) -> Decimal | None:
+    triggers = record.get(name)
+    if triggers is None:
+        return None
+    if not isinstance(triggers, dict):
+        raise UnreadableError(f"{name} is not an object")
+    _static(triggers, "price_type")
+    return positive_number(triggers, "price")
+
+
+def _lasting(record: Record, name: str) -> TimeInForce | None:
+    return None if record.get(name) is None else word(record, name, _TIMES_IN_FORCE)
+
+
+def _flag(record: Record, name: str) -> bool:
+    value = record.get(name)
+    if type(value) is not bool and value is not None:
+        raise UnreadableError(f"{name} is not true or false")
+    return bool(value)
+
+
+# What an order is, as far as events tell it, and how that is read; the rest of an event is about itself.
+_LASTING: dict[str, Reader] = {
+    "cl_ord_id": _client_id,
+    **dict.fromkeys(("symbol", "side", "order_type", "order_status"), text),
+    **dict.fromkeys(("order_qty", "cash_order_qty", "limit_price", "stop_price"), number_or_none),
+    "limit_price_type": _static,
+    "triggers": _trigger,
+    "time_in_force": _lasting,
+    "post_only": _flag,
+    **dict.fromkeys(("cum_qty", "cum_cost"), number),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +151,9 @@ class LiveOrders:
                 self._live.pop(order_id, None)
             return Event(fill=fill, complete=fill is not None, at_ms=at_ms, kind=kind)
         state = dict(self._live.get(order_id, {}))
-        state.update({name: entry[name] for name in _LASTING if name in entry})
+        for name, read in _LASTING.items():
+            if name in entry:
+                state[name] = read(entry, name)
         if not _is_whole(state):
             return Event(fill=fill, complete=fill is not None, at_ms=at_ms, kind=kind)
         order = self._order(order_id, state, entry, at_ms)
@@ -121,36 +163,39 @@ class LiveOrders:
             self._live[order_id] = state
         return Event(order=order, fill=fill, at_ms=at_ms, kind=kind)
 
-    def _order(self, order_id: str, state: Record, entry: Record, at_ms: int) -> VenueOrder:
-        terms = TERMS.get((text(state, "side"), text(state, "order_type")))
+    def _order(self, order_id: str, state: dict[str, Any], entry: Record, at_ms: int) -> VenueOrder:
+        get = state.get
+        terms = TERMS.get((state["side"], state["order_type"]))
         if terms is None:
             raise UnreadableError("side or order_type is unknown")
         side, kind, with_limit, with_trigger = terms
-        status = text(state, "order_status")
-        filled = number(state, "cum_qty") if "cum_qty" in state else ZERO
-        size, quote_size = number_or_none(state, "order_qty"), number_or_none(state, "cash_order_qty")
+        status, filled = state["order_status"], get("cum_qty", ZERO)
+        size, quote_size = get("order_qty"), get("cash_order_qty")
         if size is None and quote_size is None:
             raise UnreadableError("order_qty is not a number above zero")
         size = filled if size is None else size
+        limit = get("limit_price") if with_limit else None
+        trigger = (get("triggers") or get("stop_price")) if with_trigger else None
+        if (with_limit and limit is None) or (with_trigger and trigger is None):
+            raise UnreadableError("the order has no price above zero")
         reason = optional_text(entry, "reason") or optional_text(entry, "cancel_reason") or ""
-        named = optional_text(state, "cl_ord_id")
         return venue_order(
             EXCHANGE,
-            self._symbols().canonical(text(state, "symbol")),
+            self._symbols().canonical(state["symbol"]),
             order_id,
-            None if named is None else client_id(named),
+            get("cl_ord_id"),
             side,
             kind,
-            _time_in_force(state, kind),
+            _time_in_force(get("time_in_force"), kind),
             _status(status, size, filled, reason, by_quote=quote_size is not None),
             status,
             size,
             filled,
-            _value(state, filled),
-            _limit(state) if with_limit else None,
-            _trigger(state) if with_trigger else None,
+            get("cum_cost", None if filled else ZERO),
+            limit,
+            trigger,
             quote_size,
-            _flag(state, "post_only"),
+            get("post_only", False),
             at_ms if entry["exec_type"] == _CREATED else None,
             at_ms,
             reason,
@@ -165,7 +210,6 @@ class LiveOrders:
         fee = fees[0]
         if not isinstance(fee, dict):
             raise UnreadableError("fees is not a list of objects")
-        named = optional_text(entry, "cl_ord_id")
         liquidity = Liquidity.UNKNOWN
         if entry.get("liquidity_ind") is not None:
             liquidity = word(entry, "liquidity_ind", _LIQUIDITY)
@@ -174,7 +218,7 @@ class LiveOrders:
             self._symbols().canonical(text(entry, "symbol")),
             text(entry, "exec_id"),
             order_id,
-            None if named is None else client_id(named),
+            _client_id(entry, "cl_ord_id"),
             word(entry, "side", _SIDES),
             positive_number(entry, "last_price"),
             positive_number(entry, "last_qty"),
@@ -190,7 +234,7 @@ def _is_whole(state: Record) -> bool:
     # Whether everything that makes an order has been told, of whatever kind it is.
     if any(name not in state for name in _NEEDED) or not ("order_qty" in state or "cash_order_qty" in state):
         return False
-    return "cum_qty" in state or text(state, "order_status") in _UNTOUCHED
+    return "cum_qty" in state or state["order_status"] in _UNTOUCHED
 
 
 def _status(status: str, size: Decimal, filled: Decimal, reason: str, *, by_quote: bool) -> PublicStatus | None:
@@ -203,37 +247,12 @@ def _status(status: str, size: Decimal, filled: Decimal, reason: str, *, by_quot
     return ended_status(found, filled, reason)
 
 
-def _value(state: Record, filled: Decimal) -> Decimal | None:
-    if "cum_cost" in state:
-        return number(state, "cum_cost")
-    return None if filled else ZERO
-
-
-def _time_in_force(state: Record, kind: OrderType) -> TimeInForce:
+def _time_in_force(told: TimeInForce | None, kind: OrderType) -> TimeInForce:
     if kind is _MARKET:
         return TimeInForce.IOC
-    if kind is _STOP_MARKET and state.get("time_in_force") is None:
+    if told is not None:
+        return told
+    if kind is _STOP_MARKET:
+        # It rests until it is triggered.
         return TimeInForce.GTC
-    return word(state, "time_in_force", _TIMES_IN_FORCE)
-
-
-def _limit(state: Record) -> Decimal:
-    if state.get("limit_price_type", _STATIC) != _STATIC:
-        raise UnreadableError("limit_price is relative")
-    return positive_number(state, "limit_price")
-
-
-def _trigger(state: Record) -> Decimal:
-    triggers = state.get("triggers")
-    if triggers is None:
-        return positive_number(state, "stop_price")
-    if not isinstance(triggers, dict) or triggers.get("price_type", _STATIC) != _STATIC:
-        raise UnreadableError("triggers is not a price")
-    return positive_number(triggers, "price")
-
-
-def _flag(state: Record, name: str) -> bool:
-    value = state.get(name)
-    if type(value) is not bool and value is not None:
-        raise UnreadableError(f"{name} is not true or false")
-    return bool(value)
+    raise UnreadableError("time_in_force is not told")

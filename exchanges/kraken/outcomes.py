@@ -43,7 +43,7 @@ _TABLE: tuple[tuple[str, Outcome], ...] = (
     (_NOT_UNIQUE, DUPLICATE),
     (INVALID_NONCE, _NONCE_SEEN),
     ("EService:Deadline elapsed", Outcome(OutcomeClass.NOT_PROCESSED, "validity_passed")),
-    (CALLS_EXHAUSTED, RATE_LIMITED),
+    (CALLS_EXHAUSTED, _ENGINE_LIMITED),
     (THROTTLED, RATE_LIMITED),
     ("EService:Throttled", RATE_LIMITED),
     ("EOrder:Rate limit exceeded", _ENGINE_LIMITED),

@@ -11,16 +11,18 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _is_instant = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?Z", re.ASCII
 ).fullmatch
-_SECONDS_MAX = 100_000_000_000
-"""Further than any order lives, and a number that was meant as milliseconds is beyond it."""
+_DIGITS_MAX = 11
+"""Of whole seconds: further than any order lives, and a number that was meant as milliseconds has more."""
 
 
 def seconds_or_none(value: Any) -> int | None:
     """Read seconds since 1970 as whole milliseconds, rounded down; None for anything else."""
     kind = type(value)
     if kind is Decimal:
-        return int(value.scaleb(3)) if value.is_finite() and 0 <= value < _SECONDS_MAX else None
-    return value * 1000 if kind is int and 0 <= value < _SECONDS_MAX else None
+        # Its order of magnitude first: the whole number of 1E+999999999 would fill the memory.
+        fits = value.is_finite() and value.adjusted() < _DIGITS_MAX and not value.is_signed()
+        return int(value.scaleb(3)) if fits else None
+    return value * 1000 if kind is int and 0 <= value < 10**_DIGITS_MAX else None
 
 
 def seconds(record: Record, name: str) -> int:

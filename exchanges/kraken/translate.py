@@ -77,7 +77,7 @@ _EXACT = Context(prec=100)
 # The fields that are read in one go, and what each of them has to be.
 _ORDER_FIELDS: dict[str, Reader] = {
     "status": text,
-    **dict.fromkeys(("vol", "vol_exec", "cost", "price"), amount),
+    **dict.fromkeys(("vol", "vol_exec", "cost"), amount),
     "opentm": seconds,
     **dict.fromkeys(("closetm", "expiretm"), optional_seconds),
     "oflags": text_or_empty,
@@ -88,12 +88,7 @@ _DESCRIPTION_FIELDS: dict[str, Reader] = {
     "type": partial(word, known=SIDES),
     "ordertype": partial(word, known=ORDER_TYPES),
 }
-_order_values = several(
-    (
-        *("status", "vol", "vol_exec", "cost", "price", "opentm", "oflags"),
-        *("expiretm", "closetm", "cl_ord_id", "reason"),
-    )
-)
+_order_values = several(("status", "vol", "vol_exec", "cost", "opentm", "oflags"))
 _description_values = several(("pair", "type", "ordertype", "price", "price2"))
 
 
@@ -114,7 +109,10 @@ def read_order(venue_order_id: str, value: Any, symbols: SymbolBook) -> VenueOrd
     """Translate an order of QueryOrders, OpenOrders or ClosedOrders, which stands there under its id."""
     record = as_record(value)
     description = as_record(record.get("descr"))
-    order = _order(venue_order_id, _order_values(record), _description_values(description), symbols)
+    get = record.get
+    # These are left out of many orders.
+    sometimes = (get("expiretm"), get("closetm"), get("cl_ord_id"), get("reason"))
+    order = _order(venue_order_id, _order_values(record) + sometimes, _description_values(description), symbols)
     if order is not None:
         return order
     for name, read in _DESCRIPTION_FIELDS.items():
@@ -129,34 +127,37 @@ def _order(
 
     In one go, because this runs for every order of every list.
     """
-    status, size, filled, value, average, opened, flags, expires, closed, named, reason = values
+    status, size, filled, value, opened, flags, expires, closed, named, reason = values
     pair, side, kind, price, price2 = description
     try:
         terms = TERMS.get((side, kind))
     except TypeError:
         # An array or an object in the place of a word.
         return None
+    if terms is None:
+        return None
+    our_side, our_type, with_limit, with_trigger = terms
+    # The first price is the trigger where there is one. Of what has no limit, nothing is read as one.
+    limit = "0" if not with_limit else price2 if with_trigger else price
+    trigger = unsigned_or_none(price) if with_trigger else None
     created_ms = seconds_or_none(opened)
     # Absent and zero both mean that there is none.
     ended_ms = 0 if closed is None else seconds_or_none(closed)
     expires_ms = 0 if expires is None else seconds_or_none(expires)
     if (
-        terms is None
-        or not type(pair) is type(status) is type(flags) is str
+        not type(pair) is type(status) is type(flags) is str
         or not (venue_order_id and pair and status)
         or (type(named) is not str and named is not None)
         or (type(reason) is not str and reason is not None)
         or created_ms is None
         or ended_ms is None
         or expires_ms is None
-        or not plain_amounts((size, filled, value, average))
+        or not plain_amounts((size, filled, value, limit))
     ):
         return None
-    our_side, our_type, with_limit, with_trigger = terms
-    limit, trigger = _prices(with_limit, with_trigger, price, price2)
+    size, filled, limit = Decimal(size), Decimal(filled), Decimal(limit) or None
     if (with_limit and not limit) or (with_trigger and not trigger):
         return None
-    size, filled = Decimal(size), Decimal(filled)
     set_flags = flags.split(",")
     by_quote = "viqc" in set_flags
     return venue_order(
@@ -181,13 +182,6 @@ def _order(
         ended_ms or None,
         reason or "",
     )
-
-
-def _prices(with_limit: bool, with_trigger: bool, price: Any, price2: Any) -> tuple[Decimal | None, Decimal | None]:  # noqa: FBT001 - as the table has them
-    # The first is the trigger where there is one. One that is not an amount is none.
-    if with_trigger:
-        return unsigned_or_none(price2) if with_limit else None, unsigned_or_none(price)
-    return unsigned_or_none(price) if with_limit else None, None
 
 
 def _status(status: str, size: Decimal, filled: Decimal, reason: str, *, by_quote: bool) -> PublicStatus | None:

@@ -26,4 +26,5 @@ CAPABILITIES = Capabilities(
     settle_ms=12_000,
     search_sources=("active", "done", "fills", "stop-order"),
     max_in_flight=8,
+    untriggered_prefix="vs",
 )

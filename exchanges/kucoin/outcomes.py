@@ -88,7 +88,7 @@ def _classify(status: int, code: str | None, definite: frozenset[str]) -> Outcom
     if code in _NOT_PROCESSED:
         return _NOT_PROCESSED[code]
     if status == HTTP_TOO_MANY:
-        return RATE_LIMITED
+        return _NOT_PROCESSED[BLOCKED] if code is None else RATE_LIMITED
     if code is None:
         return UNREADABLE
     if code in definite:

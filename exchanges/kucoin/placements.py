@@ -5,16 +5,18 @@ the very order confirms; everything else is ambiguous. A cancel that was accepte
 decides.
 """
 
+from dataclasses import replace
 from typing import Any
 
-from exchanges.answers import answer_evidence
+from exchanges.answers import VenueError, answer_evidence
 from exchanges.failures import cancel_unknown, place_unknown
 from exchanges.fields import Record, UnreadableError, amount, amount_or_none, as_list, as_record, integer, text
 from exchanges.http import HttpAnswer, HttpFailure, HttpResult
-from exchanges.kucoin.answers import read_error, success
+from exchanges.kucoin.answers import read_error, silence_ms, success
 from exchanges.kucoin.outcomes import classify_cancel, classify_place
 from exchanges.kucoin.symbols import EXCHANGE
 from exchanges.kucoin.translate import ended_as
+from exchanges.outcomes import Outcome
 from exchanges.refusals import cancel_failed, cancel_refused, place_failed, place_refused
 from messages.commands import CancelVenueOrder, PlaceOrder
 from messages.reports import CancelConfirmed, CancelReport, PlaceAccepted, PlaceReport
@@ -37,7 +39,8 @@ def place_report(request: PlaceOrder, result: HttpResult, path: str) -> PlaceRep
     envelope = success(result)
     if envelope is None:
         error = read_error(result.body)
-        return place_refused(request, classify_place(result.status, error.code, error.words), error, result, endpoint)
+        outcome = _with_wait(classify_place(result.status, error.code, error.words), result, error)
+        return place_refused(request, outcome, error, result, endpoint)
     return _placed(request, envelope.get("data"), result, endpoint)
 
 
@@ -116,7 +119,8 @@ def cancel_report(request: CancelVenueOrder, result: HttpResult, endpoint: str) 
     if success(result) is not None:
         return result
     error = read_error(result.body)
-    return cancel_refused(request, classify_cancel(result.status, error.code), error, result, endpoint)
+    outcome = _with_wait(classify_cancel(result.status, error.code), result, error)
+    return cancel_refused(request, outcome, error, result, endpoint)
 
 
 def cancelled(
@@ -134,6 +138,10 @@ def cancelled(
         order=order,
         evidence=evidence,
     )
+
+
+def _with_wait(outcome: Outcome, answer: HttpAnswer, error: VenueError) -> Outcome:
+    return replace(outcome, retry_after_ms=silence_ms(answer, error.code))
 
 
 def names_cancelled(answer: HttpAnswer, stop_id: str) -> bool:

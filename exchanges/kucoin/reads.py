@@ -40,7 +40,7 @@ _STOP_BY_ID = "GET /api/v1/stop-order/{id}"
 
 def is_stop_id(venue_order_id: str | None) -> bool:
     """Whether a venue id is that of a stop order that has not been triggered."""
-    return venue_order_id is not None and venue_order_id.startswith("vs")
+    return venue_order_id is not None and venue_order_id.startswith(CAPABILITIES.untriggered_prefix)
 
 
 def look_up(asking: Questions, request: LookUpOrder, venue_symbol: str) -> CallReport:

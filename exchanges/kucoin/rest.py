@@ -16,7 +16,7 @@ from exchanges.kucoin.outcomes import TIMESTAMP_REFUSED
 from exchanges.kucoin.sign import Signer
 from exchanges.kucoin.symbols import read_symbols
 from exchanges.neighbours import Neighbours
-from exchanges.outcomes import HTTP_OK
+from exchanges.outcomes import HTTP_OK, HTTP_TOO_MANY
 from exchanges.session import Cost, Heed, Prepared, TimeTold, VenueSession
 from exchanges.symbols import Listing, SymbolBook
 from exchanges.throttle import Budget, CallKind
@@ -108,7 +108,12 @@ class RestSession(VenueSession):
         return read_answer(result)
 
     def usage(self, answer: HttpAnswer) -> Mapping[str, int] | None:
-        """Read how much of the pool of orders is used; None: of another pool, which we count ourselves."""
+        """Read how much of the pool of orders is used; None: of another pool, which we count ourselves.
+
+        A refusal for haste says until when the pool is used up, in a window of its own: the silence after it is all.
+        """
+        if answer.status == HTTP_TOO_MANY:
+            return {}
         limit = number_in(answer.headers, "gw-ratelimit-limit")
         remaining = number_in(answer.headers, "gw-ratelimit-remaining")
         if limit is None or remaining is None or limit <= _SHARED_LIMIT:

@@ -106,8 +106,10 @@ def read_order(value: Any, symbols: SymbolBook) -> VenueOrder:
     In one go, because this runs for every order of every list.
     """
     record = as_record(value)
-    symbol, order_id, client_id, side, kind, lasting, price, size, filled, filled_value, *rest = _order_values(record)
-    active, in_book, cancelled, post_only, created_ms, updated_ms = rest
+    (
+        symbol, order_id, client_id, side, kind, lasting, price, size, filled, filled_value,
+        active, in_book, cancelled, post_only, created_ms, updated_ms,
+    ) = _order_values(record)  # fmt: skip
     try:
         terms = _TERMS.get((side, kind, lasting))
     except TypeError:
@@ -124,22 +126,21 @@ def read_order(value: Any, symbols: SymbolBook) -> VenueOrder:
         raise fault(record, _ORDER_FIELDS, "timeInForce")
     our_side, our_type, our_time, is_market = terms
     if plain_amounts((price, size, filled, filled_value)):
-        price, size, filled_value = Decimal(price) or None, Decimal(size), Decimal(filled_value)
+        # Most open orders have executed nothing.
+        price, size = Decimal(price) or None, Decimal(size)
         filled = ZERO if filled == "0" else Decimal(filled)
+        filled_value = ZERO if filled_value == "0" else Decimal(filled_value)
     else:
         price = amount_or_none(record, "price")
         size, filled, filled_value = (amount(record, name) for name in ("size", "dealSize", "dealFunds"))
     quote = None if size else _funds(record, is_market=is_market)
     if price is None and not is_market:
         raise UnreadableError("price is missing")
-    status: PublicStatus | None
     if active:
-        status = _OPEN if in_book or filled else _PENDING
+        status: PublicStatus | None = _OPEN if in_book or filled else _PENDING
     else:
-        ended_by_cancel = cancelled or amount(record, "cancelledFunds" if quote else "cancelledSize") > ZERO
-        status = ended_as(size, filled, cancelled=ended_by_cancel)
-        if status is _CANCELLED and our_time is _GTT and _lived_out(record, created_ms, updated_ms):
-            status = _EXPIRED
+        may_expire = our_time is _GTT and _lived_out(record, created_ms, updated_ms)
+        status = _end_of(record, size, filled, cancelled=cancelled, may_expire=may_expire)
     return venue_order(
         EXCHANGE,
         symbols.canonical(symbol),
@@ -169,6 +170,14 @@ def _funds(record: Record, *, is_market: bool) -> Decimal:
     if not is_market:
         raise UnreadableError("size is zero")
     return positive_amount(record, "funds")
+
+
+def _end_of(
+    record: Record, size: Decimal, filled: Decimal, *, cancelled: bool, may_expire: bool
+) -> PublicStatus | None:
+    cancelled = cancelled or amount(record, "cancelledSize" if size else "cancelledFunds") > ZERO
+    status = ended_as(size, filled, cancelled=cancelled)
+    return _EXPIRED if may_expire and status is _CANCELLED else status
 
 
 def ended_as(size: Decimal, filled: Decimal, *, cancelled: bool) -> PublicStatus | None:

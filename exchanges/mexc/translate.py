@@ -101,24 +101,23 @@ def read_order(value: Any, symbols: SymbolBook) -> VenueOrder:
     Most are as documented now, and are read in one go; all other forms are read field by field.
     """
     record = as_record(value)
-    symbol, side, kind, status, order_id, client_id, created_ms, updated_ms, *amounts = _order_values(record)
-    size, filled, worth, price = amounts
-    if not (
-        type(symbol) is type(side) is type(kind) is type(status) is type(order_id) is type(client_id) is str
-        and type(created_ms) is type(updated_ms) is int
-        and symbol
-        and status
-        and order_id
-        and plain_amounts((size, filled, worth, price))
-        and (side, kind) in _TERMS
+    values = _order_values(record)
+    symbol, side, kind, status, order_id, client_id, created_ms, updated_ms, size, filled, worth, price = values
+    terms = _TERMS.get((side, kind)) if type(side) is type(kind) is str else None
+    if (
+        terms is None
+        or not type(symbol) is type(status) is type(order_id) is type(client_id) is str
+        or not (symbol and status and order_id)
+        or type(created_ms) is not int
+        or (type(updated_ms) is not int and updated_ms is not None)
+        or not plain_amounts((size, filled, worth, price))
     ):
-        order_id, client_id = identifier_of(record, "orderId"), optional_text(record, "clientOrderId")
-        symbol, status = text(record, "symbol"), text(record, "status")
-        created_ms, updated_ms = optional_integer_number(record, "time"), optional_integer_number(record, "updateTime")
-        side, kind = word(record, "side", _SIDES).value, _kind(record)
-        size, filled, worth, price = _amounts(record, market=kind == "MARKET")
-    our_side, our_type, lasting, post_only = _TERMS[side, kind]
-    size, filled, worth, price = Decimal(size), Decimal(filled), Decimal(worth), Decimal(price)
+        terms, values = _carefully(record)
+        symbol, status, order_id, client_id, created_ms, updated_ms, size, filled, worth, price = values
+    our_side, our_type, lasting, post_only = terms
+    size, price = Decimal(size), Decimal(price)
+    filled = ZERO if filled == "0" else Decimal(filled)
+    worth = ZERO if worth == "0" else Decimal(worth)
     if our_type is _MARKET:
         price, quote_size = None, number_or_none(record, "origQuoteOrderQty")
     else:
@@ -150,9 +149,19 @@ def read_order(value: Any, symbols: SymbolBook) -> VenueOrder:
     )
 
 
-def _kind(record: Record) -> str:
-    word(record, "type", _KINDS)
-    return text(record, "type")
+def _carefully(record: Record) -> tuple[tuple[Side, OrderType, TimeInForce, bool], tuple[Any, ...]]:
+    # Of `read_order`, in any form that is documented.
+    side = word(record, "side", _SIDES)
+    terms = (side, *word(record, "type", _KINDS))
+    return terms, (
+        text(record, "symbol"),
+        text(record, "status"),
+        identifier_of(record, "orderId"),
+        optional_text(record, "clientOrderId"),
+        optional_integer_number(record, "time"),
+        optional_integer_number(record, "updateTime"),
+        *_amounts(record, market=terms[1] is _MARKET),
+    )
 
 
 def _amounts(record: Record, *, market: bool) -> tuple[Decimal, Decimal, Decimal, Decimal]:

@@ -152,6 +152,10 @@ class ControlClient:
         """Cancel an order in its owner's name, past the wire; returns it."""
         return dict(self._call("cancel", {"orderId": order_id})["order"])
 
+    def cancel_all(self, account: str) -> int:
+        """Cancel every open order of an account in its name, past the wire; returns how many."""
+        return int(self._call("cancel-all", {"account": account})["cancelled"])
+
     def execute(self, order_id: int, price: Decimal | None = None, size: Decimal | None = None) -> dict[str, Any]:
         """Fill an order against the outside; by default all that remains, at its limit price. Returns it."""
         amounts = {name: str(value) for name, value in (("price", price), ("size", size)) if value is not None}

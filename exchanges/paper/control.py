@@ -47,6 +47,7 @@ class Control:
             "place": self.place,
             "place-many": self.place_many,
             "cancel": self.cancel,
+            "cancel-all": self.cancel_all,
             "market": self.market,
             "outage": self.outage,
             "restart": self.restart,
@@ -147,6 +148,15 @@ class Control:
         events = self._engine.cancel(order.account, order.order_id, self._server.now_ms(), cancel_id="by-hand")
         self._server.publish(events)
         return {"order": self._shown(order)}
+
+    async def cancel_all(self, body: _Body) -> Any:
+        """Cancel every open order of `account` in its name, past the wire; return how many."""
+        orders = [order for order in self._engine.truth.orders.values() if order.is_open]
+        own = [order for order in orders if order.account == body["account"]]
+        for order in own:
+            events = self._engine.cancel(order.account, order.order_id, self._server.now_ms(), cancel_id="by-hand")
+            self._server.publish(events)
+        return {"cancelled": len(own)}
 
     async def market(self, body: _Body) -> Any:
         """Advance the random market by `steps`, or let it run by itself: `running`."""

@@ -11,11 +11,11 @@ from actors.reading import answer
 from actors.store.port import Table
 from messages.codec import decode_public, decode_record, encode_record
 from messages.commands import FetchBalances, PlaceOrder
-from messages.control import HoldingReported
-from messages.events import Severity
+from messages.control import HoldingCompared, HoldingReported
+from messages.events import Alert, Severity
 from messages.fills import Position
-from messages.queries import CloseDone, GetExposure, GetOrder, GetPositions, Refused
-from messages.reports import OpenOrdersFetched
+from messages.queries import CloseDone, GetExposure, GetOrder, GetPositions, RefusalCode, Refused
+from messages.reports import FillVoided, OpenOrdersFetched
 from messages.types import OrderType, Side, TimeInForce
 from tests.actors.account_kit import HEAD, executed, shown, submit
 from tests.actors.close_kit import answers, close
@@ -292,6 +292,38 @@ def test_close_of_more_than_the_net_position_is_refused() -> None:
     assert f"3 {CONTRACT} are to be closed, 2 can be" in refused.text
 
 
+def test_close_is_refused_while_executions_of_an_order_that_nobody_knows_are_in_hand() -> None:
+    # Somebody else's order has closed the position meanwhile: one more would open one on the other side.
+    account = MarginAccount()
+    place = account.trade(Side.BUY, "2", "6000", 1)
+    account.hear_fill(executed(replace(place, side=Side.SELL), "2", "77", venue_order_id="99", price=D(6000), **FEES))
+    account.sent.clear()
+
+    account.do(close(symbol=CONTRACT))
+
+    assert account.to_venue(PlaceOrder) == []
+    refused = answers(account)["host-k1"]
+    assert isinstance(refused, Refused)
+    assert refused.code is RefusalCode.GATE_CLOSED
+    assert "an order of it is being looked up" in refused.text
+
+
+@pytest.mark.parametrize("drift", ["-2", "-1", "1"])
+def test_close_is_refused_while_the_venue_was_found_to_hold_something_else(drift: str) -> None:
+    account = MarginAccount()
+    account.trade(Side.BUY, "2", "6000", 1)
+    found = {"exchange": "binance", "symbol": CONTRACT, "asset": CONTRACT, "drift": D(drift), "total": D(2) + D(drift)}
+    account.do(make(HoldingCompared, **found, expected=D(2), unexplained=D(0)))
+    account.sent.clear()
+
+    account.do(close(symbol=CONTRACT))
+
+    assert account.to_venue(PlaceOrder) == []
+    refused = answers(account)["host-k1"]
+    assert isinstance(refused, Refused)
+    assert refused.text == f"the venue holds {2 + int(drift)} {CONTRACT}, our fills say 2: nothing is closed"
+
+
 # ----- lists
 
 
@@ -302,3 +334,35 @@ def test_listed_order_of_a_contract_is_taken_in_and_counted() -> None:
     account.do(make(OpenOrdersFetched, **HEAD, orders=(claim,), evidence=account.evidence()))
     (found,) = ask(account, GetExposure).symbols  # type: ignore[attr-defined]
     assert (found.open_orders, found.sell_notional) == (2, 600_000)
+
+
+# ----- executions that are taken back
+
+
+def voided(account: MarginAccount, fill_id: str = "1") -> None:
+    told = {"symbol": CONTRACT, "venue_order_id": "1", "fill_id": fill_id, "received_ms": account.now_ms}
+    account.do(make(FillVoided, **HEAD, **told))
+
+
+def test_execution_that_is_taken_back_is_told_at_once_and_once_and_leaves_the_order_to_a_person() -> None:
+    account = MarginAccount()
+    place = account.trade(Side.BUY, "2", "6000", 1)
+    account.events.clear()
+
+    voided(account)
+    voided(account)
+
+    (alert,) = [event for event in account.events if isinstance(event, Alert)]
+    assert (alert.name, alert.severity) == ("ExecutionVoided", Severity.CRITICAL)
+    assert dict(alert.details)["order_id"] == place.order_id
+    assert account.only_order().needs_review
+    assert account.position().size == 2
+
+
+def test_execution_that_was_never_booked_can_be_taken_back_without_a_word() -> None:
+    account = MarginAccount()
+    account.trade(Side.BUY, "2", "6000", 1)
+    account.events.clear()
+    voided(account, fill_id="other")
+    assert account.events == []
+    assert not account.only_order().needs_review

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from messages.commands import CreateDraft, PlaceOrder
+from messages.commands import CreateDraft, ModifyOrder, PlaceOrder
 from messages.events import RiskRuleTriggered
 from messages.queries import OrderPlaced, RefusalCode
 from messages.reports import CancelRefused, PlaceAmbiguous
@@ -237,6 +237,21 @@ def test_resting_order_is_cancelled_first_and_the_new_one_waits_for_the_proof() 
     account.cancelled(resting)
     assert len(account.told(PlaceOrder)) == 2
     assert account.views.transitions[resting.order_id][-1].trigger is Trigger.RISK_RULE_CANCEL
+
+
+def test_change_that_waits_for_another_one_of_the_resting_order_is_answered_once() -> None:
+    account = aware(cancel_resting=True)
+    resting = resting_sell(account)
+    change: dict[str, Any] = {"account_id": "1", "order_id": resting.order_id}
+    account.do(ModifyOrder(correlation_id="m1", message_id="mod-1", price=D(42700), **change))
+    by: dict[str, Any] = {"initiated_by": InitiatedBy.RISK_RULE}
+    account.do(ModifyOrder(correlation_id="m2", message_id="mod-2", size=D("0.005"), **change, **by))
+    assert account.replies_to("m2") == []
+    account.do(wish(price=D(42700)))
+    # It waits for the end of what is in its way, and the change that waited is not what waits.
+    assert account.replies_to("new") == []
+    assert account.refusal("m2").code is RefusalCode.WRONG_STATE
+    assert len(account.replies_to("m2")) == 1
 
 
 def test_resting_order_that_was_filled_instead_of_cancelled_clears_the_way_too() -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 PARTS = ("orders", "changes", "reads", "stream", "faults")
-pytest.register_assert_rewrite("venue_kit", *(f"venue_contract_{part}" for part in PARTS))
+pytest.register_assert_rewrite("venue_claims", "venue_kit", *(f"venue_contract_{part}" for part in PARTS))
 
 from venue_contract import CONTRACT, Case  # noqa: E402 - their assertions are rewritten first
 from venue_kit import Desk  # noqa: E402

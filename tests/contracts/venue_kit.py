@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
@@ -10,8 +10,10 @@ from hashlib import sha256
 from queue import Empty, Queue
 from random import Random
 from typing import Any, TypeVar
+from uuid import UUID
 
 import pytest
+from venue_claims import UUIDS, is_settled, not_ahead
 
 from exchanges.gateway_pool import PooledGateway
 from exchanges.http import SystemClock
@@ -34,9 +36,11 @@ from messages.reports import (
     CallReport,
     FillReceived,
     FillsFetched,
+    LookUpFailed,
     OpenOrdersFetched,
     OrderFound,
     OrderReported,
+    OrdersSearched,
     PlaceAccepted,
     StreamConnected,
     StreamReport,
@@ -48,20 +52,6 @@ ACCOUNT_ID = "1"
 TEN = Decimal(10)
 _Found = TypeVar("_Found")
 _Changes = (PlaceOrder, CancelVenueOrder, AmendVenueOrder, ReplaceVenueOrder)
-
-ENDS = {
-    "OPEN": {PublicStatus.OPEN},
-    "FILLED": {PublicStatus.FILLED},
-    "CANCELLED": {PublicStatus.CANCELLED},
-    # Venues differ in what they call the end of an order that nobody cancelled.
-    "EXPIRED": {PublicStatus.EXPIRED, PublicStatus.CANCELLED},
-    "REJECTED": {PublicStatus.FAILED, PublicStatus.CANCELLED},
-}
-REFUSALS = ("would_take", "self_trade", "fok_unfillable")
-"""Ends right after the acceptance, which some venues call a cancel and count as a refusal."""
-UNTOLD = {"kraken": {TimeInForce.IOC, TimeInForce.FOK}}
-"""Times in force that a venue's records of orders do not have."""
-
 
 @dataclass(frozen=True)
 class Market:
@@ -139,8 +129,7 @@ class Desk:
 
     def clear(self, account: str) -> None:
         """Cancel all that works of an account, past the wire."""
-        for row in self.control.orders(account=account, open=True):
-            self.control.cancel(row["orderId"])
+        self.control.cancel_all(account)
 
     # ----- our side
 
@@ -309,10 +298,15 @@ class Desk:
         return self.ask(request)
 
     def open_orders(self, symbol: str | None = None) -> tuple[VenueOrder, ...]:
-        report = self.ask(FetchOpenOrders(**self.head(), symbol=symbol))
-        assert isinstance(report, OpenOrdersFetched), report
-        assert report.unreadable == 0
-        return report.orders
+        """List open orders, again while one of them is shown as on its way."""
+
+        def settled() -> tuple[tuple[VenueOrder, ...]] | None:
+            report = self.ask(FetchOpenOrders(**self.head(), symbol=symbol))
+            assert isinstance(report, OpenOrdersFetched), report
+            assert report.unreadable == 0
+            return (report.orders,) if all(order.status is PublicStatus.OPEN for order in report.orders) else None
+
+        return self.eventually(settled, "all open orders are shown as open")[0]
 
     def fills(self, **filters: Any) -> tuple[VenueFill, ...]:
         report = self.ask(FetchFills(**self.head(), **({"symbol": self.market.symbol} | filters)))
@@ -320,11 +314,40 @@ class Desk:
         assert report.unreadable == 0
         return report.fills
 
-    def found(self, row: dict[str, Any]) -> OrderFound:
-        """Look an order up by the venue's id: the venue must know it."""
-        report = self.look_up(row["clientOrderId"], row["venueOrderId"], row["symbol"])
-        assert isinstance(report, OrderFound), report
-        return report
+    def found(self, row: dict[str, Any], *, by_client_id: bool = False, in_trouble: bool = False) -> OrderFound:
+        """Look an order up until what is shown has come as far as the record; it must never be ahead.
+
+        In trouble: the venue may be unable to answer for a while.
+        """
+        venue_order_id = None if by_client_id else row["venueOrderId"]
+
+        def settled() -> OrderFound | None:
+            report = self.look_up(row["clientOrderId"], venue_order_id, row["symbol"])
+            if in_trouble and isinstance(report, LookUpFailed):
+                return None
+            assert isinstance(report, OrderFound), report
+            now = self.now(row)
+            not_ahead(report.order, now)
+            complete = report.fills_complete or not report.order.filled_size
+            return report if complete and is_settled(report.order, now) else None
+
+        return self.eventually(settled, "the venue shows the order as it is")
+
+    def search_until(self, row: dict[str, Any], *, in_trouble: bool = False) -> tuple[VenueOrder, OrdersSearched]:
+        """Search in the same way: the order, and the report that shows it."""
+
+        def settled() -> tuple[VenueOrder, OrdersSearched] | None:
+            report = self.search(row["clientOrderId"], symbol=row["symbol"])
+            if in_trouble and isinstance(report, LookUpFailed):
+                return None
+            assert isinstance(report, OrdersSearched), report
+            assert (report.unreadable, set(report.sources)) == (0, set(self.can.search_sources))
+            now = self.now(row)
+            (order,) = (one for one in report.orders if one.venue_order_id == now["venueOrderId"])
+            not_ahead(order, now)
+            return (order, report) if is_settled(order, now) else None
+
+        return self.eventually(settled, "the venue lists the order as it is")
 
     def find(self, client_id: str) -> VenueOrder | None:
         """What the venue's interface knows of a client order id, by whatever way there is to it."""
@@ -371,7 +394,19 @@ class Desk:
 
     def rows(self, client_id: str) -> list[dict[str, Any]]:
         """The venue's orders of a client order id."""
-        return self.control.orders(account=self.account, clientOrderId=client_id)
+        found = self.control.orders(account=self.account, clientOrderId=self.at_venue(client_id))
+        return [row | {"clientOrderId": client_id} for row in found]
+
+    def at_venue(self, client_id: str) -> str:
+        """A client order id as the venue's record has it."""
+        return str(UUID(client_id)) if self.venue in UUIDS else client_id
+
+    def place_by_hand(self, count: int, market: Market, **terms: Any) -> list[dict[str, Any]]:
+        """Open orders of the account that were placed past the wire."""
+        ids = {self.at_venue(client_id): client_id for client_id in (self.new_id() for _ in range(count))}
+        usual = {"side": Side.BUY, "size": market.lot, "price": market.away(Side.BUY)}
+        placed = self.control.place_many(self.account, list(ids), symbol=market.symbol, **(usual | terms))
+        return [row | {"clientOrderId": ids[row["clientOrderId"]]} for row in placed]
 
     def row(self, client_id: str) -> dict[str, Any]:
         """The venue's one order of a client order id."""
@@ -429,55 +464,3 @@ def case(function: Callable[[Desk], None]) -> Callable[[Desk], None]:
 
 
 CASES: list[Callable[[Desk], None]] = []
-
-# ----- claims against the record
-
-
-def check_order(desk: Desk, order: VenueOrder, row: dict[str, Any]) -> None:
-    """A claim about an order says what the venue's record says."""
-    assert order.exchange == desk.venue
-    assert order.venue_order_id == row["venueOrderId"]
-    if desk.can.client_id_in_lists:
-        assert order.client_order_id == row["clientOrderId"]
-    assert (order.symbol, order.side, order.type) == (row["symbol"], row["side"], row["type"]), order
-    ends = ENDS[row["status"]] | ({PublicStatus.FAILED} if row["endReason"] in REFUSALS else set())
-    assert order.status in ends, (order, row)
-    assert order.filled_size == Decimal(row["filledSize"])
-    assert order.filled_value in (None, Decimal(row["filledValue"])), (order, row)
-    if row["type"] != OrderType.MARKET:
-        assert order.size == Decimal(row["size"])
-        told = order.time_in_force == row["timeInForce"]
-        assert told or row["timeInForce"] in UNTOLD.get(desk.venue, ()), (order, row)
-    assert _text(order.price) == _text(row["price"]), (order, row)
-    assert _text(order.stop_price) == _text(row["stopPrice"]), (order, row)
-    assert order.post_only == row["postOnly"], (order, row)
-
-
-def check_fills(desk: Desk, fills: Iterable[VenueFill], executions: list[dict[str, Any]]) -> None:
-    """Executions are exactly those of the venue's record: ids, amounts, fees and their currencies."""
-    told = sorted((fill_facts(fill) for fill in fills), key=str)
-    assert told == sorted((execution_facts(execution) for execution in executions), key=str)
-
-
-def fill_facts(fill: VenueFill) -> tuple[object, ...]:
-    """What identifies and describes an execution."""
-    money = (fill.price, fill.size, fill.fee, fill.fee_currency if fill.fee else None)
-    return (fill.symbol, fill.venue_order_id, fill.fill_id, fill.side.value, *money, fill.venue_time_ms)
-
-
-def execution_facts(execution: dict[str, Any]) -> tuple[object, ...]:
-    """The same of the venue's record."""
-    fee = Decimal(execution["fee"])
-    money = (Decimal(execution["price"]), Decimal(execution["size"]), fee, execution["feeCurrency"] if fee else None)
-    return (
-        execution["symbol"],
-        execution["venueOrderId"],
-        execution["fillId"],
-        execution["side"],
-        *money,
-        execution["atMs"],
-    )
-
-
-def _text(amount: Decimal | str | None) -> Decimal | None:
-    return None if amount is None else Decimal(amount)

@@ -205,6 +205,10 @@ def edited(reason: str | None = None, preview: str = "UNKNOWN_PREVIEW_FAILURE_RE
     return told({"success": False, "errors": [refusal]})
 
 
+def shown(**changes: Any) -> Behaviour:
+    return told({"order": {**ORDER, **changes}})
+
+
 def orders_page(orders: list[Any], cursor: str = "") -> Behaviour:
     page = {"orders": orders, "has_next": bool(cursor), "cursor": cursor, "sequence": "0"}
     return told({**page, "proof_token_required": False})

@@ -154,7 +154,9 @@ STOP: dict[str, Any] = {
 }
 TRIGGERED = STOP | {"status": "TRIGGERED", "stopTriggerTime": 1740626600000}
 CHILD = WORKING | {"id": CHILD_ID}
-ACCOUNT = {"id": "548674591753", "currency": "USDT", "type": "trade", "balance": "26.66", "available": "20", "holds": "6.66"}
+ACCOUNT = {
+    "id": "548674591753", "currency": "USDT", "type": "trade", "balance": "26.66", "available": "20", "holds": "6.66",
+}  # fmt: skip
 DOOR = {
     "token": "2neAiuYvAU61ZDXANAGAsiL4+/=",
     "instanceServers": [

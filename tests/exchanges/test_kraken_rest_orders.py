@@ -1,3 +1,4 @@
+import threading
 from decimal import Decimal
 
 import loopback
@@ -5,14 +6,10 @@ import pytest
 from kraken_samples import (
     API_KEY,
     API_SECRET,
-    CANCELLED,
     CLIENT_ID,
-    DESCRIPTION,
-    ORDER,
     ORDER_ID,
     PLACED,
     Venue,
-    amend,
     cancel,
     client,
     look_up,
@@ -26,21 +23,14 @@ from loopback import answer
 from exchanges.kraken.sign import Signer
 from exchanges.kraken.times import instant
 from messages.reports import (
-    AmendAmbiguous,
-    AmendConfirmed,
-    AmendNotProcessed,
-    AmendRefused,
-    CancelAmbiguous,
-    CancelConfirmed,
     CancelNotProcessed,
-    CancelRefused,
     OrderFound,
     PlaceAccepted,
     PlaceAmbiguous,
     PlaceNotProcessed,
     PlaceRejected,
 )
-from messages.types import EvidenceSource, OrderType, PublicStatus, Side, TimeInForce
+from messages.types import EvidenceSource, OrderType, Side, TimeInForce
 
 
 def sent(request, **scripts):
@@ -324,6 +314,32 @@ def test_throttled_is_waited_out_until_the_time_it_names():
     assert 25_000 < report.retry_after_ms <= 31_500
 
 
+def test_requests_wait_for_the_answer_to_the_one_before():
+    """So that they reach the venue in the order of their nonces."""
+    under_way, done = threading.Event(), threading.Event()
+
+    def meet(server, connection, request):
+        under_way.set()
+        assert done.wait(loopback.WAIT_S)
+        return told(PLACED)(server, connection, request)
+
+    with Venue(AddOrder=[meet]) as venue:
+        made = client(venue)
+        made.execute(cancel())
+        placing = threading.Thread(target=made.execute, args=(place(),))
+        placing.start()
+        assert under_way.wait(loopback.WAIT_S)
+        looking = threading.Thread(target=made.execute, args=(look_up(),))
+        looking.start()
+        # It cannot be seen that nothing comes; what can be is that nothing came before the answer was let go.
+        looking.join(0.2)
+        seen = len(venue.called("QueryOrders"))
+        done.set()
+        placing.join()
+        looking.join()
+    assert len(venue.called("QueryOrders")) == seen + 1
+
+
 def test_nonces_rise_with_every_request():
     with Venue(AddOrder=[told(PLACED), told(PLACED)]) as venue:
         made = client(venue)
@@ -332,194 +348,6 @@ def test_nonces_rise_with_every_request():
         nonces = [int(each.params["nonce"]) for each in venue.requests if each.path.startswith("/0/private/")]
     assert nonces == sorted(set(nonces))
     assert len(nonces) >= 4
-
-
-# ----- cancels
-
-GONE = told({ORDER_ID: CANCELLED})
-
-
-@pytest.mark.parametrize("body", [{"count": 1}, {"count": 1, "pending": False}, {"count": 1, "pending": True}])
-def test_cancel_shown_as_ended_is_confirmed(body):
-    with Venue(CancelOrder=[told(body)], QueryOrders=[GONE]) as venue:
-        report = client(venue).execute(cancel())
-    assert isinstance(report, CancelConfirmed)
-    assert (report.order.status, report.order.venue_order_id) == (PublicStatus.CANCELLED, ORDER_ID)
-    (params,) = venue.params("CancelOrder")
-    assert {name: value for name, value in params.items() if name != "nonce"} == {"txid": ORDER_ID}
-    (query,) = venue.params("QueryOrders")
-    assert (query["txid"], query["trades"], query["consolidate_taker"]) == (ORDER_ID, "true", "false")
-
-
-@pytest.mark.parametrize(
-    "shown",
-    [
-        told({ORDER_ID: ORDER}),
-        told({}),
-        told({ORDER_ID: {**CANCELLED, "status": "who-knows"}}),
-        told({ORDER_ID: {**CANCELLED, "vol": None}}),
-        told({ORDER_ID: {**CANCELLED, "descr": {**DESCRIPTION, "pair": "SOLUSD"}}}),
-        refused("EService:Unavailable"),
-        loopback.break_off,
-    ],
-)
-def test_cancel_accepted_and_not_shown_as_ended_is_ambiguous(shown):
-    with Venue(CancelOrder=[told({"count": 1})], QueryOrders=[shown]) as venue:
-        report = client(venue).execute(cancel())
-    assert isinstance(report, CancelAmbiguous)
-    assert report.reason == "accepted"
-
-
-def test_cancel_without_the_venues_id_is_sent_by_ours_and_read_among_the_ended():
-    closed = told({"closed": {ORDER_ID: CANCELLED}, "count": 1})
-    with Venue(CancelOrder=[told({"count": 1})], ClosedOrders=[closed]) as venue:
-        report = client(venue).execute(cancel(venue_order_id=None))
-    assert isinstance(report, CancelConfirmed)
-    assert venue.params("CancelOrder")[0]["cl_ord_id"] == CLIENT_ID
-    assert venue.params("ClosedOrders")[0]["cl_ord_id"] == CLIENT_ID
-
-
-def test_cancel_by_an_id_that_two_orders_had_is_ambiguous():
-    closed = told({"closed": {ORDER_ID: CANCELLED, "OTHER1-KLAF2-FWUDD7": CANCELLED}, "count": 2})
-    with Venue(CancelOrder=[told({"count": 1})], ClosedOrders=[closed]) as venue:
-        report = client(venue).execute(cancel(venue_order_id=None))
-    assert isinstance(report, CancelAmbiguous)
-
-
-@pytest.mark.parametrize("error", ["EOrder:Unknown order", "EOrder:Invalid order"])
-def test_cancel_of_what_is_gone_is_refused_and_says_nothing_more(error):
-    with Venue(CancelOrder=[refused(error)]) as venue:
-        report = client(venue).execute(cancel())
-    assert isinstance(report, CancelRefused)
-    assert venue.called("QueryOrders") == []
-
-
-@pytest.mark.parametrize(
-    "shown",
-    [
-        refused("EAPI:Invalid nonce"),
-        refused("EService:Unavailable"),
-        told({"count": 0}),
-        told({}),
-        answer(b"<html>", status=502),
-        loopback.break_off,
-    ],
-)
-def test_cancel_without_proof_is_ambiguous(shown):
-    with Venue(CancelOrder=[shown], QueryOrders=[GONE]) as venue:
-        report = client(venue).execute(cancel())
-    assert isinstance(report, CancelAmbiguous)
-
-
-@pytest.mark.parametrize("venue_order_id", ["12345", "-5", f"{ORDER_ID},{ORDER_ID}", ""])
-def test_cancel_by_an_id_that_may_name_several_orders_is_not_sent(venue_order_id):
-    with Venue() as venue:
-        report = client(venue).execute(cancel(venue_order_id=venue_order_id))
-    assert isinstance(report, CancelNotProcessed)
-    assert venue.called("CancelOrder") == []
-
-
-# ----- amends
-
-AMENDED = told({"amend_id": "TTW6PD-RC36L-ZZSWNU"})
-CHANGED = {**ORDER, "vol": "1.00000000", "descr": {**DESCRIPTION, "price": "27400.0"}}
-
-
-def test_amend_shown_with_its_new_terms_is_confirmed():
-    with Venue(AmendOrder=[AMENDED], QueryOrders=[told({ORDER_ID: ORDER}), told({ORDER_ID: CHANGED})]) as venue:
-        valid_until_ms = now_ms() + 20_000
-        report = client(venue).execute(amend(valid_until_venue_ms=valid_until_ms))
-    assert isinstance(report, AmendConfirmed)
-    assert (report.order.size, report.order.price) == (Decimal(1), Decimal(27400))
-    assert report.evidence.venue_time_ms
-    (params,) = venue.params("AmendOrder")
-    assert instant(params, "deadline") == valid_until_ms
-    assert {name: value for name, value in params.items() if name not in ("nonce", "deadline")} == {
-        "txid": ORDER_ID,
-        "order_qty": "1",
-        "limit_price": "27400",
-    }
-
-
-def test_amend_of_the_size_alone_does_not_name_the_price():
-    shown = [told({ORDER_ID: ORDER}), told({ORDER_ID: {**ORDER, "vol": "1.00000000"}})]
-    with Venue(AmendOrder=[AMENDED], QueryOrders=shown) as venue:
-        report = client(venue).execute(amend(price=Decimal(27500)))
-    assert isinstance(report, AmendConfirmed)
-    (params,) = venue.params("AmendOrder")
-    assert "limit_price" not in params
-    assert "post_only" not in params
-
-
-def test_amend_of_a_post_only_order_says_so_again():
-    posted = {**ORDER, "oflags": "fciq,post"}
-    with Venue(AmendOrder=[AMENDED], QueryOrders=[told({ORDER_ID: posted})]) as venue:
-        client(venue).execute(amend())
-    assert venue.params("AmendOrder")[0]["post_only"] == "true"
-
-
-def test_amend_of_a_stop_names_its_trigger():
-    stop = {**ORDER, "descr": {**DESCRIPTION, "ordertype": "stop-loss", "price": "28000.0"}}
-    moved = {**stop, "descr": {**stop["descr"], "price": "28500.0"}}
-    with Venue(AmendOrder=[AMENDED], QueryOrders=[told({ORDER_ID: stop}), told({ORDER_ID: moved})]) as venue:
-        report = client(venue).execute(amend(size=Decimal("1.25"), price=None, stop_price=Decimal(28500)))
-    assert isinstance(report, AmendConfirmed)
-    (params,) = venue.params("AmendOrder")
-    assert {"txid", "trigger_price", "nonce", "deadline"} == set(params)
-
-
-def test_amend_to_what_the_order_is_already_is_not_sent():
-    with Venue(QueryOrders=[told({ORDER_ID: CHANGED})]) as venue:
-        report = client(venue).execute(amend())
-    assert isinstance(report, AmendConfirmed)
-    assert venue.called("AmendOrder") == []
-
-
-def test_amend_accepted_and_not_shown_is_ambiguous():
-    with Venue(AmendOrder=[AMENDED], QueryOrders=[told({ORDER_ID: ORDER}), told({ORDER_ID: ORDER})]) as venue:
-        report = client(venue).execute(amend())
-    assert isinstance(report, AmendAmbiguous)
-    assert report.reason == "accepted"
-
-
-def test_amend_of_an_order_that_cannot_be_read_is_not_sent():
-    with Venue(QueryOrders=[refused("EService:Unavailable")]) as venue:
-        report = client(venue).execute(amend())
-    assert isinstance(report, AmendNotProcessed)
-    assert venue.called("AmendOrder") == []
-
-
-@pytest.mark.parametrize(
-    ("shown", "kind"),
-    [
-        (refused("EOrder:Unknown order"), AmendRefused),
-        (refused("EOrder:Insufficient funds"), AmendRefused),
-        (refused("EAPI:Invalid nonce"), AmendAmbiguous),
-        (refused("EService:Deadline elapsed"), AmendNotProcessed),
-        (told({}), AmendAmbiguous),
-        (answer(b"", status=520), AmendAmbiguous),
-        (loopback.break_off, AmendAmbiguous),
-    ],
-)
-def test_amend_answered_otherwise_is_sorted_by_proof(shown, kind):
-    with Venue(AmendOrder=[shown], QueryOrders=[told({ORDER_ID: ORDER})]) as venue:
-        report = client(venue).execute(amend())
-    assert isinstance(report, kind)
-
-
-def test_amend_with_too_little_time_left_is_not_sent():
-    with Venue(QueryOrders=[told({ORDER_ID: ORDER})]) as venue:
-        report = client(venue).execute(amend(valid_until_venue_ms=now_ms() + 1000))
-    assert isinstance(report, AmendNotProcessed)
-    assert (report.reason, venue.called("AmendOrder")) == ("validity_passed", [])
-
-
-@pytest.mark.parametrize("changes", [{"size": Decimal(0)}, {"price": None}])
-def test_amend_of_what_cannot_be_amended_is_refused(changes):
-    with Venue(QueryOrders=[told({ORDER_ID: ORDER})]) as venue:
-        report = client(venue).execute(amend(**changes))
-    assert isinstance(report, AmendRefused)
-    assert venue.called("AmendOrder") == []
 
 
 # ----- counters

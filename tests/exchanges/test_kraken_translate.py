@@ -142,7 +142,7 @@ def test_order_of_unknown_terms_is_unreadable(changes):
         {"vol": "1e3"},
         {"vol_exec": None},
         {"cost": "NaN"},
-        {"price": ""},
+        {"price": ["1"], "cost": None},
         {"opentm": "1795255200"},
         {"opentm": None},
         {"opentm": -1},

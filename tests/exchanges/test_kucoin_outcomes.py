@@ -124,7 +124,7 @@ def test_error_body_tells_code_and_words_as_far_as_it_has_them(body, code, words
             answered(b'{"code":"429000"}', 429, {"gw-ratelimit-reset": "1234", "gw-ratelimit-remaining": "7"}),
             *("rate_limited", 1000, False),
         ),
-        (answered(b"error code: 1015", 429), "rate_limited", 30_000, False),
+        (answered(b"error code: 1015", 429), "banned", 30_000, False),
         (answered(b'{"code":"1015"}', 403), "banned", 30_000, False),
     ],
 )

@@ -244,7 +244,9 @@ def test_search_reads_every_source_and_joins_them():
 
 
 @pytest.mark.parametrize("source", [STOPS, ACTIVE, DONE, FILLS])
-@pytest.mark.parametrize("meet", [error("500000"), error("429000", status=429), told(None), told([]), told({"items": 5})])
+@pytest.mark.parametrize(
+    "meet", [error("500000"), error("429000", status=429), told(None), told([]), told({"items": 5})]
+)
 def test_search_with_a_source_unread_fails(source, meet):
     report, _ = answered(everything(**{source: [meet]}), search())
     assert isinstance(report, LookUpFailed)
@@ -440,7 +442,8 @@ def test_balances_one_of_which_cannot_be_read_are_none():
 
 def test_instruments_carry_the_trading_rules():
     listed = [SYMBOL, SYMBOL | {"symbol": "KCS-USDT", "enableTrading": False}, SYMBOL | {"symbol": "A-B-C"}]
-    report, _ = answered({SYMBOLS: [told([*listed, SYMBOL | {"symbol": "ETH-USDT", "priceIncrement": "0"}])]}, FetchInstruments(**WHO))
+    listed.append(SYMBOL | {"symbol": "ETH-USDT", "priceIncrement": "0"})
+    report, _ = answered({SYMBOLS: [told(listed)]}, FetchInstruments(**WHO))
     assert isinstance(report, InstrumentsFetched)
     first, second = report.instruments
     assert (first.symbol, first.venue_symbol, first.base, first.quote) == ("BTC-USDT", "BTC-USDT", "BTC", "USDT")

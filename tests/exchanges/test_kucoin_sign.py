@@ -13,8 +13,10 @@ VECTORS = [
     (API_SECRET, "test_passphrase", "Ikr9KjwgA4urCb5Az1TNKgQELW10z84iOq+wsZsRRz0="),
     (
         API_SECRET,
-        '1729577515444POST/api/v1/hf/orders{"clientOid":"oms-0001","side":"buy","symbol":"BTC-USDT","type":"limit",'
-        '"price":"10000","size":"0.001"}',
+        (
+            '1729577515444POST/api/v1/hf/orders{"clientOid":"oms-0001","side":"buy","symbol":"BTC-USDT",'
+            '"type":"limit","price":"10000","size":"0.001"}'
+        ),
         "5jeVE4XmZwAl3WKnqgSCUMLrXOLOVLa7JwRkBZiczdY=",
     ),
     (

@@ -10,7 +10,7 @@ import pytest
 from factories import make
 
 from actors.app.audit import audit, only
-from actors.app.reckoning import reckon
+from actors.app.reckoning import position_errors, reckon
 from actors.app.verdict import Asked, VenueRecord, Verdict
 from actors.domain.lifecycle import evolve
 from actors.domain.projection import view
@@ -24,6 +24,7 @@ from messages.types import (
     InitiatedBy,
     Order,
     OrderState,
+    OrderType,
     OrderView,
     Side,
     StateTransition,
@@ -300,8 +301,11 @@ def test_auditor_of_an_end_without_proof_finds_it() -> None:
     [
         ("binance", OrderState.CANCELLED, False),
         ("mexc", OrderState.CANCELLED, True),
-        ("mexc", OrderState.FAILED, True),
+        ("mexc", OrderState.FAILED, False),
         ("mexc", OrderState.FILLED, False),
+        ("kucoin", OrderState.CANCELLED, True),
+        ("kraken", OrderState.REJECTED, False),
+        ("coinbase", OrderState.REJECTED, True),
     ],
 )
 def test_auditor_of_an_end_that_the_venue_has_no_word_for_takes_the_word_it_has(
@@ -318,7 +322,7 @@ def test_auditor_of_an_end_that_the_venue_has_no_word_for_takes_the_word_it_has(
 
 def execution(number: int, side: str, size: str, price: str, *, at_ms: int = 0, fee: str = "0") -> dict[str, Any]:
     return {
-        "tradeId": number, "orderId": 1, "symbol": "BTC-USDT", "side": side, "size": size, "price": price,
+        "tradeId": number, "fillId": str(number), "orderId": 1, "venueOrderId": "2", "symbol": "BTC-USDT", "side": side, "size": size, "price": price,
         "atMs": at_ms, "fee": fee, "feeCurrency": "BTC",
     }  # fmt: skip
 
@@ -360,3 +364,44 @@ def test_reckoning_of_thirds_is_exact() -> None:
     executions = [execution(1, "BUY", "1", "4"), execution(2, "BUY", "2", "3"), execution(3, "SELL", "1", "5")]
 
     assert reckon(executions).entry == Fraction(20, 3)
+
+
+def test_reckoning_of_a_contract_values_it_by_its_multiplier() -> None:
+    executions = [execution(1, "BUY", "3", "10"), execution(2, "SELL", "1", "13")]
+
+    reckoned = reckon(executions, Decimal(50))
+
+    assert (reckoned.size, reckoned.entry, reckoned.cash, reckoned.turnover) == (2, 1_000, -850, 4)
+
+
+@pytest.mark.parametrize(
+    ("multiplier", "says"),
+    [(Decimal(50), None), (Decimal(20), "multiplier 20, by the venue 50"), (None, "multiplier None, by the venue 50")],
+)
+def test_auditor_of_a_position_in_contracts_wants_it_valued_by_the_multiplier(
+    multiplier: Decimal | None, says: str | None
+) -> None:
+    rows = [execution(1, "BUY", "3", "10")]
+    counted = make(
+        Position, size=Decimal(3), entry_value=Decimal(1_500), cash=Decimal(-1_500), fill_count=1, fees=(),
+        multiplier=multiplier,
+    )  # fmt: skip
+
+    assert position_errors(counted, rows, Decimal(50)) == ([] if says is None else [says])
+
+
+@pytest.mark.parametrize(
+    ("kind", "followed", "false"),
+    [
+        (OrderType.LIMIT, "v40", True),
+        (OrderType.STOP_LIMIT, "v40", False),
+        (OrderType.STOP_LIMIT, "v77", True),
+    ],
+    ids=["another id", "a stop by its former id", "a stop that follows another order"],
+)
+def test_auditor_takes_only_a_stop_for_itself_under_another_id(kind: OrderType, followed: str, *, false: bool) -> None:
+    case = Case()
+    case.order = evolve(case.order, type=kind, venue_order_id=followed)
+    case.rows += [case.row(77, clientOrderId="o7", firstClientOrderId="o7")]
+
+    assert case.judge().false_matches == int(false)

@@ -13,9 +13,10 @@ from rich.console import Console
 from actors import Oms
 from actors.app.ledger import Ledger
 from actors.app.live import picture
-from actors.app.watch import Happening, Scene, Watch
+from actors.app.watch import Happening, Parity, Scene, Told, VenueLine, Watch
 from actors.app.workload import intents
 from actors.settings import Settings
+from exchanges.paper.client import ControlClient
 from messages.events import Alert, Event, Severity
 from messages.fills import Position
 from messages.types import Order, OrderState
@@ -42,8 +43,8 @@ def scene(**changes: Any) -> Scene:
         "happenings": tuple(Happening(1_000, "something long was found out, " * 5) for _ in range(20)), "intents": 7,
         "placed": 6, "waiting": 2, "fills": 5, "positions": (position("alice"), position("bob", size=Decimal(0))),
         "places": {"binance": 4}, "found": 0, "absent": 0, "reviews": 0, "modified": 4,
-        "at_stake": {"USDT": Decimal("1234567.891")}, "compared_s": 3.4, "duplicates": 0, "lost": 0,
-        "faults": Counter({f"fault_number_{number}": 1 for number in range(20)}), "gates_closed": (),
+        "at_stake": {"USDT": Decimal("1234567.891")}, "duplicates": 0, "lost": 0,
+        "faults": Counter({f"fault_number_{number}": 1 for number in range(20)}), "venues": (),
     }  # fmt: skip
     return Scene(**(empty | changes))
 
@@ -54,6 +55,14 @@ def position(account: str, **changes: Any) -> Position:
     if changes.get("size") == 0:
         terms["entry_value"] = Decimal(0)
     return make(Position, account_id=account, **(terms | {"fees": fees, "fill_count": 9} | changes))
+
+
+def line(venue: str, **changes: Any) -> VenueLine:
+    terms: dict[str, Any] = {
+        "accounts": 1, "gates_open": 1, "streams_up": 1, "why_closed": "", "working": 12, "unknown": 3, "fills": 1234,
+        "synced_s": 21.4, "faults": 345, "wrong": 0,
+    }  # fmt: skip
+    return VenueLine(venue=venue, **(terms | changes))
 
 
 def told(event: Event) -> str:
@@ -99,13 +108,16 @@ def test_screen_of_eighty_columns_leaves_columns_out_whole() -> None:
     def headings(lines: list[str], first: str) -> list[str]:
         return next(line for line in lines if line.startswith(f"│ {first}")).strip("│ ").split()
 
-    assert headings(wide, "order") == ["order", "account", "side", "type", "size", "price", "filled", "state"]
-    assert headings(narrow, "order") == ["order", "side", "size", "price", "filled", "state"]
+    wanted = ["order", "venue", "account", "side", "type", "size", "price", "filled", "state"]
+    assert headings(wide, "order") == wanted
+    assert headings(narrow, "order") == ["order", "venue", "side", "size", "price", "filled", "state"]
     assert headings(wide, "account")[-1] == "fees"
     assert headings(narrow, "account")[-1] == "fills"
     assert not any("fees" in line for line in narrow)
     order = next(line for line in narrow if "…000000" in line)
-    assert order.split()[1:7] == ["…000000", "BUY", "0.12345", "60123.45", "0.01234", "PARTIALLY_FILLED"]
+    assert order.split()[1:8] == [
+        "…000000", "binance", "BUY", "0.12345", "60123.45", "0.01234", "PARTIALLY_FILLED",
+    ]  # fmt: skip
 
 
 def test_screen_marks_a_position_that_the_venue_holds_otherwise() -> None:
@@ -144,11 +156,64 @@ def test_orders_that_wait_to_be_taken_are_each_counted_once() -> None:
             ledger.refused("gate_closed", intent)
     ledger.refused("gate_closed")
 
-    assert Watch(Oms(Settings.load(environ={})), ()).scene(ledger).waiting == 2
+    told_of = {"binance": Told(ledger=ledger, parity=Parity(ControlClient(""), {}, "binance"), faults=Counter())}
+    watch = Watch(Oms(Settings.load(environ={})), ())
+    assert watch.scene(told_of).waiting == 2
 
     ledger.asked(first)
-    assert Watch(Oms(Settings.load(environ={})), ()).scene(ledger).waiting == 1
+    assert watch.scene(told_of).waiting == 1
 
 
 def test_screen_without_positions_says_so() -> None:
     assert any("no fills yet" in line for line in drawn(scene(positions=()), 80, 24))
+
+
+SIX = ("binance", "coinbase", "kraken", "kucoin", "mexc", "projectx")
+
+
+@pytest.mark.parametrize(("width", "height"), [(80, 24), (120, 40)])
+def test_screen_shows_a_line_for_each_of_six_venues_and_cuts_no_word(width: int, height: int) -> None:
+    happenings = tuple(Happening(1_000, "unforgettable " * 12) for _ in range(20))
+    shown = scene(venues=tuple(line(venue) for venue in SIX), happenings=happenings)
+
+    lines = drawn(shown, width, height)
+
+    assert len(lines) <= height
+    assert max(map(len, lines)) <= width
+    for venue in SIX:
+        (found,) = (text for text in lines if text.startswith(f"│ {venue} "))
+        assert found.split()[2:11] == ["taken", "up", "12", "1234", "3", "21", "s", "345", "0"]
+    found_out = [text for text in lines if "unforgettable" in text]
+    assert found_out
+    assert all(set(text.strip("│ ").split()[1:]) == {"unforgettable", "…"} for text in found_out)
+    assert sum("…0000" in text for text in lines) >= 2, "orders are shown"
+    assert any("0 lost" in text or "lost " in text for text in lines)
+
+
+def test_screen_with_room_for_them_shows_positions_below_six_venues() -> None:
+    shown = scene(venues=tuple(line(venue) for venue in SIX))
+
+    assert any("average entry" in text for text in drawn(shown, 120, 40))
+    assert not any("average entry" in text for text in drawn(shown, 80, 24))
+
+
+def test_screen_says_which_venue_takes_no_orders_and_why() -> None:
+    closed = line("kraken", gates_open=0, streams_up=0, why_closed="no connection", synced_s=None)
+    some = line("mexc", accounts=3, gates_open=2, streams_up=2, why_closed="no list yet", wrong=2)
+
+    lines = drawn(scene(venues=(closed, some)), 120, 40)
+
+    (kraken,) = (text for text in lines if text.startswith("│ kraken"))
+    assert kraken.split()[2:8] == ["refused", "down", "12", "1234", "3", "never"]
+    assert "no connection" in kraken
+    (mexc,) = (text for text in lines if text.startswith("│ mexc"))
+    assert "2 of 3   2 of 3" in mexc
+    assert mexc.split()[-5:] == ["2", "no", "list", "yet", "│"]
+
+
+def test_screen_of_a_contract_whose_worth_is_not_known_shows_no_profit() -> None:
+    unknown = position("alice", exchange="projectx", symbol="CON.F.US.EP.Z26", multiplier=None)
+
+    lines = drawn(scene(positions=(unknown,)), 140, 40)
+
+    assert next(text for text in lines if "alice" in text).split()[6] == "?"

@@ -5,16 +5,21 @@ import signal
 import subprocess
 import sys
 import threading
+from decimal import Decimal
 from random import Random
 
 import pytest
+from rich.console import Console
 from tidy_rules import ROOT
 
 from actors.app.drill import run_drill
-from actors.app.drill_result import DrillOptions
+from actors.app.drill_result import DrillOptions, DrillResult
+from actors.app.markets import CAPABILITIES, VENUES, market_of
 from actors.app.schedule import NAMES, STORE_KILLED, UnknownFault, chosen_faults, draw_stages
+from actors.app.tables import drills_table
+from actors.app.verdict import Verdict
 from actors.app.workload import IN_PART, Fate, intents
-from messages.types import Side
+from messages.types import OrderType, Side
 
 KEYS = {
     "seed", "venue", "intents", "venueOrders", "fills", "duplicates", "lost", "phantomFills", "falseMatches",
@@ -64,6 +69,41 @@ def test_drill_of_many_fills_closes_positions_once_and_times_orders_out() -> Non
     measured = found["bookingMs"].values()
     assert sum(spread["count"] for spread in measured) == found["fills"]
     assert all(0 <= spread["p50"] <= spread["p95"] <= spread["max"] for spread in measured)
+
+
+@pytest.mark.parametrize("venue", [venue for venue in VENUES if venue != "binance"])
+def test_drill_at_each_venue_places_changes_and_fills_and_breaks_nothing(venue: str) -> None:
+    faults = ("break_after", "error_after", "frame_drop", "streams_broken")
+    wanted = DrillOptions(venue=venue, intents=24, seed=6, faults=faults)
+
+    found = run_drill(wanted, lambda _: None, threading.Event()).as_json()
+
+    assert found["violations"] == []
+    assert found["fills"] > 0
+    assert found["positions"] == found["parity"]["compared"]["balances"] > 0
+    assert found["settleMs"] <= 12_000
+    assert sum(found["modifications"].values()) > 0
+    assert sum(found["faults"].values()) > 0
+
+
+def test_drills_of_several_venues_end_in_one_table_with_a_column_for_each() -> None:
+    results = [
+        DrillResult(options=DrillOptions(venue=venue, intents=5, seed=1, faults=()), verdict=Verdict(intents=number))
+        for number, venue in enumerate(("binance", "coinbase"), 5)
+    ]
+    results[1].verdict.lost = 1
+    results[1].verdict.note("something is lost")
+    console = Console(width=120, color_system=None)
+    with console.capture() as capture:
+        console.print(*drills_table(results))
+
+    lines = capture.get().splitlines()
+    cells = {line.strip("│ ").split("│")[0].strip(): line.strip("│ ").split("│")[1:] for line in lines if "│" in line}
+    assert [cell.strip() for cell in cells["lost"]] == ["0", "1"]
+    assert [cell.strip() for cell in cells["intents"]] == ["5", "6"]
+    assert [cell.strip() for cell in cells["violations"]] == ["0", "1"]
+    assert "coinbase 12 s instead of 60 s" in " ".join(" ".join(lines).split())
+    assert any("coinbase: something is lost" in line for line in lines)
 
 
 @pytest.mark.parametrize("as_json", [True, False])
@@ -131,6 +171,27 @@ def test_intents_of_a_seed_are_the_same_each_time() -> None:
     assert drawn(1) != drawn(2)
 
 
+@pytest.mark.parametrize("venue", VENUES)
+def test_intents_at_a_venue_are_of_what_it_can_do(venue: str) -> None:
+    able, market = CAPABILITIES[venue], market_of(venue)
+    drawn = [intent for intent, _ in zip(intents(venue, ("a", "b"), Random(4)), range(1_000), strict=False)]
+
+    commands = [intent.command for intent in drawn]
+    assert {command.type for command in commands} == able.order_types
+    assert {command.time_in_force for command in commands} <= able.times_in_force
+    assert any(command.post_only for command in commands) == able.post_only
+    assert any(command.quote_size is not None for command in commands) == able.quote_size_market
+    changed = [change for intent in drawn for change in intent.changes]
+    sizes = [command.size for command in commands] + [size for size, _ in changed]
+    prices = [price for command in commands for price in (command.price, command.stop_price)]
+    assert all(size > 0 and size % market.lot == 0 for size in sizes if size is not None)
+    assert all(price % market.tick == 0 for price in prices + [price for _, price in changed] if price is not None)
+    assert all(intent.fate in (Fate.REST, Fate.CANCEL, Fate.SWEEP) for intent in drawn if intent.command.stop_price)
+    waiting = [command for command in commands if command.type is OrderType.LIMIT and command.size is not None]
+    worth = [market.worth(command.price or Decimal(), command.size or Decimal()) for command in waiting]
+    assert min(worth) < market.notional_max < max(worth), "some are to be refused by the limit, and not all"
+
+
 def test_intents_of_a_seed_are_cut_into_as_many_pieces_as_asked_and_no_more_than_the_order_has() -> None:
     found = intents("binance", ("a",), Random(3), fills_max=100)
     cut = [intent for intent in (next(found) for _ in range(500)) if intent.pieces]
@@ -149,8 +210,18 @@ def test_intents_of_a_seed_are_cut_into_as_many_pieces_as_asked_and_no_more_than
 
 
 def test_fault_names_of_a_list_are_read_as_given() -> None:
-    assert chosen_faults("all") == NAMES
+    assert chosen_faults("all", "binance") == NAMES
     assert chosen_faults("none") == ()
     assert chosen_faults("ban,hang") == ("ban", "hang")
     with pytest.raises(UnknownFault, match="sunshine"):
         chosen_faults("ban,sunshine")
+
+
+def test_faults_of_a_venue_are_those_that_can_happen_there() -> None:
+    def missing(venue: str) -> set[str]:
+        return set(NAMES) - set(chosen_faults("all", venue))
+
+    assert missing("binance") == set()
+    assert missing("mexc") == {"deliver_twice", "new_half_fails"}
+    assert missing("projectx") == {"wrong_clock", "new_half_fails"}
+    assert missing("kraken") == {"new_half_fails"}

@@ -50,6 +50,7 @@ from .queues import QueueAudit
 from .steps import ENDED, SHOWN, S, StepAudit
 from .syncs import SyncAudit
 from .venue import Venue
+from .wire import number_of
 
 ENDS = {
     PaperStatus.FILLED: frozenset({S.FILLED}),
@@ -345,7 +346,7 @@ class Auditor:
         ids = {(order.symbol, order.client_order_id), *self.client_ids[account, order.order_id]}
         found = [self.truth.find(account, symbol, client_id) for symbol, client_id in sorted(ids)]
         if order.venue_order_id is not None and (account, order.order_id) not in self.client_ids:
-            found.append(self.truth.order(int(order.venue_order_id)))
+            found.append(self.truth.order(number_of(order.venue_order_id)))
         return list({each.order_id: each for each in found if each is not None}.values())
 
     def may_arrive(self, account: str, order: Order) -> bool:

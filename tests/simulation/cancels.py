@@ -14,6 +14,8 @@ from messages.commands import AccountCommand, CancelAll, OrderTerms, SetKillSwit
 from messages.queries import CancelsDone, KillSwitchSet, Refused, Reply
 from messages.types import Order, OrderState, OrderType, Side
 
+from .wire import shown_ids
+
 
 class Orders(Protocol):
     """What the auditor knows of orders."""
@@ -139,7 +141,7 @@ class CancelAudit:
             return
         left = {name for view in reply.unresolved for name in (view.order.order_id, view.order.client_order_id)}
         for works in self._orders.open_at_venue(sweep.account):
-            if self._should_have_ended(sweep, works) and left.isdisjoint({str(works.order_id), works.client_order_id}):
+            if self._should_have_ended(sweep, works) and left.isdisjoint({*shown_ids(works), works.client_order_id}):
                 self._violate("cancel all", f"everything that was meant has ended, and {works.order_id} works")
 
     def _should_have_ended(self, sweep: _Sweep, works: PaperOrder) -> bool:
@@ -150,7 +152,7 @@ class CancelAudit:
             return False
         # What was placed by hand may have been claimed since.
         known = (each for each in self._orders.orders[sweep.account].values() if ":" not in each.order_id)
-        ours = any(not each.external and each.venue_order_id == str(works.order_id) for each in known)
+        ours = any(not each.external and each.venue_order_id in shown_ids(works) for each in known)
         return sweep.everything or ours
 
 

@@ -13,6 +13,8 @@ from messages.commands import ModifyOrder
 from messages.queries import ModifyDone, RefusalCode, Refused, Reply
 from messages.types import Modification, Order, OrderState
 
+from .wire import number_of
+
 S = OrderState
 _ENDED = frozenset({S.FILLED, S.CANCELLED, S.REJECTED, S.EXPIRED, S.PARTIAL_FILL_TIMEOUT, S.FAILED})
 
@@ -96,7 +98,7 @@ class ChainAudit:
     def _check_terms(self, account: str, order: Order) -> None:
         if order.state not in (S.ACKNOWLEDGED, S.PARTIALLY_FILLED) or order.price is None or not order.venue_order_id:
             return
-        had = self._orders.venue_terms(int(order.venue_order_id))
+        had = self._orders.venue_terms(number_of(order.venue_order_id))
         held = [index for index, terms in enumerate(had) if terms == (order.size, order.price)]
         if had and not held:
             self._violate("chains", f"{order.order_id} is for {order.size} at {order.price}, which it was never")

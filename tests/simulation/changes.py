@@ -38,7 +38,7 @@ from .faults import Fault, Faults
 from .reads import find
 from .venue import Venue
 from .venue_traits import Repetition, Validity
-from .wire import new_order, venue_fill, venue_order
+from .wire import new_order, shown_id, venue_fill, venue_order, waits
 
 ACCEPTED = "accepted"
 _ACT_WITHIN_MS = (500, 3000, 12_000)
@@ -92,8 +92,9 @@ class Trading:
         return PlaceAccepted(
             **head(request),
             attempt=request.attempt,
-            venue_order_id=str(order.order_id),
-            order=venue_order(order, self._traits) if shown else None,
+            # The answer is as old as the order.
+            venue_order_id=shown_id(self._venue.as_of(order.order_id, order.created_ms) or order, self._traits),
+            order=venue_order(order, self._traits) if shown and not waits(order, self._traits) else None,
             fills=fills if self._traits.placed_shown and self._traits.placed_fills else (),
             evidence=prove(EvidenceSource.PLACE_ANSWER, "200"),
         )

@@ -42,6 +42,8 @@ class TimeoutAudit:
         """By account and order: when it was claimed."""
         self._told_ms: dict[tuple[str, str], int] = {}
         """By account and order: when a step or a fill of it was shown last, which is when its timer may run."""
+        self._told_version: dict[tuple[str, str], int] = {}
+        """The same: the latest of its versions that was shown."""
         self._met_ms: dict[tuple[str, str], int] = {}
         """The same: until when a timer of it may run that met somebody else's cancel."""
         self._stepped_ms: int | None = None
@@ -70,7 +72,9 @@ class TimeoutAudit:
     def on_event(self, event: Event) -> None:
         """What was committed is shown now."""
         if isinstance(event, FillRecorded | OrderStateChanged):
-            self._told_ms[event.account_id, event.view.local_id] = self._now_ms()
+            name = event.account_id, event.view.local_id
+            self._told_ms[name] = self._now_ms()
+            self._told_version[name] = max(self._told_version.get(name, 0), event.view.version)
 
     def on_order(self, account: str, before: Order | None, order: Order) -> None:
         """An order was committed."""
@@ -117,6 +121,9 @@ class TimeoutAudit:
             self._violate("timeouts", f"{before.order_id} timed out {due_ms - struck_ms} ms early")
         name = account, before.order_id
         told_ms = max(self._told_ms.get(name, 0), self._met_ms.get(name, 0))
+        if self._told_version.get(name, 0) < before.version:
+            # It struck before the execution that it counts from was shown.
+            return
         if struck_ms > max(due_ms, told_ms, self._excused_until_ms[account]) + _LATE_MS:
             self._violate("timeouts", f"{before.order_id} timed out {struck_ms - due_ms} ms late")
 

@@ -14,6 +14,7 @@ from messages.types import IdempotencyEntry, Order, OrderState, Side, TimeInForc
 
 from .auditor import ENDS, Auditor
 from .steps import ENDED, SHOWN
+from .wire import number_of, shown_id, shown_ids
 
 _WORKING = frozenset({OrderState.ACKNOWLEDGED, OrderState.PARTIALLY_FILLED})
 
@@ -60,6 +61,8 @@ def _unlike_venue(auditor: Auditor, account: str, order: Order) -> Iterator[str]
         terms = (order.price, order.size) if order.quote_size is None else (order.price,)
         if venue_order.is_open and terms != (venue_order.price, venue_order.size)[: len(terms)]:
             yield f"{order.order_id} is for {terms}, at the venue for {venue_order.size} at {venue_order.price}"
+        if order.venue_order_id != shown_id(venue_order, auditor.traits):
+            yield f"{order.order_id} is {order.venue_order_id}, at the venue {shown_id(venue_order, auditor.traits)}"
     if not found and order.state in _WORKING:
         yield f"{order.order_id} is {order.state}, the venue does not have it"
 
@@ -69,7 +72,7 @@ def _unknown(auditor: Auditor, account: str) -> Iterator[str]:
     sent = {each for ids in auditor.client_ids.values() for each in ids}
     for venue_order in _orders_at_venue(auditor, account):
         ours = (venue_order.symbol, venue_order.first_client_order_id) in sent
-        if str(venue_order.order_id) not in known and (ours or venue_order.is_open):
+        if known.isdisjoint(shown_ids(venue_order)) and (ours or venue_order.is_open):
             yield f"the venue's order {venue_order.order_id} is not in our records"
 
 
@@ -78,7 +81,8 @@ def _orders_at_venue(auditor: Auditor, account: str) -> Iterator[PaperOrder]:
 
 
 def _ledger(auditor: Auditor, account: str) -> Iterator[str]:
-    known = {order.venue_order_id for order in auditor.all_orders(account).values()}
+    ids = (order.venue_order_id for order in auditor.all_orders(account).values())
+    known = {str(number_of(each)) for each in ids if each is not None}
     booked = {(fill.venue_order_id, fill.fill_id) for fill in auditor.fills[account].values()}
     real = {
         (str(each.order_id), str(each.trade_id))

@@ -29,14 +29,14 @@ from messages.types import Evidence
 
 from .faults import Fault
 from .venue import Venue
-from .wire import venue_fill, venue_order
+from .wire import as_triggered, is_between, number_of, venue_fill, venue_order
 
 
 def find(venue: Venue, request: CancelVenueOrder | LookUpOrder | AmendVenueOrder) -> PaperOrder | None:
     """The order that a request names, as it is now."""
     if request.venue_order_id is None:
         return venue.engine.find(request.account_id, request.symbol, request.client_order_id)
-    order = venue.engine.order(int(request.venue_order_id))
+    order = venue.engine.order(number_of(request.venue_order_id))
     return order if order is not None and order.account == request.account_id else None
 
 
@@ -49,6 +49,9 @@ def looked_up(venue: Venue, request: LookUpOrder, sent_venue_ms: int, proof: Evi
     order = None if found is None else venue.as_of(found.order_id, at_ms)
     if order is None:
         return OrderNotFound(**_head(request), asked_venue_ms=sent_venue_ms, evidence=proof)
+    if is_between(order, venue.traits, at_ms):
+        head = _head(request) | {"asked_venue_ms": sent_venue_ms, "evidence": proof}
+        return OrderFound(**head, order=as_triggered(order, venue.traits), fills_complete=True)
     trades_at_ms = venue.now_ms() - venue.lag_ms(Fault.STALE_READ)
     trades = venue.trades_as_of(request.account_id, request.symbol, trades_at_ms)
     own = [each for each in trades if each.order_id == order.order_id] if order.filled_size else []
@@ -78,7 +81,12 @@ def searched(venue: Venue, request: SearchOrder, sent_venue_ms: int, proof: Evid
     return OrdersSearched(
         **_head(request),
         symbol=symbol,
-        orders=tuple(venue_order(order, venue.traits) for order in latest.values()),
+        orders=tuple(
+            as_triggered(order, venue.traits)
+            if is_between(order, venue.traits, open_at)
+            else venue_order(order, venue.traits)
+            for order in latest.values()
+        ),
         fills=tuple(venue_fill(each, venue.traits, FillSource.REST, with_client_id=False) for each in trades),
         sources=venue.traits.capabilities.search_sources,
         asked_venue_ms=sent_venue_ms,
@@ -93,7 +101,11 @@ def listed(venue: Venue, request: FetchOpenOrders, sent_venue_ms: int, proof: Ev
     return OpenOrdersFetched(
         **_head(request),
         symbol=request.symbol,
-        orders=tuple(venue_order(order, venue.traits) for order in orders if order.is_open),
+        orders=tuple(
+            venue_order(order, venue.traits)
+            for order in orders
+            if order.is_open and not is_between(order, venue.traits, at_ms)
+        ),
         asked_venue_ms=sent_venue_ms,
         evidence=proof,
     )

@@ -26,7 +26,7 @@ from messages.types import EvidenceSource
 from .faults import Fault, Faults
 from .venue import Venue
 from .venue_traits import Executions
-from .wire import evidence, venue_fill, venue_order
+from .wire import evidence, venue_fill, venue_order, waits
 
 _SILENCE_MS = 8000
 """How long the heartbeat watch takes to call a silent stream dead."""
@@ -169,6 +169,9 @@ class SimulatedStream:
         if self._faults.strikes(Fault.FRAME_UNREADABLE):
             what: dict[str, Any] = {"reason": "not JSON", "body_sha256": "0" * 64, "received_ms": self._now_ms()}
             return [FrameUnreadable(**self._head(), **what)]
+        if waits(event.order, self._traits) and event.order.is_open:
+            # Only the end of an untriggered stop is told.
+            return []
         if not isinstance(event, OrderTraded) or self._traits.executions is Executions.UNTOLD:
             return [self._told(event.order, None, unknown=self._faults.strikes(Fault.UNKNOWN_STATUS))]
         frames = self._execution_frames(event)

@@ -16,6 +16,8 @@ from messages.queries import AnswerSource, ExchangeOrders, OpenOrdersSynced
 from messages.reports import OpenOrdersFetched
 from messages.types import Order, OrderState
 
+from .wire import shown_ids
+
 _OPEN = frozenset({OrderState.PENDING, OrderState.SUBMITTED, OrderState.ACKNOWLEDGED, OrderState.PARTIALLY_FILLED})
 _SLACK_MS = 100
 """Between a host's command and its turn."""
@@ -111,7 +113,8 @@ class SyncAudit:
             return
         named = {view.order.order_id for view in told.orders}
         for order in self._orders.open_at_venue(account):
-            if str(order.order_id) in shown and str(order.order_id) not in named:
+            ids = shown_ids(order)
+            if not shown.isdisjoint(ids) and named.isdisjoint({*ids, order.client_order_id}):
                 self._violate("sync", f"account {account} was not told of {order.order_id}, which works and was listed")
 
     def _check_stream(self, account: str, told: ExchangeOrders) -> None:

@@ -1,9 +1,20 @@
 """The paper engine's values as the venue-neutral claims that an adapter would read off the wire."""
 
+from dataclasses import replace
+
 from exchanges.paper.model import EndReason, Execution, NewOrder, PaperOrder, PaperStatus
 from messages.commands import PlaceOrder
 from messages.fills import FillSource, VenueFill
-from messages.types import Evidence, EvidenceSource, Instrument, OrderType, PublicStatus, TimeInForce, VenueOrder
+from messages.types import (
+    ZERO,
+    Evidence,
+    EvidenceSource,
+    Instrument,
+    OrderType,
+    PublicStatus,
+    TimeInForce,
+    VenueOrder,
+)
 
 from .venue_traits import VenueTraits
 
@@ -16,18 +27,58 @@ _STATUS = {
 }
 
 
+_UNTRIGGERED = "vs"
+"""How ids of untriggered stops begin where a stop that triggers goes on under another id."""
+_TRIGGERED_AS = {OrderType.STOP_MARKET: OrderType.MARKET, OrderType.STOP_LIMIT: OrderType.LIMIT}
+_TRIGGERED_MS = 200
+"""For so long a stop has triggered, and what it has become is not there yet."""
+
+
+def shown_ids(order: PaperOrder) -> set[str]:
+    """Every id under which an order may be shown."""
+    return {str(order.order_id), f"{_UNTRIGGERED}{order.order_id}"}
+
+
+def number_of(venue_order_id: str) -> int:
+    """The engine's number of an order, under whichever of its ids."""
+    return int(venue_order_id.removeprefix(_UNTRIGGERED))
+
+
+def waits(order: PaperOrder, traits: VenueTraits) -> bool:
+    """Whether an order is a stop under an id that it has only until it triggers."""
+    return traits.stop_children and order.stop_price is not None and order.working_ms is None
+
+
+def is_between(order: PaperOrder, traits: VenueTraits, at_ms: int) -> bool:
+    """Whether a stop has just triggered, and what it has become is not there yet."""
+    triggered = traits.stop_children and order.stop_price is not None and order.working_ms is not None
+    return triggered and at_ms - (order.working_ms or 0) < _TRIGGERED_MS
+
+
+def as_triggered(order: PaperOrder, traits: VenueTraits) -> VenueOrder:
+    """A stop that has triggered, as itself: what has become of it is not told there."""
+    before = order.evolve(working_ms=None, filled_size=ZERO, filled_value=ZERO, status=PaperStatus.OPEN)
+    return replace(venue_order(before, traits), status=None, venue_status="TRIGGERED")
+
+
+def shown_id(order: PaperOrder, traits: VenueTraits) -> str:
+    """The id under which the venue shows an order now."""
+    return f"{_UNTRIGGERED if waits(order, traits) else ''}{order.order_id}"
+
+
 def venue_order(order: PaperOrder, traits: VenueTraits, *, unknown_status: bool = False) -> VenueOrder:
     """An order as a list, a look-up or an answer shows it."""
     status, word = _STATUS[traits.shown(order.status)]
     if status is PublicStatus.CANCELLED and order.filled_size:
         word = traits.partly_cancelled
+    follows = traits.stop_children and not waits(order, traits)
     return VenueOrder(
         exchange=traits.exchange,
         symbol=order.symbol,
-        venue_order_id=str(order.order_id),
+        venue_order_id=shown_id(order, traits),
         client_order_id=order.client_order_id,
         side=order.side,
-        type=order.type,
+        type=_TRIGGERED_AS.get(order.type, order.type) if follows else order.type,
         time_in_force=TimeInForce.IOC if order.type is OrderType.MARKET else order.time_in_force,
         status=None if unknown_status else status,
         venue_status="SOMETHING_NEW" if unknown_status else word,
@@ -35,7 +86,7 @@ def venue_order(order: PaperOrder, traits: VenueTraits, *, unknown_status: bool 
         filled_size=order.filled_size,
         filled_value=order.filled_value,
         price=order.price,
-        stop_price=order.stop_price,
+        stop_price=None if follows else order.stop_price,
         quote_size=order.quote_size,
         post_only=order.post_only,
         created_venue_ms=order.created_ms,

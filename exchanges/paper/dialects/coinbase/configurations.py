@@ -117,7 +117,9 @@ def write(order: PaperOrder, quote_size: Decimal | None) -> dict[str, dict[str, 
 
 def key_of(order: PaperOrder) -> str:
     """Return the configuration of an order, also of one that came in by another way than this dialect."""
-    return order.venue_type or _KEYS.get((order.type, order.time_in_force), MARKET)
+    # An order that was placed past the wire comes without one.
+    named = order.venue_type in _FORMS
+    return order.venue_type if named else _KEYS.get((order.type, order.time_in_force), MARKET)
 
 
 def _names(form: _Form) -> frozenset[str]:

@@ -1,0 +1,105 @@
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from coinbase_samples import ACCOUNT, BOOK, FILL, PRODUCTS, VENUE_ID
+from fuzzing import damaged
+from hypothesis import given
+
+from exchanges.coinbase.symbols import Product
+from exchanges.coinbase.translate import read_balance, read_fill
+from exchanges.fields import UnreadableError
+from messages.fills import FillSource, Liquidity, VenueFill
+from messages.types import Side
+
+D = Decimal
+
+
+def fill(**changes: Any) -> VenueFill:
+    return read_fill({**FILL, **changes}, BOOK, PRODUCTS)
+
+
+def test_fill_as_documented_is_read_by_its_entry():
+    assert fill() == VenueFill(
+        exchange="coinbase",
+        symbol="BTC-USD",
+        fill_id="22222-2222222-22222222",
+        venue_order_id=VENUE_ID,
+        client_order_id=None,
+        side=Side.BUY,
+        price=D(60000),
+        size=D("0.004"),
+        fee=D("0.96"),
+        fee_currency="USD",
+        liquidity=Liquidity.MAKER,
+        venue_time_ms=1795255207500,
+        source=FillSource.REST,
+    )
+
+
+@pytest.mark.parametrize(
+    ("size", "price", "step", "base"),
+    [
+        ("240", "60000", "0.00000001", "0.004"),
+        ("9.99", "60010.5", "0.00000001", "0.00016647"),
+        ("100", "3", "0.5", "33.5"),
+        ("100", "3", "5", "35"),
+    ],
+)
+def test_fill_sized_in_quote_units_is_a_whole_number_of_steps_in_base_units(size, price, step, base):
+    products = {"BTC-USD": Product(quote="USD", step=D(step))}
+    assert read_fill({**FILL, "size_in_quote": True, "size": size, "price": price}, BOOK, products).size == D(base)
+
+
+@pytest.mark.parametrize("kind", ["REVERSAL", "CORRECTION", "SYNTHETIC", "", None])
+def test_row_that_corrects_others_is_no_execution(kind):
+    with pytest.raises(UnreadableError, match="trade_type"):
+        fill(trade_type=kind)
+
+
+@pytest.mark.parametrize(
+    ("word", "liquidity"),
+    [("TAKER", Liquidity.TAKER), ("UNKNOWN_LIQUIDITY_INDICATOR", Liquidity.UNKNOWN), ("", Liquidity.UNKNOWN)],
+)
+def test_liquidity_of_a_fill_may_be_unknown(word, liquidity):
+    assert fill(liquidity_indicator=word).liquidity is liquidity
+
+
+def test_rebate_is_a_negative_fee():
+    assert fill(commission="-0.01").fee == D("-0.01")
+
+
+def test_fill_of_a_product_without_trading_rules_is_unreadable():
+    with pytest.raises(UnreadableError, match="trading rules"):
+        read_fill(FILL, BOOK, {})
+
+
+@given(damaged(FILL))
+def test_damaged_fill_is_unreadable_or_read_as_it_says(record):
+    try:
+        found = read_fill(record, BOOK, PRODUCTS)
+    except UnreadableError:
+        return
+    assert (found.fill_id, found.venue_order_id) == (record["entry_id"], record["order_id"])
+    assert (found.price, found.fee) == (D(record["price"]), D(record["commission"]))
+    assert found.size == D(record["size"]) or record["size_in_quote"]
+    assert found.size > 0
+
+
+def test_balance_is_what_is_available_and_what_is_held():
+    assert read_balance(ACCOUNT) == ("BTC", D("1.3"), D("1.2"))
+
+
+@given(damaged(ACCOUNT))
+def test_damaged_balance_is_unreadable_or_read_as_it_says(record):
+    try:
+        found = read_balance(record)
+    except UnreadableError:
+        return
+    assert found == (record["currency"], D("1.3"), D("1.2"))
+
+
+@pytest.mark.parametrize("part", [{"value": "1"}, {"value": 1.2, "currency": "BTC"}, {"value": "1", "currency": "ETH"}])
+def test_balance_with_a_part_that_is_not_its_own_is_unreadable(part):
+    with pytest.raises(UnreadableError):
+        read_balance({**ACCOUNT, "hold": part})
