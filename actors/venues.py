@@ -1,13 +1,15 @@
 """The venues of a running system: gateways for live credentials, and paper venues in a child process of ours."""
 
 from contextlib import ExitStack
+from dataclasses import replace
 from decimal import Decimal
 from importlib.util import find_spec
 from random import Random
 from typing import Final
 
 from actors.errors import OmsError
-from actors.settings import Credentials, ProjectxSettings, Secret, Settings
+from actors.settings import CoinbaseSettings, Credentials, ProjectxSettings, Secret, Settings
+from exchanges.coinbase.sign import ClaimForm
 from exchanges.gateway import VenueGateway
 from exchanges.gateway_pool import PooledGateway
 from exchanges.http import Clock
@@ -110,21 +112,12 @@ class Venues:
                 raise PaperUnavailable(f"account {account_id!r} has no credentials for {name}")
             credential = revealed(live)
             rest_url, stream_url = exchange.rest_url, exchange.stream_url
-        settings = VenueSettings(
-            rest_url=rest_url,
-            stream_url=stream_url,
-            max_in_flight=exchange.max_in_flight,
-            neighbours=self._neighbours[name],
-            aliases=self._settings.symbols.of(name),
-            settle_ms=exchange.settle_ms,
-            nonces=self._nonces,
-            fill_event_name=exchange.fill_event_name if isinstance(exchange, ProjectxSettings) else None,
-        )
+        settings = venue_settings(self._settings, name, neighbours=self._neighbours[name], nonces=self._nonces)
         return open_gateway(
             name,
             account_id=account_id,
             credential=credential,
-            settings=settings,
+            settings=replace(settings, rest_url=rest_url, stream_url=stream_url),
             clock=self._clock,
             random=self._random,
         )
@@ -142,4 +135,20 @@ def revealed(credentials: Credentials) -> Credential:
         passphrase=plain(credentials.passphrase),
         user_name=plain(credentials.user_name),
         account_number=credentials.account_number,
+    )
+
+
+def venue_settings(settings: Settings, name: str, *, neighbours: Neighbours, nonces: NonceCeiling) -> VenueSettings:
+    """Return what the adapter of an exchange needs of the settings, with the addresses that they give."""
+    exchange = settings.exchanges.by_name()[name]
+    return VenueSettings(
+        rest_url=exchange.rest_url,
+        stream_url=exchange.stream_url,
+        max_in_flight=exchange.max_in_flight,
+        neighbours=neighbours,
+        aliases=settings.symbols.of(name),
+        settle_ms=exchange.settle_ms,
+        nonces=nonces,
+        token_claims=ClaimForm(exchange.token_claims) if isinstance(exchange, CoinbaseSettings) else ClaimForm.URI,
+        fill_event_name=exchange.fill_event_name if isinstance(exchange, ProjectxSettings) else None,
     )

@@ -9,8 +9,10 @@ from typing import Any
 from exchanges.http import HttpAnswer, HttpFailure, HttpResult
 from messages.types import Evidence, EvidenceSource
 
-WAIT_MAX_MS = 3_600_000
-"""No answer makes us wait for longer, whatever it names: after that, the venue is asked what holds."""
+SILENCE_MAX_MS = 120_000
+"""No answer silences us for longer, whatever it names, because cancels are silenced with all else."""
+BAN_MAX_MS = 3_600_000
+"""The same for an answer that bans us; after that, the venue is asked what holds."""
 _DIGITS_MAX = 10
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MS = timedelta(milliseconds=1)
@@ -86,17 +88,19 @@ def date_ms(headers: Mapping[str, str], name: str = "Date") -> int | None:
     try:
         told = parsedate_to_datetime(headers.get(name, ""))
         return (told - _EPOCH) // _MS
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
 
 
 def retry_after_ms(headers: Mapping[str, str]) -> int:
-    """Read Retry-After, in seconds or as a date beside the answer's own; 0 when there is none, and an hour at most."""
+    """Read Retry-After, in seconds or as a date beside the answer's own; 0 when there is none, and at most
+    as long as a ban may last.
+    """
     value = headers.get("Retry-After", "")
     if value.isascii() and value.isdigit():
         # Digits beyond number are no time, and too many of them are not even read.
-        return WAIT_MAX_MS if len(value) > _DIGITS_MAX else min(int(value) * 1000, WAIT_MAX_MS)
+        return BAN_MAX_MS if len(value) > _DIGITS_MAX else min(int(value) * 1000, BAN_MAX_MS)
     until_ms, answered_ms = date_ms(headers, "Retry-After"), date_ms(headers)
     if until_ms is None or answered_ms is None:
         return 0
-    return min(max(0, until_ms - answered_ms), WAIT_MAX_MS)
+    return min(max(0, until_ms - answered_ms), BAN_MAX_MS)

@@ -5,7 +5,7 @@ nowhere.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from random import Random
 
@@ -48,6 +48,7 @@ from exchanges.projectx.capabilities import CAPABILITIES as PROJECTX
 from exchanges.projectx.capabilities import REST_URL as PROJECTX_REST_URL
 from exchanges.projectx.capabilities import STREAM_URL as PROJECTX_STREAM_URL
 from exchanges.projectx.client import ProjectXClient
+from exchanges.projectx.rest import Logins
 from exchanges.projectx.sign import Login
 from exchanges.projectx.stream import ProjectXStream
 from exchanges.stream import WebSocketStream
@@ -81,6 +82,8 @@ class VenueSettings:
     """A call unanswered for longer counts as unknown."""
     neighbours: Neighbours | None = None
     """The other clients of this process at the venue; they share its bans."""
+    logins: Logins | None = None
+    """What the clients of this process that log in as the same user share, at a venue where one logs in."""
     aliases: Mapping[str, str] = field(default_factory=dict)
     """Canonical names that the configuration gives to venue symbols."""
     settle_ms: int | None = None
@@ -107,7 +110,10 @@ def open_gateway(
     build = _VENUES.get(venue)
     if build is None:
         raise UnknownVenueError(f"no adapter for {venue!r}; there is one for {', '.join(sorted(_VENUES))}")
-    return build(account_id, credential, settings, clock, random)
+    gateway = build(account_id, credential, settings, clock, random)
+    if settings.settle_ms is not None:
+        gateway.capabilities = replace(gateway.capabilities, settle_ms=settings.settle_ms)
+    return gateway
 
 
 def capabilities() -> tuple[Capabilities, ...]:
@@ -275,6 +281,7 @@ def _projectx(
         call_timeout_ms=settings.call_timeout_ms,
         pool_size=workers + CANCEL_WORKERS + default_read_workers(workers),
         neighbours=settings.neighbours,
+        logins=settings.logins,
     )
 
     def stream() -> UserStream:

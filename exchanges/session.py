@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from exchanges.answers import WAIT_MAX_MS, Told, Untold
+from exchanges.answers import BAN_MAX_MS, SILENCE_MAX_MS, Told, Untold
 from exchanges.http import FORM, Clock, HttpAnswer, HttpClient, HttpFailure, HttpResult
 from exchanges.neighbours import Neighbours
 from exchanges.symbols import Listing, SymbolBook
@@ -22,8 +22,6 @@ LISTING_TIMEOUT_MS = 15_000
 """The trading rules of all symbols are several megabytes."""
 LISTING_AGAIN_MS = 30_000
 """They are read again because of an unlisted symbol at most this often."""
-SILENCE_MAX_MS = 120_000
-"""No answer silences us for longer, whatever it names: cancels are silenced with all else."""
 
 Cost = Mapping[str, int]
 
@@ -361,7 +359,7 @@ class VenueSession(ABC):
             self.distrust_clock()
         if heed.silent_ms:
             tell = self._neighbours.be_silent if heed.by_address else self.be_silent
-            most_ms = WAIT_MAX_MS if heed.banned else SILENCE_MAX_MS
+            most_ms = BAN_MAX_MS if heed.banned else SILENCE_MAX_MS
             tell(min(heed.silent_ms, most_ms), kinds=heed.kinds, banned=heed.banned)
         return result
 

@@ -103,3 +103,9 @@ def test_limits_may_name_the_contract_of_a_futures_venue() -> None:
     risk = load(nested("orderManagement.risk", limits)).order_management.risk
     assert risk.allowed_symbols == ("CON.F.US.EP.Z26",)
     assert [name for name, _ in risk.max_position] == ["CON.F.US.EP.Z26"]
+
+
+def test_form_of_the_tokens_of_coinbase_is_a_choice_of_two() -> None:
+    assert load().exchanges.coinbase.token_claims == "uri"
+    assert load(nested("exchanges.coinbase.tokenClaims", "uris")).exchanges.coinbase.token_claims == "uris"
+    assert "must be one of 'uri' or 'uris'" in refusal(nested("exchanges.coinbase.tokenClaims", "both"))

@@ -43,6 +43,8 @@ ACCOUNTS: Final = 4
 SETTLE_S: Final = 120.0
 """How long after the last fault everything may take to be known and right."""
 _STAGE_S_MIN: Final = 1.0
+_STUCK_S: Final = 3.0
+"""Without progress for longer, the next stage begins."""
 _WORK_S: Final = 40.0
 """The workload is spread over so long, so that every stage of the schedule meets orders."""
 _PAUSE_S_MAX: Final = 0.15
@@ -151,7 +153,7 @@ class _Drill:
         while not (all(trader.join(0) for trader in traders) and self._operator.is_done) and not self._stop.is_set():
             now = time.monotonic()
             done = self._ledger.done()
-            stuck = now - progressed > _STAGE_S_MIN * 4 * pace
+            stuck = now - progressed > _STUCK_S + pace
             due = done * STAGES >= begun * self._options.intents or stuck
             if begun < STAGES and due and now >= stage_until:
                 self._saboteur.begin(stages[begun])

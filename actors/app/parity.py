@@ -23,11 +23,12 @@ from actors.settings import Settings
 from actors.settings.secret import Credentials
 from actors.store.redis import RedisStore
 from actors.store.sealed import SealedStore
-from actors.venues import revealed
+from actors.venues import revealed, venue_settings
 from exchanges.gateway_pool import PooledGateway
 from exchanges.http import Clock, SystemClock
 from exchanges.neighbours import Neighbours
-from exchanges.registry import VenueSettings, open_gateway
+from exchanges.nonces import MemoryCeiling
+from exchanges.registry import open_gateway
 from messages.codec import CodecError
 from messages.commands import FetchInstruments, FetchServerTime, VenueRequest
 from messages.reports import (
@@ -238,21 +239,14 @@ class _Observer:
         )
 
     def _open(self) -> PooledGateway:
-        exchange = self._settings.exchanges.by_name()[self._target.exchange]
-        credentials = self._target.credentials
         return open_gateway(
             self._target.exchange,
             account_id=self._target.account_id,
-            credential=revealed(credentials),
-            settings=VenueSettings(
-                rest_url=exchange.rest_url,
-                stream_url=exchange.stream_url,
-                max_in_flight=exchange.max_in_flight,
-                neighbours=self._neighbours,
-                aliases=self._settings.symbols.of(self._target.exchange),
-                settle_ms=exchange.settle_ms,
-                # Rising numbers begin at the clock here: above a ceiling that an order manager has recorded, they would
-                # put its own requests beneath them.
+            credential=revealed(self._target.credentials),
+            # Rising numbers begin at the clock here: above a ceiling that an order manager has recorded, they would put
+            # its own requests beneath them.
+            settings=venue_settings(
+                self._settings, self._target.exchange, neighbours=self._neighbours, nonces=MemoryCeiling()
             ),
             clock=self._clock,
             # Only a stream that reconnects draws from it, and none is opened.

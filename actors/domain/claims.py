@@ -50,6 +50,7 @@ from messages.types import (
     ModificationKind,
     Order,
     OrderState,
+    OrderType,
     PublicStatus,
     StateTransition,
     TimeInForce,
@@ -329,7 +330,7 @@ def _end(merged: Absorbed, claim: VenueOrder, *, at_ms: int, evidence: Evidence)
     if claim.status is PublicStatus.FILLED:
         _step(merged, OrderState.FILLED, Trigger.ORDER_COMPLETE, at_ms, reason="fully_filled", evidence=evidence)
     elif claim.status is PublicStatus.EXPIRED or (
-        claim.status is PublicStatus.CANCELLED and _our_timer_ended(order, at_ms)
+        claim.status is PublicStatus.CANCELLED and (_our_timer_ended(order, at_ms) or _cannot_rest(order))
     ):
         _step(
             merged, OrderState.EXPIRED, Trigger.ORDER_EXPIRED, at_ms,
@@ -387,6 +388,12 @@ def _our_timer_ended(order: Order, at_ms: int) -> bool:
         and order.expires_at_ms is not None
         and order.expires_at_ms <= at_ms
     )
+
+
+def _cannot_rest(order: Order) -> bool:
+    # What is left of such an order ends by its own terms; some venues call that cancelled, others expired.
+    at_once = order.type is OrderType.MARKET or order.time_in_force in (TimeInForce.IOC, TimeInForce.FOK)
+    return at_once and order.cancelled_by is None and not order.external
 
 
 CANCEL_TRIGGER = {

@@ -20,6 +20,7 @@ from actors.settings.deployment import (
     VENUES,
     AccountExchangeSettings,
     AccountSettings,
+    CoinbaseSettings,
     DeploymentSettings,
     Durability,
     ExchangeSettings,
@@ -55,6 +56,7 @@ from actors.settings.values import Section
 __all__ = [
     "AccountExchangeSettings",
     "AccountSettings",
+    "CoinbaseSettings",
     "CompletionSettings",
     "ConnectionUrl",
     "Credentials",

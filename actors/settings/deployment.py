@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, cast
+from typing import Annotated, Any, Literal, Self, cast, get_args
 
 from pydantic import AfterValidator, Field, PrivateAttr, ValidationInfo, model_validator
 from pydantic.alias_generators import to_camel
@@ -36,7 +36,7 @@ RestUrl = Annotated[str, web_address("https", "http")]
 StreamUrl = Annotated[str, web_address("wss", "ws")]
 Durability = Literal["fsync", "everysec"]
 Venue = Literal["coinbase", "kraken", "binance", "kucoin", "mexc", "projectx"]
-VENUES: tuple[Venue, ...] = ("binance",)
+VENUES: tuple[Venue, ...] = get_args(Venue)
 """Every venue that there is an adapter and a paper venue for."""
 
 
@@ -104,6 +104,8 @@ class CoinbaseSettings(ExchangeSettings):
     """Coinbase Advanced Trade."""
 
     id: Annotated[int, whole("", 1, 1_000_000)] = 1
+    token_claims: Literal["uri", "uris"] = "uri"
+    """How tokens name the request they are for: the venue's own program does the first, others do the second."""
 
 
 class KrakenSettings(ExchangeSettings):

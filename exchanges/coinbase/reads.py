@@ -15,9 +15,10 @@ from exchanges.asking import CLOCK_MARGIN_MS, PAGES_MAX, Asking, exact_sum, join
 from exchanges.coinbase.answers import NOT_FOUND
 from exchanges.coinbase.capabilities import CAPABILITIES
 from exchanges.coinbase.changes import ORDER_PATH
+from exchanges.coinbase.executions import read_balance, read_fill
 from exchanges.coinbase.rest import BASE_PATH, Query, RestSession
 from exchanges.coinbase.times import written_time
-from exchanges.coinbase.translate import WORKING, executions_told, read_balance, read_fill, read_order
+from exchanges.coinbase.translate import WORKING, executions_told, read_order
 from exchanges.failures import unanswered
 from exchanges.fields import Record, UnreadableError, as_list, as_record, flag, read_list, text, text_or_empty
 from messages.commands import FetchBalances, FetchFills, FetchOpenOrders, LookUpOrder, SearchOrder

@@ -1,4 +1,4 @@
-"""Coinbase's REST records to our messages: orders, executions, balances.
+"""Coinbase's orders, as look-ups and lists describe them, to ours; and client ids, in both directions.
 
 Pure. It never guesses: an unknown status stays unknown, and a record with an unknown configuration or side, or with a
 field missing or of the wrong kind, is unreadable as a whole (`UnreadableError`).
@@ -7,12 +7,12 @@ field missing or of the wrong kind, is unreadable as a whole (`UnreadableError`)
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Context, Decimal
+from decimal import Decimal
 from functools import partial
 from operator import itemgetter
 from typing import Any
 
-from exchanges.coinbase.symbols import EXCHANGE, Product
+from exchanges.coinbase.symbols import EXCHANGE
 from exchanges.coinbase.times import optional_time, time, time_or_none
 from exchanges.fields import (
     Reader,
@@ -28,15 +28,13 @@ from exchanges.fields import (
     plain_amounts,
     positive_amount,
     several,
-    signed_amount,
     text,
     text_or_empty,
     unsigned_or_none,
     word,
 )
-from exchanges.records import venue_fill, venue_order
+from exchanges.records import venue_order
 from exchanges.symbols import SymbolBook
-from messages.fills import FillSource, Liquidity, VenueFill
 from messages.types import ENDED_STATUSES, OrderType, PublicStatus, Side, TimeInForce, VenueOrder
 
 STATUSES = {
@@ -56,8 +54,6 @@ _WORKING = frozenset(WORKING)
 EDITING = "EDIT_QUEUED"
 SIDES = {"BUY": Side.BUY, "SELL": Side.SELL}
 
-_LIQUIDITY = {"MAKER": Liquidity.MAKER, "TAKER": Liquidity.TAKER}
-_REST = FillSource.REST
 _NO_REJECTION = "REJECT_REASON_UNSPECIFIED"
 _NOTHING = Decimal(0)
 _EDITED_AT = "replace_accept_timestamp"
@@ -65,8 +61,6 @@ _EDITED_AT = "replace_accept_timestamp"
 _is_bare = re.compile("[0-9a-f]{32}").fullmatch
 _is_uuid = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}").fullmatch
 _is_count = re.compile("[0-9]{1,15}", re.ASCII).fullmatch
-# Sums and products of amounts with up to forty digits stay exact.
-_EXACT = Context(prec=100)
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,63 +314,3 @@ _ORDER_FIELDS: dict[str, Reader] = {
     "created_time": time,
     "order_configuration": _configuration,
 }
-
-
-# ----- executions
-
-
-def read_fill(value: Any, symbols: SymbolBook, products: Mapping[str, Product]) -> VenueFill:
-    """Translate one row of the list of executions, by its `entry_id`. They carry no client id.
-
-    Rows that correct others are no executions, and unreadable as such.
-    """
-    record = as_record(value)
-    if text(record, "trade_type") != "FILL":
-        raise UnreadableError("trade_type is not FILL")
-    symbol = text(record, "product_id")
-    name, product = symbols.canonical(symbol), products.get(symbol)
-    if product is None:
-        raise UnreadableError("the trading rules of the symbol are not known")
-    price, size = positive_amount(record, "price"), positive_amount(record, "size")
-    return venue_fill(
-        EXCHANGE,
-        name,
-        text(record, "entry_id"),
-        text(record, "order_id"),
-        None,
-        word(record, "side", SIDES),
-        price,
-        _in_base(size, price, product.step) if flag(record, "size_in_quote") else size,
-        signed_amount(record, "commission"),
-        product.quote,
-        # A word for liquidity that is new is no reason to disown an execution.
-        _LIQUIDITY.get(text_or_empty(record, "liquidity_indicator"), Liquidity.UNKNOWN),
-        time(record, "trade_time"),
-        _REST,
-    )
-
-
-def _in_base(quote: Decimal, price: Decimal, step: Decimal) -> Decimal:
-    # What was executed is a whole number of steps; the quotient misses it by what the quote size was rounded by.
-    steps = _EXACT.to_integral_value(_EXACT.divide(quote, _EXACT.multiply(price, step)))
-    if not steps:
-        raise UnreadableError("size is less than a step")
-    return _EXACT.multiply(steps, step)
-
-
-# ----- balances
-
-
-def read_balance(value: Any) -> tuple[str, Decimal, Decimal]:
-    """Translate one account: asset, total, of which available."""
-    record = as_record(value)
-    asset = text(record, "currency")
-    available, held = (_balance_part(record, name, asset) for name in ("available_balance", "hold"))
-    return asset, _EXACT.add(available, held), available
-
-
-def _balance_part(record: Record, name: str, asset: str) -> Decimal:
-    part = as_record(record.get(name))
-    if text(part, "currency") != asset:
-        raise UnreadableError(f"{name} is of another asset")
-    return signed_amount(part, "value")

@@ -7,6 +7,7 @@ asked, and never an amount with a sign, which the venue would take for one relat
 from decimal import Decimal
 
 from exchanges.client import NotSupportedError
+from exchanges.wire_json import plain_text
 from messages.commands import AmendVenueOrder, CancelVenueOrder, PlaceOrder
 from messages.types import ZERO, OrderType, Side, TimeInForce, VenueOrder
 
@@ -18,12 +19,6 @@ CLOCK_GRAIN_MS = 1_000
 STOPS = frozenset({OrderType.STOP_MARKET, OrderType.STOP_LIMIT})
 
 Params = list[tuple[str, str]]
-
-
-def plain(value: Decimal) -> str:
-    """Write an amount without exponent and without zeros that mean nothing."""
-    written = format(value, "f")
-    return written.rstrip("0").rstrip(".") if "." in written else written
 
 
 def place_params(
@@ -179,4 +174,4 @@ def _given(value: Decimal | None, name: str) -> str:
         raise NotSupportedError(f"the order has no {name}")
     if value <= ZERO:
         raise NotSupportedError(f"the order's {name} is not above zero")
-    return plain(value)
+    return plain_text(value)

@@ -5,18 +5,14 @@ Pure. It decides nothing about orders; what an answer proves about one is read i
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 
-from exchanges.answers import Told, Untold, VenueError, retry_after_ms, untold_failure
+from exchanges.answers import SILENCE_MAX_MS, Told, Untold, VenueError, retry_after_ms, untold_failure
 from exchanges.fields import Record, UnreadableError, as_record, flag, integer
 from exchanges.http import HttpAnswer, HttpFailure, HttpResult
 from exchanges.outcomes import HTTP_BAD_REQUEST, HTTP_OK, HTTP_SERVER_ERROR, HTTP_TOO_MANY, HTTP_UNAUTHORIZED
 from exchanges.wire_json import parse_exact
 
 _WORDS_MAX = 500
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MS = timedelta(milliseconds=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,21 +84,9 @@ def read_answer(result: HttpResult) -> Told | Untold:
     return Untold(reason=f"refused: {code}", code=str(code), answer=result)
 
 
-def date_ms(headers: Mapping[str, str], name: str = "Date") -> int | None:
-    """Read a header that is an HTTP date; None when there is none. Dates are whole seconds, cut off."""
-    try:
-        told = parsedate_to_datetime(headers.get(name, ""))
-        return (told - _EPOCH) // _MS
-    except (TypeError, ValueError):
-        return None
-
-
 def silence_ms(headers: Mapping[str, str]) -> int:
-    """Read Retry-After, in seconds or as a date; 0 when there is none."""
-    until_ms, answered_ms = date_ms(headers, "Retry-After"), date_ms(headers)
-    if until_ms is None or answered_ms is None:
-        return retry_after_ms(headers)
-    return max(0, until_ms - answered_ms)
+    """Read for how long an answer wants nothing sent; 0 when it does not say."""
+    return min(retry_after_ms(headers), SILENCE_MAX_MS)
 
 
 def _reason(status: int) -> str:

@@ -10,7 +10,7 @@ from exchanges.http import Clock, HttpAnswer
 from exchanges.neighbours import Neighbours
 from exchanges.projectx import reads
 from exchanges.projectx.capabilities import CAPABILITIES, REST_URL
-from exchanges.projectx.orders import amend_body, order_body, place_body
+from exchanges.projectx.orders import amend_body, only_changes, order_body, place_body
 from exchanges.projectx.placements import (
     AMEND_PATH,
     CANCEL_PATH,
@@ -22,7 +22,7 @@ from exchanges.projectx.placements import (
     place_report,
 )
 from exchanges.projectx.prices import price_report
-from exchanges.projectx.rest import RestSession
+from exchanges.projectx.rest import Logins, RestSession
 from exchanges.projectx.sign import Login
 from exchanges.symbols import SymbolBook
 from exchanges.throttle import CallKind
@@ -61,9 +61,11 @@ class ProjectXClient(AdapterClient):
         connect_timeout_ms: int = 1000,
         pool_size: int = 16,
         neighbours: Neighbours | None = None,
+        logins: Logins | None = None,
     ) -> None:
         """`account` is the venue's number of it, None: the only one that the credential opens; `aliases` maps canonical
-        names to contract ids; `neighbours` are the clients a ban of this one concerns.
+        names to contract ids; `neighbours` are the clients a ban of this one concerns, `logins` is what clients of one
+        user share.
         """
         self.session = RestSession(
             login=login,
@@ -75,6 +77,7 @@ class ProjectXClient(AdapterClient):
             connect_timeout_ms=connect_timeout_ms,
             pool_size=pool_size,
             neighbours=neighbours or Neighbours(),
+            logins=logins or Logins(),
         )
         super().__init__(self.session, CAPABILITIES)
 
@@ -83,7 +86,7 @@ class ProjectXClient(AdapterClient):
     def place(self, request: PlaceOrder, venue_symbol: str, symbols: SymbolBook) -> CallReport:
         """Place an order, once."""
         del symbols
-        account = self.session.account()
+        account = self.session.trading_account()
         if isinstance(account, Untold):
             return self._unsent(request, account)
         body = place_body(request, venue_symbol, account)
@@ -106,12 +109,16 @@ class ProjectXClient(AdapterClient):
         return report
 
     def amend(self, request: AmendVenueOrder, venue_symbol: str, symbols: SymbolBook) -> CallReport:
-        """Change an order in place, once, and read it back."""
+        """Change an order in place, once: read what it is, send what differs, and read it back."""
         del venue_symbol
         account = self.session.account()
         if isinstance(account, Untold):
             return self._unsent(request, account)
-        body = amend_body(request, account)
+        whole = amend_body(request, account)
+        shown = reads.shown(self.session, symbols, account, request.venue_order_id)
+        if isinstance(shown, Untold):
+            return self._unsent(request, shown)
+        body = only_changes(whole, request, shown)
         result = self.session.call(CallKind.AMEND, AMEND_PATH, body, valid_until_ms=request.valid_until_venue_ms)
         report = amend_report(request, result)
         if isinstance(report, HttpAnswer):

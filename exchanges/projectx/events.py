@@ -9,17 +9,18 @@ from dataclasses import replace
 from hashlib import sha256
 from typing import Any
 
-from exchanges.fields import Record, UnreadableError, as_record, integer
-from exchanges.projectx.executions import read_position, read_spec_fill, read_trade
+from exchanges.fields import Record, UnreadableError, as_record, flag, integer
+from exchanges.projectx.executions import read_execution, read_position, read_spec_fill
 from exchanges.projectx.symbols import EXCHANGE
 from exchanges.projectx.translate import read_order
 from exchanges.signalr import PING, Closed, Completed, Garbled, HubConnection, HubMessage, Invoked, Opened
 from exchanges.stream import Reading
 from exchanges.symbols import SymbolBook
-from messages.fills import FillSource
+from messages.fills import FillSource, VenueFill
 from messages.reports import (
     BalanceReported,
     FillReceived,
+    FillVoided,
     FrameUnreadable,
     OrderReported,
     StreamGap,
@@ -31,6 +32,7 @@ FILL_EVENT = "GatewayUserTrade"
 SPEC_FILL_EVENT = "order_fill"
 
 _SUBSCRIPTIONS = ("SubscribeOrders", "SubscribeTrades", "SubscribePositions")
+_OF_ALL_ACCOUNTS = "SubscribeAccounts"
 _ORDER_EVENT = "GatewayUserOrder"
 _STREAM = EvidenceSource.STREAM
 _UPDATES = (0, 1)
@@ -48,18 +50,22 @@ class HubReader:
         fill_events: frozenset[str],
         symbols: Callable[[], SymbolBook],
         on_logout: Callable[[], None],
+        on_account: Callable[[bool | None], None],
     ) -> None:
+        """`on_account` is told whether the account may trade, None: that has to be asked."""
         self._account_id = account_id
         self._account = account
         self._symbols = symbols
         self._on_logout = on_logout
+        self._on_account = on_account
         self._hub = HubConnection()
         self._orders: dict[str, VenueOrder] = {}
         """Working orders as they were told last, for events that name one and do not describe it."""
-        self._readers: dict[str, Callable[[Any, bytes, int], StreamReport]] = {
+        self._readers: dict[str, Callable[[Any, bytes, int], StreamReport | None]] = {
             **dict.fromkeys(fill_events, self._fill),
             _ORDER_EVENT.lower(): self._order,
             "gatewayuserposition": self._position,
+            "gatewayuseraccount": self._permission,
         }
 
     def read(self, frame: bytes, received_ms: int) -> Reading:
@@ -88,7 +94,8 @@ class HubReader:
             case Invoked():
                 return self._told(message, frame, received_ms)
             case Opened():
-                return Reading(replies=tuple(self._hub.call(name, (self._account,)) for name in _SUBSCRIPTIONS))
+                calls = [self._hub.call(name, (self._account,)) for name in _SUBSCRIPTIONS]
+                return Reading(replies=(*calls, self._hub.call(_OF_ALL_ACCOUNTS, ())))
             case Completed():
                 return Reading(lost=f"refused: {message.target}") if message.refused else self._confirmed()
             case Closed():
@@ -105,21 +112,21 @@ class HubReader:
         if target == "gatewaylogout":
             self._on_logout()
             return Reading(lost="logged_out")
-        if target == "gatewayuseraccount":
-            # It states the balance of the account, which is money and no position.
-            return Reading()
         read = self._readers.get(target)
         if read is None:
             return Reading(reports=(self._unreadable(frame, "target is unknown", received_ms),))
-        first = message.arguments[0] if message.arguments else None
-        # One object, or a list of them.
-        items = first if isinstance(first, list) else (first,)
-        reports = tuple(self._report(read, item, frame, received_ms) for item in items)
-        return Reading(reports=reports)
+        # Each argument is one object, or a list of them; without any, something that was told is missing.
+        items = [
+            item
+            for argument in message.arguments or [None]
+            for item in (argument if isinstance(argument, list) else [argument])
+        ]
+        reports = (self._report(read, item, frame, received_ms) for item in items)
+        return Reading(reports=tuple(report for report in reports if report is not None))
 
     def _report(
-        self, read: Callable[[Any, bytes, int], StreamReport], item: Any, frame: bytes, received_ms: int
-    ) -> StreamReport:
+        self, read: Callable[[Any, bytes, int], StreamReport | None], item: Any, frame: bytes, received_ms: int
+    ) -> StreamReport | None:
         try:
             return read(item, frame, received_ms)
         except UnreadableError as error:
@@ -140,9 +147,18 @@ class HubReader:
         record, updated = _unwrapped(item)
         if "fillId" in record:
             return self._spec_fill(record, frame, received_ms)
-        fill = read_trade(record, self._symbols(), self._account, FillSource.STREAM)
-        if fill is None or not updated:
-            return self._gap(record, received_ms)
+        fill, voided = read_execution(record, self._symbols(), self._account, FillSource.STREAM)
+        if voided:
+            return FillVoided(
+                account_id=self._account_id,
+                exchange=EXCHANGE,
+                symbol=fill.symbol,
+                venue_order_id=fill.venue_order_id,
+                fill_id=fill.fill_id,
+                received_ms=received_ms,
+            )
+        if not updated:
+            return self._gap(fill, received_ms)
         return FillReceived(
             account_id=self._account_id,
             exchange=EXCHANGE,
@@ -168,9 +184,9 @@ class HubReader:
         self._remember(order, works=True)
         return self._reported(order, SPEC_FILL_EVENT, frame, received_ms)
 
-    def _gap(self, record: Record, received_ms: int) -> StreamGap:
-        # An execution was taken back: nothing is booked for it, and everything around it is read again.
-        number = integer(record, "id")
+    def _gap(self, fill: VenueFill, received_ms: int) -> StreamGap:
+        # Why it was removed is not told: nothing is booked for it, and everything around it is read again.
+        number = int(fill.fill_id)
         return StreamGap(
             account_id=self._account_id, exchange=EXCHANGE, expected=number, received=number, received_ms=received_ms
         )
@@ -183,9 +199,16 @@ class HubReader:
         return BalanceReported(
             account_id=self._account_id,
             exchange=EXCHANGE,
-            balances=((contract, net, net),),
+            balances=((self._symbols().canonical(contract), net, net),),
             received_ms=received_ms,
         )
+
+    def _permission(self, item: Any, _frame: bytes, _received_ms: int) -> None:
+        # Of all that it says, only whether the account may trade: its balance is money and no position.
+        record, updated = _unwrapped(item)
+        if integer(record, "id") == self._account:
+            may_trade = flag(record, "canTrade")
+            self._on_account(may_trade if updated else None)
 
     # ----- reports
 

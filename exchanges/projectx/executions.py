@@ -1,7 +1,7 @@
 """ProjectX payloads to our messages: executions, positions and bars, in lists and in events of the hub.
 
 Pure. It never guesses: a record with an unknown side, or with a field missing or of the wrong kind, is unreadable as a
-whole (`UnreadableError`). An execution that was taken back is none.
+whole (`UnreadableError`). An execution that was taken back is none, and is told apart.
 """
 
 from dataclasses import dataclass
@@ -51,11 +51,14 @@ _TRADE_FIELDS: dict[str, Reader] = {
 _trade_values = several(tuple(_TRADE_FIELDS))
 
 
-def read_trade(value: Any, symbols: SymbolBook, account: int, source: FillSource = _REST) -> VenueFill | None:
-    """Translate an execution of a list or an event; it must be of the account. None: it was taken back.
+def read_trade(value: Any, symbols: SymbolBook, account: int) -> VenueFill | None:
+    """Translate an execution of a list; it must be of the account. None: it was taken back."""
+    fill, voided = read_execution(value, symbols, account, _REST)
+    return None if voided else fill
 
-    Trades carry no client id.
-    """
+
+def read_execution(value: Any, symbols: SymbolBook, account: int, source: FillSource) -> tuple[VenueFill, bool]:
+    """Translate an execution, and say whether it was taken back. Trades carry no client id."""
     record = as_record(value)
     number, order_number, owner, contract, at, price, fees, commissions, side, held, voided = _trade_values(record)
     at_ms = time_ms(at)
@@ -89,7 +92,7 @@ def read_trade(value: Any, symbols: SymbolBook, account: int, source: FillSource
         at_ms,
         source,
     )
-    return None if voided else fill
+    return fill, voided
 
 
 def _fee(record: Record, fees: Any, commissions: Any) -> Decimal:

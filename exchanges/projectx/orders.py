@@ -10,7 +10,7 @@ from typing import Any
 from exchanges.client import NotSupportedError
 from exchanges.wire_json import plain_number
 from messages.commands import AmendVenueOrder, PlaceOrder
-from messages.types import ZERO, OrderType, Side, TimeInForce
+from messages.types import ZERO, OrderType, Side, TimeInForce, VenueOrder
 
 Body = dict[str, Any]
 
@@ -52,7 +52,7 @@ def order_body(venue_order_id: str, account: int) -> Body:
 
 
 def amend_body(request: AmendVenueOrder, account: int) -> Body:
-    """Build the body of a modification; raises `NotSupportedError`. The terms are complete: null changes nothing."""
+    """Build the body of a modification to the complete terms; raises `NotSupportedError`."""
     if request.size <= ZERO:
         raise NotSupportedError("an order cannot be amended to nothing")
     return {
@@ -63,6 +63,19 @@ def amend_body(request: AmendVenueOrder, account: int) -> Body:
         "stopPrice": None if request.stop_price is None else plain_number(request.stop_price),
         "trailPrice": None,
     }
+
+
+def only_changes(body: Body, request: AmendVenueOrder, shown: VenueOrder) -> Body:
+    """Leave out of a modification what the order, as it was just read, has already: null changes nothing.
+
+    Whether the venue takes the size of a partly executed order for all of it or for the rest is not documented, so it
+    is sent only if it changes. Where nothing changes, a price is sent again: one thing has to be.
+    """
+    wanted = {"size": request.size, "limitPrice": request.price, "stopPrice": request.stop_price}
+    has = {"size": shown.size, "limitPrice": shown.price, "stopPrice": shown.stop_price}
+    changed = [name for name, value in wanted.items() if value is not None and value != has[name]]
+    kept = changed or [name for name in ("limitPrice", "stopPrice") if wanted[name] is not None]
+    return {name: value if name not in wanted or name in (kept or ("size",)) else None for name, value in body.items()}
 
 
 def order_number(venue_order_id: str) -> int:

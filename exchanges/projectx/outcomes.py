@@ -22,12 +22,23 @@ from exchanges.outcomes import (
 )
 
 ORDER_REJECTED = 2
-"""Of a placement: anything from a margin rule to a client id that was used before."""
+"""Of a placement: anything from a margin rule to a client id that was used before. Its words are free text, and all
+that tells them apart."""
 ORDER_NOT_FOUND = 1
 """Of a look-up by id."""
 
-_TAG = re.compile(r"\b(?:custom)?tags?\b", re.IGNORECASE)
-_IN_USE = re.compile(r"\b(?:in use|used|already|duplicated?|unique)\b", re.IGNORECASE)
+# Words of refusals, in any spelling: a client id that is refused in words that are not recognised must not pass for an
+# order that is refused.
+_WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
+_ABOUT_THE_TAG = frozenset({"tag", "tags", "customtag", "customtags", "custom", "id", "ids", "cid", "ref", "reference"})
+_ABOUT_ANOTHER = frozenset(
+    {"already", "conflict", "conflicts", "duplicate", "duplicated", "duplicates", "exist", "existing", "exists"}
+    | {"reused", "taken", "twice", "unique", "use", "used"}
+)
+_ABOUT_THE_ORDER = frozenset(
+    {"insufficient", "margin", "funds", "balance", "risk", "loss", "maximum", "exceeds", "exceeded", "allowed"}
+    | {"price", "tick", "ticks", "size", "quantity", "closed", "hours", "halted", "bracket", "brackets"}
+)
 
 _PLACE_REFUSED = frozenset({1, 3, 4, 5, 8, 9, 10})
 _CHANGE_REFUSED = frozenset({1, 2, 3, 6, 7})
@@ -66,18 +77,17 @@ def classify_change(status: int, code: int | None) -> Outcome:
     return UNREADABLE if code is None else _CHANGE_PENDING.get(code, UNKNOWN)
 
 
-def is_tag_in_use(words: str) -> bool:
-    """Tell whether a refusal says that the client id was used before; the text is the only sign of it."""
-    return _TAG.search(words) is not None and _IN_USE.search(words) is not None
-
-
 def _rejected_order(words: str, attempt: int) -> Outcome:
-    if is_tag_in_use(words):
+    said = {word.lower() for word in _WORDS.findall(words)}
+    if said & _ABOUT_THE_TAG:
         return DUPLICATE
-    if not words or attempt > 1:
-        # Without words it may be the client id as well as anything else, and the text of a repetition is no proof.
-        return Outcome(OutcomeClass.AMBIGUOUS, "rejected_or_duplicate")
-    return REJECTED
+    told = not said.isdisjoint(_ABOUT_THE_ORDER)
+    if said & _ABOUT_ANOTHER and not told:
+        return DUPLICATE
+    if told and attempt == 1 and said.isdisjoint(_ABOUT_ANOTHER):
+        return REJECTED
+    # It may be the client id as well as anything else, and the text of a repetition is no proof.
+    return Outcome(OutcomeClass.AMBIGUOUS, "rejected_or_duplicate")
 
 
 def _by_status(status: int) -> Outcome:

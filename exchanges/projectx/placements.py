@@ -5,13 +5,15 @@ modification that was accepted is not yet done: the order, read back, decides; u
 outcome is unknown.
 """
 
+from dataclasses import replace
+
 from exchanges.answers import answer_evidence
 from exchanges.failures import cancel_unknown, place_unknown, unknown
 from exchanges.fields import UnreadableError
 from exchanges.http import HttpAnswer, HttpFailure, HttpResult
 from exchanges.outcomes import HTTP_OK
 from exchanges.projectx.answers import Envelope, error_of, read_envelope
-from exchanges.projectx.outcomes import classify_change, classify_place
+from exchanges.projectx.outcomes import ORDER_REJECTED, classify_change, classify_place
 from exchanges.refusals import (
     AMENDED,
     amend_failed,
@@ -22,7 +24,15 @@ from exchanges.refusals import (
     place_refused,
 )
 from messages.commands import AmendVenueOrder, CancelVenueOrder, PlaceOrder
-from messages.reports import AmendConfirmed, CallReport, CancelConfirmed, CancelReport, PlaceAccepted, PlaceReport
+from messages.reports import (
+    AmendConfirmed,
+    CallReport,
+    CancelConfirmed,
+    CancelReport,
+    PlaceAccepted,
+    PlaceAmbiguous,
+    PlaceReport,
+)
 from messages.types import ENDED_STATUSES, EvidenceSource, VenueOrder
 
 PLACE_PATH = "/api/Order/place"
@@ -44,9 +54,9 @@ def place_report(request: PlaceOrder, result: HttpResult) -> PlaceReport:
     if envelope is None:
         code, error = error_of(result)
         outcome = classify_place(result.status, code, error.words, attempt=request.attempt)
-        return place_refused(request, outcome, error, result, _PLACE)
-    order_number = envelope.record.get("orderId")
-    if type(order_number) is not int or order_number <= 0:
+        return _with_number(place_refused(request, outcome, error, result, _PLACE), result)
+    order_number = _number(envelope)
+    if order_number is None:
         evidence = answer_evidence(_PLACED, _PLACE, result, detail="accepted without an order id")
         return place_unknown(request, "unreadable", evidence)
     return PlaceAccepted(
@@ -54,9 +64,28 @@ def place_report(request: PlaceOrder, result: HttpResult) -> PlaceReport:
         exchange=request.exchange,
         order_id=request.order_id,
         attempt=request.attempt,
-        venue_order_id=str(order_number),
+        venue_order_id=order_number,
         evidence=answer_evidence(_PLACED, _PLACE, result),
     )
+
+
+def _with_number(report: PlaceReport, answer: HttpAnswer) -> PlaceReport:
+    # An unknown outcome with the number of the order, which can then be looked up. Not of an order that was rejected:
+    # its number may be that of a row that says so, while an earlier sending of the same order works.
+    if not isinstance(report, PlaceAmbiguous) or answer.status != HTTP_OK:
+        return report
+    try:
+        envelope = read_envelope(answer.body)
+    except UnreadableError:
+        return report
+    if envelope.code == ORDER_REJECTED:
+        return report
+    return replace(report, venue_order_id=_number(envelope))
+
+
+def _number(envelope: Envelope) -> str | None:
+    number = envelope.record.get("orderId")
+    return str(number) if type(number) is int and number > 0 else None
 
 
 def cancel_report(request: CancelVenueOrder, result: HttpResult) -> CancelReport | HttpAnswer:

@@ -12,15 +12,17 @@ from exchanges.answers import IncompleteError, Told, Untold, answer_evidence
 from exchanges.asking import Asking, exact_sum, joined, listed
 from exchanges.client import NotSupportedError
 from exchanges.failures import unanswered
-from exchanges.fields import UnreadableError, as_list, as_record
+from exchanges.fields import Record, UnreadableError, as_list, as_record, identifier, integer, text
 from exchanges.projectx.capabilities import CAPABILITIES
 from exchanges.projectx.executions import read_position, read_trade
 from exchanges.projectx.forms import iso, time
 from exchanges.projectx.orders import order_body
 from exchanges.projectx.outcomes import ORDER_NOT_FOUND
-from exchanges.projectx.pages import working_rows
+from exchanges.projectx.pages import working_rows, working_rows_since
 from exchanges.projectx.rest import CALL, RestSession
 from exchanges.projectx.translate import read_order, says_volume
+from exchanges.symbols import SymbolBook
+from exchanges.throttle import CallKind
 from messages.commands import FetchBalances, FetchFills, FetchOpenOrders, LookUpOrder, SearchOrder
 from messages.fills import VenueFill
 from messages.reports import (
@@ -86,6 +88,10 @@ class Questions:
         """Translate an execution; None: it was taken back."""
         return read_trade(value, self.asking.symbols, self.account)
 
+    def has_settled(self, order: VenueOrder) -> bool:
+        """Tell whether all executions of an order that has ended were listed when this was asked."""
+        return self._session.ends.settled(order, self.asking.asked_venue_ms, self.asking.venue_now_ms())
+
 
 # ----- one order
 
@@ -125,7 +131,8 @@ def read_back(asking: Questions, venue_order_id: str) -> VenueOrder | None:
     if isinstance(told, Untold):
         return None
     try:
-        order, _, _ = _with_executions(asking, told, with_fills=False)
+        # Right after the change, its last executions may not be listed yet.
+        order, _, _ = _with_executions(asking, told, with_fills=False, settles=False)
     except UnreadableError:
         return None
     return order if order.venue_order_id == venue_order_id else None
@@ -143,30 +150,59 @@ def _not_told(asking: Questions, request: LookUpOrder, untold: Untold) -> CallRe
     )
 
 
+def shown(session: RestSession, symbols: SymbolBook, account: int, venue_order_id: str) -> VenueOrder | Untold:
+    """Read an order before a change of it; raises `NotSupportedError` for what is no id."""
+    result = session.call(CallKind.AMEND, _ORDER_PATH, order_body(venue_order_id, account))
+    told = session.read_answer(result)
+    if isinstance(told, Untold):
+        return told
+    try:
+        order = read_order(_order_of(told, venue_order_id), symbols, account)
+    except UnreadableError as error:
+        return Untold(reason=f"unreadable: {error}")
+    return order
+
+
 def _with_executions(
-    asking: Questions, told: Told, *, with_fills: bool
+    asking: Questions, told: Told, *, with_fills: bool, settles: bool = True
 ) -> tuple[VenueOrder, tuple[VenueFill, ...], bool]:
     # The order; what it has executed, and whether that is everything.
     record = as_record(told.payload.get("order"))
     order = asking.order(record)
-    if says_volume(record) and (not order.filled_size or not with_fills):
+    says = says_volume(record)
+    if says and (not order.filled_size or not with_fills):
         return order, (), not order.filled_size
     try:
         fills, unreadable = _trades_of(asking, record)
     except IncompleteError:
         return order, (), False
     executed = exact_sum(fill.size for fill in fills)
-    if not unreadable:
-        # Where its own record does not say how much has executed, the executions do.
-        order = read_order(record, asking.asking.symbols, asking.account, executed=executed)
-    return order, fills, not unreadable and executed >= order.filled_size
+    if says:
+        # What cannot be read is not of this order when the rest comes to all that it says.
+        return order, fills, executed == order.filled_size or (not unreadable and executed > order.filled_size)
+    if unreadable:
+        return order, fills, False
+    settled = settles and asking.has_settled(order)
+    order = read_order(record, asking.asking.symbols, asking.account, executed=executed, settled=settled)
+    return order, fills, order.status is not None and executed >= order.filled_size
 
 
-def _trades_of(asking: Questions, record: Mapping[str, Any]) -> tuple[tuple[VenueFill, ...], int]:
-    since_ms = time(record, "creationTimestamp") - TRADES_MARGIN_MS
-    rows, unnamed = _about(_trades(asking, since_ms), "orderId", record["id"])
-    fills, unreadable = _translated(asking, rows)
-    return fills, unreadable + unnamed
+def _trades_of(asking: Questions, record: Record) -> tuple[tuple[VenueFill, ...], int]:
+    # The executions of an order, and how many of its contract may be its own and cannot be read.
+    number, contract = integer(record, "id"), text(record, "contractId")
+    rows = _trades(asking, time(record, "creationTimestamp") - TRADES_MARGIN_MS)
+    found, _ = _about(rows, "orderId", number)
+    nobodys = [row for row in rows if not isinstance(row, dict) or type(row.get("orderId")) is not int]
+    of_contract, unnamed = _about(nobodys, "contractId", contract)
+    fills, unreadable = _translated(asking, found)
+    return fills, unreadable + unnamed + len(of_contract)
+
+
+def _order_of(told: Told, venue_order_id: str) -> Record:
+    record = as_record(told.payload.get("order"))
+    if identifier(record, "id") != venue_order_id:
+        raise UnreadableError("the answer is about another order")
+    return record
 
 
 # ----- lists
@@ -180,7 +216,8 @@ def search(asking: Questions, request: SearchOrder, contract: str) -> CallReport
     since_ms = min(request.from_venue_ms, request.to_venue_ms) - SEARCH_MARGIN_MS
     told = asking.must(_ORDERS_PATH, {"accountId": asking.account, "startTimestamp": iso(since_ms)})
     recent, unnamed = _about(rows_of(told, "orders"), "contractId", contract)
-    working, unnamed_working = _about(working_rows(asking.must, _QUERY_PATH, asking.account), "contractId", contract)
+    working = working_rows_since(asking.must, _QUERY_PATH, asking.account, since_ms)
+    working, unnamed_working = _about(working, "contractId", contract)
     rows, unnamed_fills = _about(_trades(asking, since_ms), "contractId", contract)
     found, bad_found = listed(recent, asking.order)
     found_working, bad_working = listed(working, asking.order)
@@ -221,7 +258,8 @@ def open_orders(asking: Questions, request: FetchOpenOrders, contract: str | Non
         orders=orders,
         unreadable=unreadable + unnamed,
         asked_venue_ms=asking.asking.asked_venue_ms,
-        evidence=answer_evidence(_LOOKUP, f"POST {_QUERY_PATH}", answers[-1].answer),
+        # The oldest rows are as old as the first page.
+        evidence=answer_evidence(_LOOKUP, f"POST {_QUERY_PATH}", answers[0].answer),
     )
 
 
@@ -229,7 +267,7 @@ def fills(asking: Questions, request: FetchFills, contract: str) -> CallReport:
     """List executions of one order, or of a contract since a time, or the latest of a contract."""
     if request.venue_order_id is not None:
         told = asking.must(_ORDER_PATH, _named(asking, request.venue_order_id))
-        found, unreadable = _trades_of(asking, as_record(told.payload.get("order")))
+        found, unreadable = _trades_of(asking, _order_of(told, request.venue_order_id))
     else:
         since_ms = request.since_venue_ms
         if since_ms is None:
@@ -249,19 +287,20 @@ def fills(asking: Questions, request: FetchFills, contract: str) -> CallReport:
 
 
 def balances(asking: Questions, request: FetchBalances) -> CallReport:
-    """Read positions, by contract. One that cannot be read makes the whole answer unreadable: left out, it would look
+    """Read positions, by symbol. One that cannot be read makes the whole answer unreadable: left out, it would look
     like none.
     """
     told = asking.must(_POSITIONS_PATH, {"accountId": asking.account})
     held: dict[str, Decimal] = {}
     for row in rows_of(told, "positions"):
         contract, net = read_position(row, asking.account)
-        held[contract] = exact_sum((held.get(contract, ZERO), net))
+        symbol = asking.asking.symbols.canonical(contract)
+        held[symbol] = exact_sum((held.get(symbol, ZERO), net))
     return BalancesFetched(
         account_id=request.account_id,
         exchange=request.exchange,
         order_id=request.order_id,
-        balances=tuple((contract, net, net) for contract, net in held.items()),
+        balances=tuple((symbol, net, net) for symbol, net in held.items()),
         received_ms=told.answer.received_ms,
     )
 

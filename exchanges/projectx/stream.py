@@ -43,6 +43,14 @@ class Session(Protocol):
         """Give the number of the account."""
         ...
 
+    def trading_account(self) -> int | Untold:
+        """Give it if the account may trade."""
+        ...
+
+    def account_told(self, *, may_trade: bool | None) -> None:
+        """Take note whether the account may trade, None: that has to be asked."""
+        ...
+
     def symbols(self) -> SymbolBook | None:
         """Give the symbol names; None when they cannot be known."""
         ...
@@ -79,6 +87,8 @@ class ProjectXStream:
         if self._session.symbols() is None:
             # Events would come under names that nothing is booked under.
             raise StreamRefusedError("instruments_unavailable")
+        # Whether the account may trade is known before the first placement; what is not told now is asked then.
+        self._session.trading_account()
         self._opened_with = token
         reader = HubReader(
             account_id=self._account_id,
@@ -86,6 +96,7 @@ class ProjectXStream:
             fill_events=self._fill_events,
             symbols=lambda: self._session.symbols() or _NO_SYMBOLS,
             on_logout=lambda: self._session.forget_token(token),
+            on_account=lambda may_trade: self._session.account_told(may_trade=may_trade),
         )
         return Opening(url=hub_address(self._url, token), frames=(HANDSHAKE,), reader=reader)
 

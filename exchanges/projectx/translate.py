@@ -26,7 +26,7 @@ from exchanges.projectx.forms import coded, price_of, time_ms
 from exchanges.projectx.symbols import EXCHANGE
 from exchanges.records import venue_order
 from exchanges.symbols import SymbolBook
-from messages.types import ZERO, OrderType, PublicStatus, Side, TimeInForce, VenueOrder
+from messages.types import ENDED_STATUSES, ZERO, OrderType, PublicStatus, Side, TimeInForce, VenueOrder
 
 SUSPENDED = 8
 WORKING_STATUSES = (1, 6, 7, SUSPENDED)
@@ -94,14 +94,17 @@ _SIZES = {number: Decimal(number) for number in range(1, 1001)}
 """Most sizes; making a `Decimal` costs more than finding one."""
 
 
-def read_order(value: Any, symbols: SymbolBook, account: int, *, executed: Decimal | None = None) -> VenueOrder:
+def read_order(
+    value: Any, symbols: SymbolBook, account: int, *, executed: Decimal | None = None, settled: bool = True
+) -> VenueOrder:
     """Translate an order of a look-up, a list or an event; it must be of the account.
 
-    `executed` is what its executions come to, for an order whose own record does not say. Without both, an order that
-    may have executed has an unknown status: its executions have to be read.
+    `executed` is what its executions come to, for an order whose own record does not say; not `settled`: more of them
+    may not be listed yet. While it is not known how much an order that may have executed has executed, its status is
+    unknown: its executions have to be read.
     """
     record = as_record(value)
-    order = _order(symbols, account, executed, _order_values(record))
+    order = _order(symbols, account, (executed, settled), _order_values(record))
     if order is None:
         raise fault(record, _ORDER_FIELDS, "a price, or the account,")
     return order
@@ -112,7 +115,9 @@ def says_volume(record: Record) -> bool:
     return record.get("fillVolume") is not None
 
 
-def _order(symbols: SymbolBook, account: int, executed: Decimal | None, values: tuple[Any, ...]) -> VenueOrder | None:
+def _order(
+    symbols: SymbolBook, account: int, executed: tuple[Decimal | None, bool], values: tuple[Any, ...]
+) -> VenueOrder | None:
     """Make an order of what its record says, absent fields as None; None when any of it is not as documented.
 
     In one go, because this runs for every order of every list and for every event.
@@ -121,11 +126,11 @@ def _order(symbols: SymbolBook, account: int, executed: Decimal | None, values: 
     # A decimal or a flag equals the number that it is, and is none.
     terms = _TERMS.get((kind, side)) if type(kind) in _CODED and type(side) in _CODED else None
     created_ms = time_ms(created)
-    updated_ms = created_ms if updated is None else time_ms(updated)
+    updated_ms = None if updated is None else time_ms(updated)
     if (
         terms is None
         or created_ms is None
-        or updated_ms is None
+        or (updated_ms is None and updated is not None)
         or type(order_id) is not int
         or order_id < 0
         or type(owner) is not int
@@ -150,7 +155,7 @@ def _order(symbols: SymbolBook, account: int, executed: Decimal | None, values: 
     if volume:
         filled = _SIZES.get(volume) or Decimal(volume)
     elif volume is None:
-        filled, our_status = _unsaid(status, whole, our_status, executed)
+        filled, our_status = _unsaid(status, whole, our_status, *executed)
     return venue_order(
         EXCHANGE,
         symbols.canonical(contract),
@@ -190,7 +195,7 @@ def _price(value: Any, *, wanted: bool) -> Decimal | None:
 
 
 def _unsaid(
-    status: int | str, size: Decimal, our_status: PublicStatus | None, executed: Decimal | None
+    status: int | str, size: Decimal, our_status: PublicStatus | None, executed: Decimal | None, settled: bool  # noqa: FBT001
 ) -> tuple[Decimal, PublicStatus | None]:
     # What an order has executed whose record does not say.
     status_code = _STATUS_CODES.get(status)
@@ -198,7 +203,11 @@ def _unsaid(
         return size, our_status
     if status_code in _EXECUTED_IN_NOTHING:
         return ZERO, our_status
-    return (ZERO, None) if executed is None else (executed, our_status)
+    if executed is None:
+        return ZERO, None
+    # An end with less executed than was ordered counts once no execution can be on its way to the list any more.
+    known = settled or executed >= size or our_status not in ENDED_STATUSES
+    return executed, our_status if known else None
 
 
 def _plain_tag(tag: str) -> str:

@@ -97,23 +97,32 @@ def refused(code: int, words: str | None = None, **content: Any) -> Behaviour:
     return answer(json.dumps({"success": False, "errorCode": code, "errorMessage": words} | content))
 
 
+_NAMED_ALIKE = {"/api/Account/search": "accounts", "/api/Contract/searchById": "contract"}
+
+
+def name_of(request: Received) -> str:
+    """The last part of the path, or a name of its own where that says too little."""
+    return _NAMED_ALIKE.get(request.path) or request.path.rsplit("/", 1)[1]
+
+
 class Venue(Loopback):
-    """Answers by the last part of the path; what is scripted last for a path meets the rest of its requests."""
+    """Answers by the name of the path; what is scripted last for it meets the rest of its requests."""
 
     def __init__(self, **scripts: list[Behaviour]) -> None:
         super().__init__(otherwise=self._meet)
         self.scripts = {
             "loginKey": [told(token=TOKEN)],
             "available": [told(contracts=[LISTED])],
+            "accounts": [told(accounts=[{"id": ACCOUNT, "name": "X", "canTrade": True}])],
             "ping": [answer("pong", headers={"Date": formatdate(usegmt=True)})],
         } | scripts
 
     def _meet(self, server: Loopback, connection: Any, request: Received) -> bool:
-        script = self.scripts.get(request.path.rsplit("/", 1)[1]) or [answer("nothing scripted", status=500)]
+        script = self.scripts.get(name_of(request)) or [answer("nothing scripted", status=500)]
         return (script.pop(0) if len(script) > 1 else script[0])(server, connection, request)
 
     def called(self, name: str) -> list[Received]:
-        return [item for item in self.requests if item.path.endswith(f"/{name}")]
+        return [item for item in self.requests if name_of(item) == name]
 
     def bodies(self, name: str) -> list[Any]:
         return [json.loads(item.body) for item in self.called(name)]

@@ -6,8 +6,8 @@ from coinbase_samples import ACCOUNT, BOOK, FILL, PRODUCTS, VENUE_ID
 from fuzzing import damaged
 from hypothesis import given
 
+from exchanges.coinbase.executions import read_balance, read_fill
 from exchanges.coinbase.symbols import Product
-from exchanges.coinbase.translate import read_balance, read_fill
 from exchanges.fields import UnreadableError
 from messages.fills import FillSource, Liquidity, VenueFill
 from messages.types import Side

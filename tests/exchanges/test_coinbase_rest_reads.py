@@ -73,6 +73,7 @@ def test_look_up_finds_the_order_with_all_its_executions():
         fills_page([FILL, {**FILL, "entry_id": "2", "order_id": "another"}]),
         fills_page([FILL, {**FILL, "trade_type": "REVERSAL"}]),
         fills_page([FILL, FILL, {}]),
+        fills_page([{**FILL, "size": "0.001"}, {**FILL, "entry_id": "2", "size": "0.001"}]),
         answer("", status=500),
         told({"fills": FILLS}),
         loopback.break_off,
@@ -327,6 +328,16 @@ def test_instruments_and_clock_are_fetched():
     assert [each.symbol for each in listed.instruments] == ["BTC-USD"]
     assert isinstance(clock, ServerTimeFetched)
     assert 4000 <= clock.offset_ms <= 5000
+
+
+def test_execution_of_a_product_that_is_no_longer_listed_is_read():
+    with Venue(get_order=[told({"order": ORDER})], get_fills=[fills_page(FILLS)]) as venue:
+        made = client(venue)
+        made.execute(FetchInstruments(**ASKED))
+        venue.products = {"products": []}
+        made.execute(FetchInstruments(**ASKED))
+        report = made.execute(look_up())
+    assert len(report.fills) == 2
 
 
 def test_order_of_a_new_symbol_is_read_after_the_symbols_were_read_again():

@@ -19,13 +19,12 @@ from fuzzing import JSON, damaged
 from hypothesis import given
 from hypothesis import strategies as st
 
+from exchanges.coinbase.executions import read_balance, read_fill
 from exchanges.coinbase.times import time_or_none, written_time
 from exchanges.coinbase.translate import (
     edit_under_way,
     executions_told,
     our_client_id,
-    read_balance,
-    read_fill,
     read_order,
     venue_client_id,
 )
@@ -250,7 +249,9 @@ def test_end_without_what_it_has_executed_is_not_believed(status, filled, execut
     [("0", "0", D(0)), ("0", "", D(0)), ("0.004", "", None), ("0.004", "0", None), ("0.004", "240.0", D(240))],
 )
 def test_value_that_is_not_told_is_not_zero(filled, value, expected):
-    assert order({**ORDER, "filled_size": filled, "filled_value": value}).filled_value == expected
+    shown = {"filled_size": filled, "filled_value": value}
+    assert order({**ORDER, **shown}).filled_value == expected
+    assert order(order_with("market_market_ioc", {"base_size": "0.01"}, **shown)).filled_value == expected
     assert update(cumulative_quantity=filled, filled_value=value).filled_value == expected
 
 

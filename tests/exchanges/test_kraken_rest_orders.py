@@ -7,6 +7,7 @@ from kraken_samples import (
     API_KEY,
     API_SECRET,
     CLIENT_ID,
+    ORDER,
     ORDER_ID,
     PLACED,
     Venue,
@@ -377,6 +378,6 @@ def test_secrets_are_in_no_report_and_no_repr():
 
 
 def test_look_up_after_a_refused_nonce_is_asked_again():
-    with Venue(QueryOrders=[refused("EAPI:Invalid nonce"), GONE]) as venue:
+    with Venue(QueryOrders=[refused("EAPI:Invalid nonce"), told({ORDER_ID: ORDER})]) as venue:
         report = client(venue).execute(look_up(retries=1, with_fills=False))
     assert isinstance(report, OrderFound)

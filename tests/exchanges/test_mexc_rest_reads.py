@@ -93,7 +93,7 @@ def test_look_up_of_an_executed_order_reads_its_executions():
     assert int(request.params["startTime"]) == now_ms
 
 
-@pytest.mark.parametrize("trades", [told([]), told([{}]), error(500, status=500), told({})])
+@pytest.mark.parametrize("trades", [told([]), told([OWN_TRADE, {}]), error(500, status=500), told({})])
 def test_look_up_without_all_executions_says_so(trades):
     order = PARTIAL | {"time": SystemClock().now_ms()}
     with Venue(get_order=[told(order)], get_myTrades=[trades]) as venue:

@@ -1,7 +1,7 @@
 import pytest
 
 from exchanges.outcomes import OutcomeClass
-from exchanges.projectx.outcomes import classify_change, classify_place, is_tag_in_use
+from exchanges.projectx.outcomes import classify_change, classify_place
 from exchanges.projectx.sign import Login, bearer, hub_address
 
 IN_USE = "The order was rejected: custom tag already in use"
@@ -21,25 +21,38 @@ def test_place_code_proves_what_the_table_says(code, kind, attempt):
 
 
 @pytest.mark.parametrize(
-    "words", [IN_USE, IN_USE.upper(), "Duplicate tag", "customTag is in use", "Tags must be unique"]
+    "words",
+    [
+        *(IN_USE, IN_USE.upper(), "Duplicate tag", "customTag is in use", "Tags must be unique", "tag too long"),
+        *("customTag exists", "custom_tag already in use", "The customTag has been taken", "CUSTOMTAG"),
+        *("Custom tag conflicts with order 9056", "customTag is not available", "Duplicate order", "Order exists"),
+        *("That id was used before", "clientOrderId", "This one is taken", "tag rejected: insufficient margin"),
+    ],
 )
 @pytest.mark.parametrize("attempt", [1, 2])
-def test_place_refused_for_its_tag_proves_that_an_order_exists(words, attempt):
+def test_place_refused_for_its_tag_in_any_words_proves_that_an_order_exists(words, attempt):
     assert classify_place(200, 2, words, attempt=attempt).kind is EXISTS
 
 
-def test_place_rejected_in_other_words_is_a_proof_on_the_first_sending_only():
-    assert classify_place(200, 2, "Ticks should be less than zero when longing.", attempt=1).kind is DEFINITE
-    assert classify_place(200, 2, "Ticks should be less than zero when longing.", attempt=2).kind is AMBIGUOUS
+@pytest.mark.parametrize(
+    "words",
+    [
+        *("Ticks should be less than zero when longing.", "Insufficient buying power", "Brackets need another mode"),
+        *("Market is closed", "OUTSIDE TRADING HOURS", "maxPrice", "Order size exceeds the limit of your account"),
+        *("Risk: daily loss", "Customers are not allowed to do this"),
+    ],
+)
+def test_place_rejected_in_known_words_is_a_proof_on_the_first_sending_only(words):
+    assert classify_place(200, 2, words, attempt=1).kind is DEFINITE
+    assert classify_place(200, 2, words, attempt=2).kind is AMBIGUOUS
 
 
-def test_place_rejected_without_words_may_be_a_duplicate():
-    assert classify_place(200, 2, "", attempt=1).kind is AMBIGUOUS
-
-
-@pytest.mark.parametrize("words", ["", "in use", "Stage already set", "margin already used up", "tag too long"])
-def test_words_about_anything_else_do_not_speak_of_a_used_tag(words):
-    assert not is_tag_in_use(words)
+@pytest.mark.parametrize(
+    "words", ["", "...", "Order rejected", "Stage set", "Advantage", "margin already used up", "Доступ закрыт"]
+)
+@pytest.mark.parametrize("attempt", [1, 2])
+def test_place_rejected_in_no_known_words_or_contradicting_ones_may_be_a_duplicate(words, attempt):
+    assert classify_place(200, 2, words, attempt=attempt).kind is AMBIGUOUS
 
 
 @pytest.mark.parametrize(

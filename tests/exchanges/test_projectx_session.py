@@ -52,21 +52,20 @@ def test_calls_share_one_login():
 def test_question_whose_token_has_died_is_asked_again_with_a_new_one():
     scripts = {
         "loginKey": [told(token="old"), told(token="new")],
-        "available": [told(contracts=[])],
-        "searchOpen": [answer("", status=401), told(positions=[])],
+        "searchById": [answer("", status=401), told(order=LIMIT)],
     }
     with Venue(**scripts) as venue:
-        report = client(venue).execute(FetchBalances(account_id="1", exchange="projectx"))
-    assert isinstance(report, BalancesFetched)
-    assert [item.headers["authorization"] for item in venue.called("searchOpen")] == ["Bearer old", "Bearer new"]
+        report = client(venue).execute(look_up())
+    assert isinstance(report, OrderFound)
+    assert [item.headers["authorization"] for item in venue.called("searchById")] == ["Bearer old", "Bearer new"]
 
 
 def test_question_refused_with_a_new_token_too_is_not_asked_a_third_time():
-    with Venue(searchOpen=[answer("", status=401)]) as venue:
-        report = client(venue).execute(FetchBalances(account_id="1", exchange="projectx"))
-    assert isinstance(report, FetchFailed)
+    with Venue(searchById=[answer("", status=401)]) as venue:
+        report = client(venue).execute(look_up())
+    assert isinstance(report, LookUpFailed)
     assert report.reason == "auth"
-    assert len(venue.called("searchOpen")) == 2
+    assert len(venue.called("searchById")) == 2
 
 
 def test_place_after_one_whose_token_had_died_logs_in_again():
@@ -162,17 +161,17 @@ def accounts(*found):
 
 
 def test_account_that_is_not_named_is_the_only_one_that_may_trade():
-    with Venue(search=[accounts((11, False), (12, True))], **PLACED) as venue:
+    with Venue(accounts=[accounts((11, False), (12, True))], **PLACED) as venue:
         used = client(venue, account=None)
         used.execute(place())
         used.execute(place())
     assert [body["accountId"] for body in venue.bodies("place")] == [12, 12]
-    assert venue.bodies("search") == [{"onlyActiveAccounts": True}]
+    assert venue.bodies("accounts") == [{"onlyActiveAccounts": True}]
 
 
 @pytest.mark.parametrize("found", [[], [(11, False)], [(11, True), (12, True)]])
 def test_account_that_is_not_named_among_several_or_none_holds_everything_back(found):
-    with Venue(search=[accounts(*found)], **PLACED) as venue:
+    with Venue(accounts=[accounts(*found)], **PLACED) as venue:
         used = client(venue, account=None)
         placed, asked = used.execute(place()), used.execute(look_up())
     assert isinstance(placed, PlaceNotProcessed)

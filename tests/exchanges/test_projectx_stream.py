@@ -26,10 +26,12 @@ from exchanges.answers import Untold
 from exchanges.http import SystemClock
 from exchanges.projectx.stream import TOKEN_AGE_MS, ProjectXStream
 from exchanges.stream import StreamRefusedError, WebSocketStream
+from exchanges.symbols import SymbolBook
 from messages.fills import FillSource
 from messages.reports import (
     BalanceReported,
     FillReceived,
+    FillVoided,
     FrameUnreadable,
     OrderReported,
     StreamConnected,
@@ -50,6 +52,7 @@ class Session:
         self.told, self.number, self.book = token, account, book
         self.forgotten = []
         self.ages = []
+        self.permissions = []
 
     def token(self, kind=None, *, max_age_ms=0):
         self.ages.append(max_age_ms)
@@ -60,6 +63,13 @@ class Session:
 
     def account(self):
         return self.number
+
+    def trading_account(self):
+        self.permissions.append("asked")
+        return self.number
+
+    def account_told(self, *, may_trade):
+        self.permissions.append(may_trade)
 
     def symbols(self):
         return self.book
@@ -73,7 +83,7 @@ def completed(number, **more):
     return json.dumps({"type": 3, "invocationId": str(number)} | more) + END
 
 
-CONFIRMED = "".join(completed(number) for number in (1, 2, 3))
+CONFIRMED = "".join(completed(number) for number in (1, 2, 3, 4))
 
 
 def live(session=None, **options):
@@ -98,6 +108,7 @@ def content(record):
 
 
 ORDER, TRADE, POSITION = content(HUB_ORDER), content(HUB_TRADE), content(HUB_POSITION)
+OWN = content(HUB_ACCOUNT)
 
 
 # ----- opening
@@ -138,19 +149,27 @@ def test_accepted_handshake_is_followed_by_every_subscription():
     reading = protocol().open().reader.read(OPENED.encode(), NOW_MS)
     assert not reading.ready
     assert [json.loads(reply.rstrip(END)) for reply in reading.replies] == [
-        {"type": 1, "invocationId": str(number), "target": target, "arguments": [ACCOUNT]}
-        for number, target in enumerate(("SubscribeOrders", "SubscribeTrades", "SubscribePositions"), 1)
+        {"type": 1, "invocationId": str(number), "target": target, "arguments": arguments}
+        for number, (target, arguments) in enumerate(
+            [
+                ("SubscribeOrders", [ACCOUNT]),
+                ("SubscribeTrades", [ACCOUNT]),
+                ("SubscribePositions", [ACCOUNT]),
+                ("SubscribeAccounts", []),
+            ],
+            1,
+        )
     ]
 
 
 def test_subscription_is_ready_when_all_parts_of_it_are_confirmed():
     reader = protocol().open().reader
     reader.read(OPENED.encode(), NOW_MS)
-    ready = [reader.read(completed(number).encode(), NOW_MS).ready for number in (3, 1, 2)]
-    assert ready == [False, False, True]
+    ready = [reader.read(completed(number).encode(), NOW_MS).ready for number in (3, 1, 4, 2)]
+    assert ready == [False, False, False, True]
 
 
-@pytest.mark.parametrize("number", [1, 2, 3])
+@pytest.mark.parametrize("number", [1, 2, 3, 4])
 def test_subscription_of_which_a_part_is_refused_is_lost(number):
     reader = protocol().open().reader
     reader.read(OPENED.encode(), NOW_MS)
@@ -223,10 +242,23 @@ def test_trade_event_is_an_execution_without_its_order():
     assert (fill.source, fill.venue_time_ms) == (FillSource.STREAM, CREATED_MS + 855)
 
 
-@pytest.mark.parametrize("item", [TRADE | {"voided": True}, {"action": 2, "data": TRADE}])
-def test_execution_that_was_taken_back_is_a_gap_and_never_a_fill(item):
+@pytest.mark.parametrize("item", [TRADE | {"voided": True}, {"action": 2, "data": TRADE | {"voided": True}}])
+def test_execution_that_was_taken_back_is_told_with_its_order(item):
     (report,) = read(event("GatewayUserTrade", item)).reports
+    assert isinstance(report, FillVoided)
+    assert (report.symbol, report.venue_order_id, report.fill_id) == (CONTRACT, "789", "101112")
+    assert (report.account_id, report.exchange, report.received_ms) == ("1", "projectx", NOW_MS)
+
+
+def test_execution_that_was_removed_without_a_reason_is_a_gap_and_never_a_fill():
+    (report,) = read(event("GatewayUserTrade", {"action": 2, "data": TRADE})).reports
     assert isinstance(report, StreamGap)
+
+
+def test_event_with_several_arguments_is_as_many_reports():
+    reports = read(event("GatewayUserTrade", TRADE, [TRADE | {"id": 2}, None], TRADE | {"id": 3})).reports
+    assert [type(report) for report in reports] == [FillReceived, FillReceived, FrameUnreadable, FillReceived]
+    assert [report.fill.fill_id for report in reports if isinstance(report, FillReceived)] == ["101112", "2", "3"]
 
 
 def test_fill_event_of_a_configured_name_is_understood():
@@ -338,8 +370,35 @@ def test_position_that_was_taken_away_with_a_size_states_nothing():
     assert isinstance(report, BalanceReported)
 
 
-def test_account_event_and_pings_are_passed_over():
-    assert read(HUB_ACCOUNT, '{"type":6}', '{"type":8}').reports == ()
+@pytest.mark.parametrize(
+    ("item", "heard"),
+    [
+        (OWN, [True]),
+        (OWN | {"canTrade": False}, [False]),
+        ({"action": 1, "data": OWN | {"canTrade": False}}, [False]),
+        ({"action": 2, "data": OWN}, [None]),
+        (OWN | {"id": 705, "canTrade": False}, []),
+    ],
+)
+def test_account_event_says_whether_the_account_may_trade(item, heard):
+    session = Session()
+    reading = read(event("GatewayUserAccount", item), reader=live(session))
+    assert (reading.reports, session.permissions) == ((), ["asked", *heard])
+
+
+def test_pings_are_passed_over():
+    assert read('{"type":6}', '{"type":8}').reports == ()
+
+
+def test_position_event_of_an_aliased_contract_is_told_under_its_alias():
+    book = SymbolBook(to_canonical={CONTRACT: "ES-USD"}, to_venue={"ES-USD": CONTRACT})
+    (report,) = read(HUB_POSITION, reader=live(Session(book=book))).reports
+    assert report.balances == (("ES-USD", Decimal(2), Decimal(2)),)
+
+
+def test_position_event_of_an_unlisted_contract_is_unreadable():
+    (report,) = read(HUB_POSITION, reader=live(Session(book=SymbolBook()))).reports
+    assert isinstance(report, FrameUnreadable)
 
 
 @pytest.mark.parametrize(
@@ -352,6 +411,9 @@ def test_account_event_and_pings_are_passed_over():
         event("GatewayUserOrder", ORDER | {"accountId": 1}),
         event("GatewayUserTrade", TRADE | {"fees": None}),
         event("GatewayUserPosition", {}),
+        event("GatewayUserAccount", {}),
+        event("GatewayUserAccount", OWN | {"canTrade": None}),
+        event("GatewayUserAccount", OWN | {"id": None}),
         event("GatewayUserOrder", {"action": [], "data": {}}),
         '{"type":1}',
         "nonsense",
@@ -386,7 +448,7 @@ def test_any_event_at_all_is_understood_or_reported(target, item, wrapped):
     assert not reading.lost
     if isinstance(item, dict):
         (report,) = reading.reports
-        assert isinstance(report, OrderReported | FillReceived | BalanceReported | StreamGap | FrameUnreadable)
+        assert isinstance(report, OrderReported | FillReceived | FillVoided | BalanceReported | StreamGap | FrameUnreadable)
         if isinstance(report, OrderReported):
             assert report.order.venue_order_id == str(item["id"])
 
@@ -399,9 +461,9 @@ def test_stream_over_a_socket_connects_tells_and_comes_back():
         # The first frame of a connection is answered by the handshake, the subscriptions by their completions.
         told = sum(frame.startswith('{"protocol"') for frame in server.received)
         subscribed = sum('"target":"Subscribe' in frame for frame in server.received)
-        if subscribed == 0 or (subscribed % 3 == 0 and told * 3 > subscribed):
+        if subscribed == 0 or (subscribed % 4 == 0 and told * 4 > subscribed):
             return [OPENED]
-        return [completed((subscribed - 1) % 3 + 1)]
+        return [completed((subscribed - 1) % 4 + 1)]
 
     reports = Reports()
     with StreamServer(greeting) as server:

@@ -121,8 +121,15 @@ def test_order_without_an_optional_field_is_readable(field):
     assert read_order(absent, BOOK, ACCOUNT) == order(**{field: None})
 
 
-def test_order_that_was_never_updated_is_as_old_as_itself():
-    assert order(updateTimestamp=None).updated_venue_ms == CREATED_MS
+def test_order_that_does_not_say_when_it_was_updated_has_no_time_of_its_own():
+    read = order(updateTimestamp=None)
+    assert (read.created_venue_ms, read.updated_venue_ms) == (CREATED_MS, None)
+
+
+@pytest.mark.parametrize("value", ["", "now", 5, True])
+def test_order_with_an_update_at_no_time_is_unreadable(value):
+    with pytest.raises(UnreadableError, match="updateTimestamp"):
+        order(updateTimestamp=value)
 
 
 @pytest.mark.parametrize("tag", [None, ""])
@@ -150,6 +157,15 @@ def test_unsaid_volume_of_an_order_that_may_have_executed_leaves_its_status_open
 def test_unsaid_volume_is_what_the_executions_come_to():
     read = read_order(LIMIT | {"status": 3, "fillVolume": None}, BOOK, ACCOUNT, executed=Decimal(2))
     assert (read.status, read.filled_size) == (PublicStatus.CANCELLED, Decimal(2))
+
+
+@pytest.mark.parametrize("status", [3, 4, 5])
+@pytest.mark.parametrize(("executed", "settled"), [(0, False), (2, False), (2, True), (3, False)])
+def test_end_with_unsaid_volume_is_known_when_nothing_more_can_be_listed(status, executed, settled):
+    shown = LIMIT | {"status": status, "fillVolume": None}
+    read = read_order(shown, BOOK, ACCOUNT, executed=Decimal(executed), settled=settled)
+    assert read.filled_size == executed
+    assert (read.status is not None) == (settled or executed == 3)
 
 
 def test_said_volume_counts_more_than_executions():

@@ -118,6 +118,7 @@ class Trading:
         self._fill_under_the_request(order)
         if order is not None and self._is_later(self._traits.cancels_pending, order):
             delay_ms = self._random.randint(1, self._random.choice(_ACT_WITHIN_MS))
+            self._venue.seen["venue:cancel accepted"] += 1
             self._venue.later(delay_ms, lambda: self._venue.cancel(request.account_id, order.order_id))
             return cancel_unknown(request, ACCEPTED, prove(EvidenceSource.CANCEL_ANSWER, ACCEPTED))
         events = () if order is None else self._venue.cancel(request.account_id, order.order_id)
@@ -151,6 +152,7 @@ class Trading:
         later_ms = self._until_carried_out(request, before)
         if before is not None and later_ms:
             self._venue.later(later_ms, lambda: self._amended(request, before))
+            self._venue.seen["venue:amend accepted"] += 1
             return unknown(request, ACCEPTED, prove(EvidenceSource.PLACE_ANSWER, ACCEPTED))
         refused = self._amend_refusal(request, before) or self._amended(request, before)
         if before is None or refused:

@@ -131,6 +131,7 @@ def balances_told(venue: Venue, request: FetchBalances, received_ms: int) -> Cal
     """Answer with all balances or positions, as of now or of a moment ago."""
     at_ms = venue.now_ms() - venue.lag_ms(Fault.STALE_BALANCES)
     if venue.traits.capabilities.margin:
+        venue.seen["venue:positions"] += 1
         nets = venue.nets_as_of(request.account_id, at_ms)
         held = tuple((contract, net, net) for contract, net in nets.items() if net)
         return BalancesFetched(**_head(request), balances=held, received_ms=received_ms)

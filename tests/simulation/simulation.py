@@ -151,7 +151,7 @@ class Simulation:
             trace_tail=tuple(self.system.trace_tail()),
             simulated_ms=self.system.clock.monotonic_ms(),
             faults=self.faults.hits,
-            seen=self.auditor.seen,
+            seen=self.auditor.seen + self.venue.seen,
         )
 
     def _live_through(self) -> None:

@@ -1,25 +1,32 @@
 """Runs of whole systems under drawn faults, and proof that the simulator would notice if they went wrong."""
 
+from collections.abc import Sequence
 from multiprocessing import get_context
 
 import pytest
 
-from .campaign import Campaign, run_seed, run_seeds
+from exchanges.gateway import AmendScope
+from messages.types import OrderType
+
+from .campaign import DRAWN_VENUE, SPREAD, Campaign, run_seed, run_seeds
 from .faults import Fault
 from .mutants import MUTANTS
 from .regressions import AWARENESS_REGRESSIONS, REGRESSIONS
 from .simulation import Simulation
+from .venue_traits import VENUES, Executions, Repetition
 from .verifications import verify_many
 
 SEEDS_PER_CHUNK = 25
 CHUNKS = 8
 SOMETIMES_SEEDS = range(201, 341)
 SEEDS_PER_MUTANT = 100
+SEEDS_PER_VENUE = 20
+_STOPS = {OrderType.STOP_MARKET, OrderType.STOP_LIMIT}
 
 
-def _campaign(seeds: range) -> Campaign:
+def _campaign(seeds: range, venues: Sequence[str] = (DRAWN_VENUE,)) -> Campaign:
     campaign = Campaign()
-    for verdict in run_seeds(seeds):
+    for verdict in run_seeds(seeds, venues=venues):
         campaign.add(verdict)
     return campaign
 
@@ -31,7 +38,8 @@ def _told(campaign: Campaign) -> list[str]:
 @pytest.mark.parametrize("chunk", range(CHUNKS))
 def test_simulation_under_drawn_faults_breaks_no_invariant(chunk: int) -> None:
     first = 1 + chunk * SEEDS_PER_CHUNK
-    campaign = _campaign(range(first, first + SEEDS_PER_CHUNK))
+    # On every venue in turn, and on one whose abilities are drawn.
+    campaign = _campaign(range(first, first + SEEDS_PER_CHUNK), SPREAD)
     assert campaign.seeds == SEEDS_PER_CHUNK
     assert _told(campaign) == []
 
@@ -40,6 +48,22 @@ def test_simulation_over_many_seeds_sees_every_fault_transition_and_reply() -> N
     campaign = _campaign(SOMETIMES_SEEDS)
     assert _told(campaign) == []
     assert campaign.never() == []
+
+
+@pytest.mark.parametrize("venue", sorted(VENUES))
+def test_simulation_on_a_venue_sees_what_is_its_own(venue: str) -> None:
+    traits, campaign = VENUES[venue], _campaign(range(1, SEEDS_PER_VENUE + 1), (venue,))
+    assert _told(campaign) == []
+    assert campaign.seeds == SEEDS_PER_VENUE
+    told = {name for name, times in campaign.seen.items() if times}
+    assert ("fill:stream" in told) is (traits.executions is not Executions.UNTOLD)
+    assert ("modify:amend" in told) is (traits.capabilities.amend is not AmendScope.NONE)
+    assert ("modify:venue_replace" in told) is traits.capabilities.cancel_replace
+    assert ("venue:cancel accepted" in told) is bool(traits.cancels_pending)
+    assert ("venue:amend accepted" in told) is bool(traits.amends_pending)
+    assert ("venue:stop triggered" in told) is (not traits.capabilities.order_types.isdisjoint(_STOPS))
+    assert ("venue:positions" in told) is traits.capabilities.margin
+    assert (Fault.TWICE in campaign.faults) is (traits.repetition is not Repetition.ACCEPTED)
 
 
 def test_simulation_without_faults_settles_with_no_review_and_no_alert() -> None:

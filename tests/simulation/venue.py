@@ -26,6 +26,7 @@ from exchanges.paper.model import (
     OrderAmended,
     OrderEvent,
     OrderTraded,
+    OrderTriggered,
     PaperOrder,
     PaperStatus,
 )
@@ -91,6 +92,8 @@ class Venue:
         )
         self.listeners: dict[str, Callable[[OrderEvent], None]] = {}
         """Per account: where its stream is fed."""
+        self.seen: Counter[str] = Counter()
+        """What of its own ways it has shown."""
         self.under_way: Counter[tuple[str, str]] = Counter()
         """Placements on their way here that would still be accepted, by account and client order id."""
         self.late: dict[int, Decimal] = {}
@@ -387,6 +390,8 @@ class Venue:
                 self._history[event.order.order_id].append((now_ms, event.order))
                 if isinstance(event, OrderAccepted):
                     self.on_accepted(event.order)
+                elif isinstance(event, OrderTriggered):
+                    self.seen["venue:stop triggered"] += 1
                 listener = self.listeners.get(event.account)
                 if listener is not None and told:
                     self._told[event.account].append(event)

@@ -200,9 +200,6 @@ DRAWN: Final = VenueTraits(
 
 _CANCELLED_ALIKE: Final = {PaperStatus.EXPIRED: PaperStatus.CANCELLED, PaperStatus.REJECTED: PaperStatus.CANCELLED}
 _REAL: Final = {each.venue: each for each in capabilities()}
-for _name in ("coinbase", "kraken", "kucoin", "mexc", "projectx"):
-    if _name not in _REAL:
-        _REAL[_name] = __import__(f"exchanges.{_name}.capabilities", fromlist=["x"]).CAPABILITIES
 
 VENUES: Final[Mapping[str, VenueTraits]] = {
     "binance": VenueTraits(capabilities=_REAL["binance"], markets=_SPOT),
