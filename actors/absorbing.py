@@ -57,10 +57,13 @@ def absorb_claim(
     `amended`: the claim is the venue's word that it has changed the order as asked.
     """
     tolerance = desk.policy.fill_tolerance
+    went_on = False
     if claim is not None:
         if is_old_word(desk, order, claim):
             return Absorbed(order=order, stale=True)
+        known_as = order.venue_order_id
         order = followed(turn, desk, order, claim)
+        went_on = order.venue_order_id != known_as
     if claim is not None and not fills and _says_nothing_new(turn, order, claim, tolerance):
         turn.note(SeenWorking(order.order_id, turn.now_ms))
         return Absorbed(order=order)
@@ -68,7 +71,8 @@ def absorb_claim(
     new = new_fills(turn, desk, order, (*fills, *parked), evidence, source)
     merged = absorb(
         order, claim, new,
-        at_ms=turn.now_ms, evidence=evidence, tolerance=tolerance, trigger=trigger, amended=amended,
+        at_ms=turn.now_ms, evidence=evidence, tolerance=tolerance, trigger=trigger,
+        amended=amended, went_on=went_on,
     )  # fmt: skip
     if not merged.twin:
         _release(turn, desk, merged)
@@ -101,9 +105,14 @@ def is_old_word(desk: Desk, order: Order, claim: VenueOrder) -> bool:
     return was_before(order, claim, desk.exchange(order).capabilities.untriggered_prefix)
 
 
+def goes_on(desk: Desk, order: Order, claim: VenueOrder) -> bool:
+    """Whether a claim shows, under another id, what an order of ours has become by its trigger."""
+    return goes_on_as(order, claim, desk.exchange(order).capabilities.untriggered_prefix)
+
+
 def followed(turn: Turn, desk: Desk, order: Order, claim: VenueOrder) -> Order:
     """An order under the id that a claim shows it to have since it triggered; as it is, where it has changed none."""
-    if not goes_on_as(order, claim, desk.exchange(order).capabilities.untriggered_prefix):
+    if not goes_on(desk, order, claim):
         return order
     order = evolve(order, venue_order_id=claim.venue_order_id, updated_at_ms=turn.now_ms)
     turn.save(order)

@@ -7,7 +7,7 @@ any other is external: visible, counted, untouched by automatic rules.
 from collections.abc import Sequence
 from functools import reduce
 
-from actors.absorbing import absorb_claim, followed, is_old_word
+from actors.absorbing import absorb_claim, goes_on, is_old_word
 from actors.desk import Desk
 from actors.domain.arithmetic import EXACT
 from actors.domain.claims import Absorbed
@@ -49,13 +49,11 @@ def take_in(
     """
     known = turn.memory.match(claim)
     order = turn.order(known.order_id) if known is not None else None
-    if order is not None:
-        if is_old_word(desk, order, claim):
-            return Absorbed(order=order, stale=True)
-        order = followed(turn, desk, order, claim)
+    if order is not None and is_old_word(desk, order, claim):
+        return Absorbed(order=order, stale=True)
     if order is None:
         order = _adopt(turn, desk, account_id, claim, twin=False)
-    elif order.venue_order_id not in (None, claim.venue_order_id):
+    elif order.venue_order_id not in (None, claim.venue_order_id) and not goes_on(desk, order, claim):
         absorb_claim(turn, desk, order, claim, (), evidence, trigger)
         order = _adopt(turn, desk, account_id, claim, twin=True)
     own = [fill for fill in fills if fill.venue_order_id == claim.venue_order_id]

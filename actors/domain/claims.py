@@ -99,11 +99,14 @@ def absorb(
     tolerance: Decimal,
     trigger: Trigger = Trigger.RECONCILIATION,
     amended: bool = False,
+    went_on: bool = False,
 ) -> Absorbed:
     """Merge a claim and the executions that came with it (none of them booked before) into an order.
 
     `trigger` names the occasion where the status itself decides nothing better: the acknowledgement that a look-up or a
     reconciliation found. `amended`: the claim is the venue's word that it has changed the order as asked.
+    `went_on`: the claim shows what the order has become under another id; whatever ended the stop that it was, did not
+    end that.
     """
     if claim is not None and order.venue_order_id not in (None, claim.venue_order_id):
         return Absorbed(order=order, twin=True)
@@ -119,7 +122,10 @@ def absorb(
     for fill in fills:
         _book(merged, fill, at_ms=at_ms, tolerance=tolerance)
     if claim is not None:
-        _believe_status(merged, claim, order, at_ms=at_ms, evidence=evidence, tolerance=tolerance, trigger=trigger)
+        _believe_status(
+            merged, claim, order,
+            at_ms=at_ms, evidence=evidence, tolerance=tolerance, trigger=trigger, went_on=went_on,
+        )  # fmt: skip
     return merged
 
 
@@ -261,6 +267,7 @@ def _believe_status(
     evidence: Evidence,
     tolerance: Decimal,
     trigger: Trigger,
+    went_on: bool,
 ) -> None:
     order = merged.order
     missing = missing_quantity(order, claim.filled_size, tolerance)
@@ -273,7 +280,8 @@ def _believe_status(
         merged.unknown_status = True
     elif claim.status in _WORKING_CLAIM:
         # Executions that came with the claim may have completed it meanwhile: filled is not dead.
-        dead = order.state in _REOPENABLE or (order.state is OrderState.CANCELLED and _never_placed(before))
+        cancelled = order.state is OrderState.CANCELLED
+        dead = order.state in _REOPENABLE or (cancelled and (went_on or _never_placed(before)))
         _believe_working(merged, at_ms=at_ms, evidence=evidence, trigger=trigger, held_for_dead=dead)
     elif order.state in TERMINAL:
         _compare_ends(merged, claim)
@@ -291,8 +299,11 @@ def _never_placed(order: Order) -> bool:
 
 def _filled_in_part(claim: VenueOrder, tolerance: Decimal) -> bool:
     # A record that calls itself filled and shows less than its own size is not finished being written.
-    sized = claim.quote_size is None and claim.size > ZERO
-    return claim.status is PublicStatus.FILLED and sized and apart_by(claim.size, claim.filled_size, tolerance) > ZERO
+    if claim.status is not PublicStatus.FILLED:
+        return False
+    if claim.quote_size is not None or claim.size <= ZERO:
+        return claim.filled_size == ZERO
+    return apart_by(claim.size, claim.filled_size, tolerance) > ZERO
 
 
 def _believe_working(

@@ -130,3 +130,18 @@ def test_other_id_at_a_venue_that_keeps_ids_is_a_second_order() -> None:
     assert account.order(place).venue_order_id == STOP
     assert len(account.views.orders) == 2
     assert "SecondVenueOrder" in account.alerts()
+
+
+@pytest.mark.parametrize("tell", [tell_by_stream, tell_by_list])
+def test_stop_that_was_cancelled_and_had_triggered_works_again_and_is_to_be_cancelled_still(tell: Any) -> None:
+    account, place = armed()
+    account.cancel(place)
+    account.confirm_cancel(place, stop(place, status=PublicStatus.CANCELLED))
+    assert account.order(place).state is OrderState.CANCELLED
+
+    tell(account, place)
+
+    order = account.order(place)
+    assert (order.state, order.venue_order_id, order.cancel_pending) == (OrderState.ACKNOWLEDGED, CHILD, True)
+    assert account.shown_to_others() == [CHILD]
+    assert "TerminalCorrection" in account.alerts()

@@ -1,5 +1,7 @@
 import json
+from dataclasses import replace
 from decimal import Decimal
+from hashlib import sha256
 
 import pytest
 from loopback import answer, break_off
@@ -24,7 +26,13 @@ from projectx_samples import (
 )
 
 from exchanges.answers import IncompleteError, Told
-from exchanges.projectx.pages import working_rows
+from exchanges.http import SystemClock
+from exchanges.projectx.capabilities import CAPABILITIES
+from exchanges.projectx.client import ProjectXClient
+from exchanges.projectx.forms import iso
+from exchanges.projectx.pages import working_rows, working_rows_since
+from exchanges.projectx.settling import ENDS_MAX, Ends
+from exchanges.projectx.sign import Login
 from exchanges.projectx.translate import read_order
 from messages.commands import FetchBalances, FetchFills, FetchInstruments, FetchOpenOrders, FetchPrice
 from messages.reports import (
@@ -88,6 +96,98 @@ def test_look_up_of_an_order_that_does_not_say_its_volume_adds_up_the_executions
     assert isinstance(report, OrderFound)
     assert (report.order.status, report.order.filled_size) == (PublicStatus.CANCELLED, 1)
     assert report.fills_complete
+
+
+def ended(updated_ms, **changes):
+    updated = None if updated_ms is None else iso(updated_ms)
+    return told(order=LIMIT | {"status": 3, "fillVolume": None, "updateTimestamp": updated} | changes)
+
+
+@pytest.mark.parametrize(
+    ("trades", "settled", "status"),
+    [
+        ([], False, None),
+        ([TRADE], False, None),
+        ([TRADE | {"size": 3}], False, PublicStatus.CANCELLED),
+        ([], True, PublicStatus.CANCELLED),
+        ([TRADE], True, PublicStatus.CANCELLED),
+    ],
+)
+def test_look_up_of_an_end_without_its_volume_is_open_until_its_executions_are_listed(trades, settled, status):
+    ago_ms = CAPABILITIES.settle_ms + (5000 if settled else -5000)
+    report, _ = ask(
+        look_up(), searchById=[ended(SystemClock().now_ms() - ago_ms)], search=[told(trades=trades)]
+    )
+    assert isinstance(report, OrderFound)
+    assert (report.order.status, report.fills_complete) == (status, status is not None)
+    assert report.order.filled_size == sum(trade["size"] for trade in trades)
+    assert len(report.fills) == len(trades)
+
+
+class Clock(SystemClock):
+    """A clock that a test can move."""
+
+    ahead_ms = 0
+
+    def now_ms(self):
+        return super().now_ms() + self.ahead_ms
+
+    def monotonic_ms(self):
+        return super().monotonic_ms() + self.ahead_ms
+
+
+def test_look_up_of_an_end_without_volume_and_time_is_open_for_as_long_since_it_was_first_seen():
+    clock = Clock()
+    with Venue(searchById=[ended(None)], search=[told(trades=[])]) as venue:
+        used = ProjectXClient(
+            login=Login(user_name="u", api_key="k"), account=ACCOUNT, clock=clock, rest_url=venue.url
+        )
+        seen = []
+        for ahead_ms in (0, CAPABILITIES.settle_ms - 5000, CAPABILITIES.settle_ms + 5000):
+            clock.ahead_ms = ahead_ms
+            report = used.execute(look_up())
+            assert isinstance(report, OrderFound)
+            seen.append((report.order.status, report.fills_complete))
+    assert seen == [(None, False), (None, False), (PublicStatus.CANCELLED, True)]
+
+
+def test_ends_that_were_first_seen_are_forgotten_rather_than_too_many():
+    ends = Ends()
+    row = read_order(LIMIT | {"updateTimestamp": None}, BOOK, ACCOUNT)
+    for number in range(ENDS_MAX + 1):
+        assert not ends.settled(replace(row, venue_order_id=str(number)), CREATED_MS, CREATED_MS)
+    late_ms = CREATED_MS + CAPABILITIES.settle_ms
+    assert ends.settled(replace(row, venue_order_id=str(ENDS_MAX)), late_ms, late_ms)
+    assert not ends.settled(replace(row, venue_order_id="0"), late_ms, late_ms)
+
+
+def nobodys(**changes):
+    return TRADE | {"id": 1, "orderId": None} | changes
+
+
+@pytest.mark.parametrize(
+    ("volume", "strange", "complete"),
+    [
+        (1, nobodys(), True),
+        (2, nobodys(), False),
+        (2, nobodys(contractId=None), False),
+        (2, 5, False),
+        (0, nobodys(), True),
+    ],
+)
+def test_execution_of_nobodys_order_spoils_a_look_up_only_where_it_may_be_the_missing_one(volume, strange, complete):
+    shown = LIMIT | {"status": 3, "fillVolume": volume}
+    report, _ = ask(look_up(), searchById=[told(order=shown)], search=[told(trades=[TRADE, strange])])
+    assert isinstance(report, OrderFound)
+    assert report.fills_complete is complete
+
+
+@pytest.mark.parametrize("strange", [nobodys(contractId=OTHER), TRADE | {"id": 1, "orderId": 5, "contractId": None}])
+def test_execution_of_another_contract_or_order_spoils_no_look_up(strange):
+    shown = LIMIT | {"fillVolume": None, "status": 3}
+    report, _ = ask(look_up(), searchById=[told(order=shown)], search=[told(trades=[TRADE, strange])])
+    assert isinstance(report, OrderFound)
+    assert (report.order.status, report.fills_complete) == (PublicStatus.CANCELLED, True)
 
 
 def test_look_up_of_an_order_that_says_its_volume_nowhere_leaves_its_status_open():
@@ -176,6 +276,20 @@ def test_search_joins_all_sources_and_leaves_other_contracts_out():
     windows = [(item.path, json.loads(item.body)) for item in venue.called("search")]
     since = {"accountId": ACCOUNT, "startTimestamp": "2025-07-18T20:58:01.268+00:00"}
     assert windows == [("/api/Order/search", since), ("/api/Trade/search", since)]
+    assert venue.bodies("query") == [
+        {
+            "filter": {
+                "accountId": ACCOUNT,
+                "statuses": [1, 6, 7, 8],
+                "createdAfter": "2025-07-18T20:58:01.268+00:00",
+            },
+            "sortBy": 0,
+            "sortDirection": 1,
+            "pageSize": 100,
+            "pageOffset": 0,
+            "includeTotalCount": True,
+        }
+    ]
 
 
 @pytest.mark.parametrize("broken", [0, 1, 2])
@@ -193,6 +307,16 @@ def test_search_counts_what_it_cannot_read():
     report, _ = ask(search(), **searching(recent, rows(), trades))
     assert isinstance(report, OrdersSearched)
     assert (report.orders, report.fills, report.unreadable) == ((), (), 5)
+
+
+def test_search_with_very_many_working_orders_reads_no_further_than_it_has_to():
+    old = [LIMIT | {"id": n, "creationTimestamp": iso(CREATED_MS - 86_400_000 - n)} for n in range(2500)]
+    ours = [LIMIT | {"id": 10_000 - n, "creationTimestamp": iso(CREATED_MS - n)} for n in range(150)]
+    book = Book(ours + old)
+    report, _ = ask(search(), **searching(told(orders=[]), book, told(trades=[])))
+    assert isinstance(report, OrdersSearched)
+    assert {each.venue_order_id for each in report.orders} >= {str(10_000 - n) for n in range(150)}
+    assert len(book.asked) == 2
 
 
 def test_search_of_an_empty_account_finds_nothing_in_every_source():
@@ -215,9 +339,12 @@ class Book:
         self.orders = list(orders)
         self.after_page = after_page
         self.asked = []
+        self.bodies = []
 
     def __call__(self, server, connection, request):
-        return told(**self.page(json.loads(request.body)))(server, connection, request)
+        content = {"success": True, "errorCode": 0, "errorMessage": None} | self.page(json.loads(request.body))
+        self.bodies.append(json.dumps(content, default=float).encode())
+        return answer(self.bodies[-1])(server, connection, request)
 
     def page(self, body):
         self.asked.append(body)
@@ -239,6 +366,7 @@ def test_open_orders_are_read_with_every_page():
     assert [each.venue_order_id for each in report.orders] == [str(number) for number in range(1, 251)]
     assert (report.symbol, report.unreadable) == (None, 0)
     assert [each["pageOffset"] for each in book.asked] == [0, 99, 198]
+    assert report.evidence.body_sha256 == sha256(book.bodies[0]).hexdigest()
     assert book.asked[0] == {
         "filter": {"accountId": ACCOUNT, "statuses": [1, 6, 7, 8]},
         "pageSize": 100,
@@ -256,10 +384,15 @@ def test_open_orders_of_one_contract_leave_others_out():
     assert ([each.venue_order_id for each in report.orders], report.unreadable) == (["36598"], 1)
 
 
-def test_open_orders_of_an_unlisted_contract_are_counted():
-    report, _ = ask(FetchOpenOrders(**FOR), query=[rows(LIMIT | {"contractId": OTHER})])
+def test_open_orders_of_an_unlisted_contract_are_named_by_its_full_id():
+    report, venue = ask(
+        FetchOpenOrders(**FOR),
+        query=[rows(LIMIT | {"contractId": OTHER}, LIMIT | {"id": 40000, "contractId": "NQ"})],
+        contract=[refused(1)],
+    )
     assert isinstance(report, OpenOrdersFetched)
-    assert (report.orders, report.unreadable) == ((), 1)
+    assert ([each.symbol for each in report.orders], report.unreadable) == ([OTHER], 1)
+    assert venue.bodies("contract") == [{"contractId": OTHER}]
 
 
 def test_open_orders_of_a_newly_listed_contract_are_read_with_the_names_read_again():
@@ -278,6 +411,59 @@ def test_pages_that_move_while_they_are_read_leave_no_order_out(ended):
     book = Book(orders_of(350), after_page=end)
     found = {row["id"] for row in working_rows(book.must, "", ACCOUNT)}
     assert found >= {order["id"] for order in book.orders}
+
+
+DAY_MS = 86_400_000
+
+
+def aged(count, *, step_ms=1000):
+    """The latest first."""
+    return [LIMIT | {"id": n, "creationTimestamp": iso(CREATED_MS - n * step_ms)} for n in range(1, count + 1)]
+
+
+@pytest.mark.parametrize("ended", [[1], [100], [99, 100], range(1, 101), range(40, 200), [101]])
+def test_pages_of_latest_orders_that_move_while_they_are_read_leave_none_out(ended):
+    def end(book, page):
+        if page == 1:
+            book.orders = [order for order in book.orders if order["id"] not in ended]
+
+    book = Book(aged(350), after_page=end)
+    found = {row["id"] for row in working_rows_since(book.must, "", ACCOUNT, CREATED_MS - DAY_MS)}
+    assert found >= {order["id"] for order in book.orders}
+
+
+def test_pages_of_latest_orders_of_one_moment_leave_none_out():
+    def end(book, page):
+        if page == 1:
+            book.orders = book.orders[3:]
+
+    book = Book(aged(350, step_ms=0), after_page=end)
+    found = {row["id"] for row in working_rows_since(book.must, "", ACCOUNT, CREATED_MS - DAY_MS)}
+    assert found == set(range(1, 351))
+
+
+def test_pages_of_latest_orders_end_with_the_first_older_one():
+    book = Book(aged(350))
+    found = {row["id"] for row in working_rows_since(book.must, "", ACCOUNT, CREATED_MS - 120_000)}
+    assert found >= set(range(1, 121))
+    assert len(book.asked) == 2
+
+
+def test_latest_orders_of_a_venue_that_does_not_sort_are_all_orders():
+    class Unsorted(Book):
+        def page(self, body):
+            self.orders.sort(key=lambda row: row["id"] if body["sortBy"] else row["id"] * 7 % 11)
+            return super().page(body)
+
+    book = Unsorted(aged(150))
+    found = {row["id"] for row in working_rows_since(book.must, "", ACCOUNT, CREATED_MS)}
+    assert found == set(range(1, 151))
+
+
+@pytest.mark.parametrize("created", [None, "soon"])
+def test_latest_orders_with_one_of_unknown_age_are_not_told(created):
+    with pytest.raises(IncompleteError, match="creationTimestamp"):
+        working_rows_since(Book([LIMIT | {"creationTimestamp": created}]).must, "", ACCOUNT, CREATED_MS)
 
 
 def test_pages_of_a_list_that_grows_hold_what_was_there_before():
@@ -355,6 +541,17 @@ def test_latest_fills_are_those_of_a_day():
     assert venue.bodies("search")[0]["startTimestamp"].endswith("+00:00")
 
 
+@pytest.mark.parametrize("shown", [ORDER | {"id": 5}, ORDER | {"id": None}, {}, None, LIMIT | {"contractId": None}])
+def test_fills_of_an_order_in_whose_place_another_is_told_are_not_told(shown):
+    report, _ = ask(
+        FetchFills(**FOR, symbol=CONTRACT, venue_order_id="36598"),
+        searchById=[told(order=shown)],
+        search=[told(trades=[TRADE])],
+    )
+    assert isinstance(report, FetchFailed)
+    assert report.reason.startswith("unreadable")
+
+
 @pytest.mark.parametrize("request_of", [{"venue_order_id": "36598"}, {"since_venue_ms": 1}, {}])
 def test_fills_that_are_not_told_are_not_none(request_of):
     scripts = {"searchById": [told(order=ORDER)], "search": [told(trades=None)]}
@@ -371,6 +568,19 @@ def test_positions_are_signed_and_added_up_by_contract():
         (OTHER, Decimal(-2), Decimal(-2)),
     )
     assert venue.called("searchOpen")[0].path == "/api/Position/searchOpen"
+
+
+def test_positions_of_aliased_and_unlisted_contracts_are_told_under_their_canonical_names():
+    held = [POSITION, POSITION | {"id": 2, "contractId": OTHER, "type": 2}]
+    with Venue(searchOpen=[told(positions=held)], contract=[refused(1)]) as venue:
+        report = client(venue, aliases={"ES-USD": CONTRACT}).execute(FetchBalances(**FOR))
+    assert isinstance(report, BalancesFetched)
+    assert report.balances == (("ES-USD", Decimal(2), Decimal(2)), (OTHER, Decimal(-2), Decimal(-2)))
+
+
+def test_positions_with_one_in_what_is_no_contract_are_not_told():
+    report, _ = ask(FetchBalances(**FOR), searchOpen=[told(positions=[POSITION | {"contractId": "NQ"}])])
+    assert isinstance(report, FetchFailed)
 
 
 @pytest.mark.parametrize("meet", [told(positions=None), told(), told(positions=[POSITION, {}]), refused(1)])
@@ -412,6 +622,48 @@ def test_instruments_are_the_listed_contracts():
     report, _ = ask(FetchInstruments(**FOR), available=[told(contracts=[LISTED, {}])])
     assert isinstance(report, InstrumentsFetched)
     assert ([each.symbol for each in report.instruments], report.unreadable) == ([CONTRACT], 1)
+
+
+ROLLED = LISTED | {"id": OTHER}
+
+
+def test_instruments_include_contracts_that_are_held_and_listed_no_more():
+    held = told(positions=[POSITION, POSITION | {"id": 2, "contractId": OTHER}])
+    report, venue = ask(FetchInstruments(**FOR), searchOpen=[held], contract=[told(contract=ROLLED)])
+    assert isinstance(report, InstrumentsFetched)
+    assert [each.symbol for each in report.instruments] == [CONTRACT, OTHER]
+    assert venue.bodies("contract") == [{"contractId": OTHER}]
+
+
+@pytest.mark.parametrize(
+    "request_of_it", [FetchOpenOrders(**FOR), FetchOpenOrders(**FOR, symbol=OTHER), search(symbol=OTHER)]
+)
+def test_instruments_include_contracts_that_records_or_requests_have_named(request_of_it):
+    row = LIMIT | {"contractId": OTHER}
+    sources = searching(told(orders=[row]), rows(row), told(trades=[]))
+    with Venue(**sources, contract=[told(contract=ROLLED)]) as venue:
+        used = client(venue)
+        report = used.execute(request_of_it)
+        listing = used.execute(FetchInstruments(**FOR))
+    assert isinstance(report, OpenOrdersFetched | OrdersSearched)
+    assert ([each.symbol for each in report.orders], report.unreadable) == ([OTHER], 0)
+    assert isinstance(listing, InstrumentsFetched)
+    assert [each.symbol for each in listing.instruments] == [CONTRACT, OTHER]
+
+
+@pytest.mark.parametrize("meet", [refused(1), told(contract=None), told(), told(contract=LISTED)])
+def test_contract_that_the_venue_does_not_have_is_asked_for_once_and_no_instrument(meet):
+    row = rows(LIMIT | {"contractId": OTHER})
+    with Venue(query=[row], contract=[meet]) as venue:
+        used = client(venue)
+        reports = [used.execute(FetchOpenOrders(**FOR)) for _ in range(3)]
+        assert len(venue.called("contract")) == 1
+        listing = used.execute(FetchInstruments(**FOR))
+    assert isinstance(listing, InstrumentsFetched)
+    assert [each.symbol for each in listing.instruments] == [CONTRACT]
+    for report in reports:
+        assert isinstance(report, OpenOrdersFetched)
+        assert [each.symbol for each in report.orders] == [OTHER]
 
 
 @pytest.mark.parametrize("meet", [told(contracts=None), answer("", status=500), refused(1)])
