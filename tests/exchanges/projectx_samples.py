@@ -21,6 +21,8 @@ API_KEY = "the-api-key"
 TOKEN = "the-token"
 ACCOUNT = 704
 CONTRACT = "CON.F.US.EP.U25"
+OTHER = "CON.F.US.ENQ.U25"
+FOR = {"account_id": "1", "exchange": "projectx"}
 BOOK = SymbolBook(to_canonical={CONTRACT: CONTRACT}, to_venue={CONTRACT: CONTRACT})
 
 
@@ -205,3 +207,24 @@ def search(**changes: Any) -> SearchOrder:
         "budget_ms": 5000,
     }
     return SearchOrder(**{**terms, **changes})
+
+
+def searching(orders: Behaviour, working: Behaviour, trades: Behaviour) -> dict[str, list[Behaviour]]:
+    """The sources of a search."""
+    # Two of the paths end in the same word.
+    def both(server: Loopback, connection: Any, request: Received) -> bool:
+        meet = orders if request.path.startswith("/api/Order") else trades
+        return meet(server, connection, request)
+
+    return {"search": [both], "query": [working]}
+
+
+def rows(*found: Any) -> Behaviour:
+    """A page of working orders that is the whole list."""
+    return told(orders=list(found), totalCount=len(found))
+
+
+def ask(request: Any, **scripts: list[Behaviour]) -> tuple[Any, "Venue"]:
+    """Execute a request with a client and a venue of their own."""
+    with Venue(**scripts) as venue:
+        return client(venue).execute(request), venue
