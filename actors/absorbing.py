@@ -7,7 +7,7 @@ execution twice, or leave a claim that is held back without a look-up on its way
 from collections.abc import Sequence
 from decimal import Decimal
 
-from actors import overlays
+from actors import contradictions, overlays
 from actors.desk import CANCEL_AGAIN_MS, Desk, cancel_request, known_again, reread
 from actors.domain.chains import first, never_placed, was_placed
 from actors.domain.claims import Absorbed, absorb
@@ -69,6 +69,8 @@ def absorb_claim(
         return Absorbed(order=order)
     parked = turn.memory.parked_for(order, claim) if turn.memory.parked else ()
     new = new_fills(turn, desk, order, (*fills, *parked), evidence, source)
+    new = contradictions.without_second_names(turn, desk, order, claim, fills, new, evidence)
+    order = turn.order(order.order_id) or order
     merged = absorb(
         order, claim, new,
         at_ms=turn.now_ms, evidence=evidence, tolerance=tolerance, trigger=trigger,
@@ -85,6 +87,8 @@ def absorb_claim(
         _check_price(turn, desk, fill)
     _look_again(turn, desk, order, claim, merged, evidence)
     after = merged.order
+    if merged.stale and claim is not None:
+        contradictions.hear_of_ended(turn, desk, after, claim, evidence)
     if _works(merged, claim):
         turn.note(SeenWorking(after.order_id, turn.now_ms))
     if merged.reopened and after.cancel_pending:
@@ -113,6 +117,10 @@ def goes_on(desk: Desk, order: Order, claim: VenueOrder) -> bool:
 def followed(turn: Turn, desk: Desk, order: Order, claim: VenueOrder) -> Order:
     """An order under the id that a claim shows it to have since it triggered; as it is, where it has changed none."""
     if not goes_on(desk, order, claim):
+        return order
+    if claim.status is None and order.state in TERMINAL:
+        # Only a word that says whether it works may take it back from its end.
+        reread(turn, desk, order, delay_ms=0)
         return order
     order = evolve(order, venue_order_id=claim.venue_order_id, updated_at_ms=turn.now_ms)
     turn.save(order)

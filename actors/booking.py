@@ -10,16 +10,16 @@ from typing import Final
 
 from actors.absorbing import absorb_claim
 from actors.adoption import is_forgotten, take_in
+from actors.contradictions import VOIDED, ask_person
 from actors.desk import Desk
 from actors.domain.arithmetic import plain
 from actors.domain.fills import fill_key
-from actors.domain.lifecycle import evolve
 from actors.housekeeping import taken_in_alone
 from actors.reminders import ParkedDue
 from actors.runtime.outcome import CancelTimer, SetTimer
 from actors.turn import Turn
 from messages.commands import LookUpOrder
-from messages.events import ManualReviewRequired, Severity
+from messages.events import Severity
 from messages.fills import FillSource, VenueFill
 from messages.reports import (
     FillReceived,
@@ -35,7 +35,6 @@ from messages.types import Evidence, EvidenceSource, Order, Trigger, VenueOrder
 PARKED: Final = "parked:"
 """Begins the order id of a look-up that is about no order of ours."""
 _UNEXPLAINED_TRIES: Final = 3
-_VOIDED: Final = "an execution was voided"
 _AGAIN_MS: Final = 2000
 _AGAIN_MAX_MS: Final = 60_000
 
@@ -56,17 +55,9 @@ def on_fill_voided(turn: Turn, report: FillVoided) -> None:
     if booked is None:
         return
     order = turn.order(booked.order_id)
-    if order is None or order.review_reason == _VOIDED:
-        return
-    turn.alert(
-        "ExecutionVoided", Severity.CRITICAL,
-        "the venue has taken back an execution that is booked: order and position still count it",
-        exchange=report.exchange, symbol=report.symbol, order_id=order.order_id, fill_id=report.fill_id,
-        size=plain(booked.size), price=plain(booked.price),
-    )  # fmt: skip
-    marked = evolve(order, needs_review=True, review_reason=_VOIDED, updated_at_ms=turn.now_ms)
-    turn.save(marked)
-    turn.event(ManualReviewRequired(account_id=order.account_id, view=turn.view_of(marked), reason=_VOIDED))
+    if order is not None:
+        details = {"fill_id": report.fill_id, "size": plain(booked.size), "price": plain(booked.price)}
+        ask_person(turn, order, "ExecutionVoided", VOIDED, **details)
 
 
 def on_fills_fetched(turn: Turn, desk: Desk, report: FillsFetched) -> bool:

@@ -16,6 +16,7 @@ from exchanges.http import Clock
 from exchanges.neighbours import Neighbours
 from exchanges.nonces import MemoryCeiling, NonceCeiling
 from exchanges.paper.client import ControlError, PaperProcess
+from exchanges.projectx.rest import Logins
 from exchanges.registry import Credential, VenueSettings, open_gateway
 
 PAPER_FUNDS: Final = {"USDT": Decimal(10**9), "USD": Decimal(10**9), "BTC": Decimal(10**6), "ETH": Decimal(10**6)}
@@ -40,6 +41,7 @@ class Venues:
         self._random = random
         self._gateways: dict[tuple[str, str], PooledGateway] = {}
         self._neighbours = {name: Neighbours() for name in settings.exchanges.by_name()}
+        self._logins = Logins()
         self._nonces: NonceCeiling = MemoryCeiling()
         self._children = ExitStack()
         self.paper: PaperProcess | None = None
@@ -117,7 +119,7 @@ class Venues:
             name,
             account_id=account_id,
             credential=credential,
-            settings=replace(settings, rest_url=rest_url, stream_url=stream_url),
+            settings=replace(settings, rest_url=rest_url, stream_url=stream_url, logins=self._logins),
             clock=self._clock,
             random=self._random,
         )

@@ -9,6 +9,7 @@ from dataclasses import replace
 from actors import in_hand
 from actors.absorbing import absorb_claim, holds_back
 from actors.adoption import take_in
+from actors.contradictions import LASTING
 from actors.desk import CANCEL_AGAIN_MS, VERIFICATION, Desk, known_again, request_round
 from actors.domain.claims import Absorbed
 from actors.domain.idempotency import bare_client_id, is_ours
@@ -250,7 +251,7 @@ def _after_finding(turn: Turn, desk: Desk, order: Order, *, complete: bool) -> N
     if not complete:
         _round_over(turn, desk, order, _asked(turn, order))
         return
-    if order.needs_review:
+    if order.needs_review and order.review_reason not in LASTING:
         turn.save(evolve(order, needs_review=False, review_reason=""))
     if in_hand.look_again(turn, desk, order):
         return

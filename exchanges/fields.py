@@ -210,25 +210,33 @@ def read_list(value: Any, read: Callable[[Any], T]) -> tuple[tuple[T, ...], int]
 # ----- amounts of venues that write them as JSON numbers, read by `wire_json.parse_exact`, or as either
 
 
-_PLACES_MAX = 40
+_PLACES_MAX, _PLACES_FEW = 40, 20
 
 
 def signed_number(record: Record, name: str) -> Decimal:
     """Require a number, or the text of one, of either sign."""
     value: Any = record.get(name)
     kind = type(value)
+    found: Decimal | None
     if kind is Decimal:
         # What no amount can be is refused before anybody adds it up: 1E+400 is a number, too.
-        exponent = value.as_tuple().exponent
-        fits = value.is_finite() and abs(value.adjusted()) < _PLACES_MAX and -exponent <= _PLACES_MAX
-        found = value if fits else None
+        found = value if value.is_finite() and _fits(value) else None
     elif kind is int:
         found = Decimal(value) if abs(value) < 10**_PLACES_MAX else None
     else:
         found = signed_or_none(value)
     if found is None:
         raise UnreadableError(f"{name} is not a number")
-    return Decimal(found)
+    return found
+
+
+def _fits(value: Decimal) -> bool:
+    magnitude = value.adjusted()
+    if abs(magnitude) <= _PLACES_FEW and len(str(value)) <= _PLACES_FEW:
+        # As nearly all are; asking for the exponent takes a list of the digits.
+        return True
+    exponent = value.as_tuple().exponent
+    return abs(magnitude) < _PLACES_MAX and isinstance(exponent, int) and -exponent <= _PLACES_MAX
 
 
 def number(record: Record, name: str) -> Decimal:

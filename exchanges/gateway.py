@@ -65,6 +65,10 @@ class Capabilities:
     untriggered_prefix: str = ""
     """How ids of stop orders begin where a stop that triggers goes on as another order, under an id without this prefix
     and the same client id. Empty: an order keeps its id."""
+    fill_ids_agree: bool = True
+    """Whether it is certain that an execution has the same id in the stream and in lists. Where it is not, one that is
+    like a booked one is booked only if the venue's sum has room for both.
+    """
     margin: bool = False
     """Whether accounts hold positions of either sign instead of assets: balances then name contracts, with what is held
     of each, below zero for a short position; nothing is held back for open orders."""

@@ -1,6 +1,7 @@
-"""Orders and executions as venues describe them, built quickly: adapters make them of every record that they read.
+"""Orders and executions as venues describe them, and reports of them from streams, built quickly: adapters make them of
+every record that they read.
 
-Owns nothing but the two ways of building. Arguments go by position, which is what makes them quick; so each is called
+Owns nothing but the ways of building. Arguments go by position, which is what makes them quick; so each is called
 in one place of an adapter, where the names of the values are those of the parameters. It never checks or changes a
 value: the adapter has done that.
 """
@@ -9,7 +10,16 @@ from decimal import Decimal
 
 from messages.base import fast_build
 from messages.fills import FillSource, Liquidity, VenueFill
-from messages.types import OrderType, PublicStatus, Side, TimeInForce, VenueOrder
+from messages.reports import OrderReported
+from messages.types import (
+    Evidence,
+    EvidenceSource,
+    OrderType,
+    PublicStatus,
+    Side,
+    TimeInForce,
+    VenueOrder,
+)
 
 
 @fast_build(VenueOrder)
@@ -91,4 +101,33 @@ def venue_fill(
         liquidity=liquidity,
         venue_time_ms=venue_time_ms,
         source=source,
+    )
+
+
+@fast_build(OrderReported)
+def order_reported(
+    account_id: str, exchange: str, order: VenueOrder, fill: VenueFill | None, evidence: Evidence, /
+) -> OrderReported:
+    """Build a stream's report of an order."""
+    return OrderReported(account_id=account_id, exchange=exchange, order=order, fill=fill, evidence=evidence)
+
+
+@fast_build(Evidence)
+def event_evidence(
+    source: EvidenceSource,
+    endpoint: str,
+    received_ms: int,
+    venue_time_ms: int | None,
+    body_sha256: str,
+    detail: str,
+    /,
+) -> Evidence:
+    """Build the evidence of an event."""
+    return Evidence(
+        source=source,
+        endpoint=endpoint,
+        received_ms=received_ms,
+        venue_time_ms=venue_time_ms,
+        body_sha256=body_sha256,
+        detail=detail,
     )

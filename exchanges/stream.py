@@ -21,6 +21,7 @@ from websocket import ABNF, WebSocket, WebSocketBadStatusException, WebSocketExc
 
 from exchanges.http import Clock
 from exchanges.succession import StreamRules, Succession
+from messages.base import fast_init
 from messages.reports import FrameUnreadable, StreamConnected, StreamLost, StreamReport
 
 POLL_S = 0.1
@@ -46,6 +47,7 @@ class Opening:
     """Of this connection alone."""
 
 
+@fast_init
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
     """What a frame meant."""

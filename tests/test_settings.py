@@ -51,7 +51,7 @@ def leaves(value: object, path: tuple[object, ...] = ()) -> Iterator[tuple[objec
 
 CHOSEN: dict[object, tuple[str, ...]] = {
     "stuckOrderThresholdByState": ("PENDING", "SUBMITTED"),
-    "timeoutByAssetType": ("stocks", "forex", "crypto"),
+    "timeoutByAssetType": ("stocks", "forex", "crypto", "futures"),
     "timeoutByOrderType": tuple(OrderType),
     "maxPosition": (),
 }

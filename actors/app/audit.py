@@ -154,7 +154,8 @@ def _expected_states(row: Row, order: Order, *, swept: bool) -> tuple[OrderState
     if row["status"] == "OPEN":
         return (OrderState.PARTIALLY_FILLED if filled else OrderState.ACKNOWLEDGED,)
     if row["status"] in _ENDED_BY_VENUE and order.exchange in _WORDS_FOR_ENDS:
-        return _WORDS_FOR_ENDS[order.exchange]
+        # What the wire does not say may follow from the order: what cannot rest has expired.
+        return tuple(dict.fromkeys((OrderState(row["status"]), *_WORDS_FOR_ENDS[order.exchange])))
     if row["status"] != "CANCELLED" or not filled:
         return (OrderState(row["status"]),)
     if order.fill_timeout_ms and row["endReason"] == "user" and not swept:

@@ -147,13 +147,15 @@ class Settings(Section):
 def _add_paper_account(raw: dict[str, Any]) -> None:
     """Without any accounts configured, trade on paper: never on a venue that nobody named.
 
-    Whoever names neither accounts nor venues also finds a market there to trade with; whoever names them says what
-    happens on them.
+    Whoever names neither accounts nor venues also finds a market there to trade with; whoever names venues says what
+    happens on them, and the account trades on those.
     """
     if "accounts" in raw:
         return
-    raw["accounts"] = [{"id": "1", "exchanges": {venue: {} for venue in VENUES}}]
     paper = raw.setdefault("paper", {})
+    named = paper.get("venues") if isinstance(paper, dict) else None
+    wanted = [venue for venue in VENUES if isinstance(named, list | tuple) and venue in named]
+    raw["accounts"] = [{"id": "1", "exchanges": {venue: {} for venue in wanted or VENUES}}]
     if isinstance(paper, dict) and "venues" not in paper:
         paper["venues"] = list(VENUES)
         paper.setdefault("market", True)

@@ -23,12 +23,13 @@ from exchanges.fields import (
     optional_integer,
     text,
 )
+from exchanges.records import event_evidence, order_reported
 from exchanges.stream import Opening, Reading, StreamRefusedError
 from exchanges.succession import StreamRules
 from exchanges.symbols import SymbolBook
 from exchanges.wire_json import parse_json
 from messages.reports import BalanceReported, FrameUnreadable, OrderReported, StreamReport
-from messages.types import Evidence, EvidenceSource
+from messages.types import EvidenceSource
 
 RULES = StreamRules(
     # The venue pings every 20 s; with our own pings a dead connection shows sooner.
@@ -152,20 +153,15 @@ class BinanceStream:
 
     def _order(self, event: Record, frame: bytes, received_ms: int) -> OrderReported:
         order, fill = read_execution_report(event, self._session.symbols() or _NO_SYMBOLS)
-        return OrderReported(
-            account_id=self._account_id,
-            exchange=EXCHANGE,
-            order=order,
-            fill=fill,
-            evidence=Evidence(
-                source=_STREAM,
-                endpoint="executionReport",
-                received_ms=received_ms,
-                venue_time_ms=optional_integer(event, "E"),
-                body_sha256=sha256(frame).hexdigest(),
-                detail=f"{event['x']} {order.venue_status}",
-            ),
+        evidence = event_evidence(
+            _STREAM,
+            "executionReport",
+            received_ms,
+            optional_integer(event, "E"),
+            sha256(frame).hexdigest(),
+            f"{event['x']} {order.venue_status}",
         )
+        return order_reported(self._account_id, EXCHANGE, order, fill, evidence)
 
     def _balances(self, event: Record, received_ms: int) -> BalanceReported:
         return BalanceReported(

@@ -13,12 +13,13 @@ from exchanges.coinbase.symbols import EXCHANGE
 from exchanges.coinbase.times import time_or_none
 from exchanges.coinbase.updates import is_spot, read_update
 from exchanges.fields import Record, UnreadableError, as_list, as_record, integer, text, text_or_empty
+from exchanges.records import event_evidence, order_reported
 from exchanges.stream import Opening, Reading, StreamRefusedError
 from exchanges.succession import StreamRules
 from exchanges.symbols import SymbolBook
 from exchanges.wire_json import parse_json, write_json
 from messages.reports import FrameUnreadable, OrderReported, StreamGap, StreamReport
-from messages.types import Evidence, EvidenceSource
+from messages.types import EvidenceSource
 
 RULES = StreamRules(
     # A heartbeat comes every second. Our own pings must not hide that none comes, so they are rarer than the silence.
@@ -206,19 +207,8 @@ class UserChannel:
     ) -> OrderReported:
         order = read_update(item, symbols)
         kind, at_ms, digest = message
-        return OrderReported(
-            account_id=self._account_id,
-            exchange=EXCHANGE,
-            order=order,
-            evidence=Evidence(
-                source=_STREAM,
-                endpoint="user",
-                received_ms=received_ms,
-                venue_time_ms=at_ms,
-                body_sha256=digest,
-                detail=f"{kind} {order.venue_status}",
-            ),
-        )
+        evidence = event_evidence(_STREAM, "user", received_ms, at_ms, digest, f"{kind} {order.venue_status}")
+        return order_reported(self._account_id, EXCHANGE, order, None, evidence)
 
     def _unreadable(self, frame: bytes, reason: str, received_ms: int) -> FrameUnreadable:
         return FrameUnreadable(

@@ -3,17 +3,13 @@
 Integers from end to end; what is finer than a millisecond is cut off, so that a time is never later than it was.
 """
 
-import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from exchanges.fields import Record, UnreadableError
+from exchanges.times import instant_or_none
 
-_is_time = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9}+|)Z", re.ASCII
-).fullmatch
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MILLISECOND = timedelta(milliseconds=1)
 _NONE = "0001-01-01T00:00:00Z"
 
 
@@ -25,13 +21,7 @@ def written_time(at_ms: int) -> str:
 
 def time_or_none(value: Any) -> int | None:
     """Read a time, milliseconds; None for anything else, the venue's way of writing that there is none included."""
-    if type(value) is not str or value == _NONE or not _is_time(value):
-        return None
-    try:
-        return (datetime.fromisoformat(value) - _EPOCH) // _MILLISECOND
-    except ValueError:
-        # Digits in the right places, but no day or hour: the 30th of February.
-        return None
+    return None if value == _NONE else instant_or_none(value)
 
 
 def time(record: Record, name: str) -> int:

@@ -59,7 +59,9 @@ _NOTHING = Decimal(0)
 _EDITED_AT = "replace_accept_timestamp"
 
 _is_bare = re.compile("[0-9a-f]{32}").fullmatch
-_is_uuid = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}").fullmatch
+# Turns every digit of ours into a zero, and with that every UUID into the same text, which costs less than to match it.
+_ZEROED = bytes.maketrans(b"123456789abcdef", b"0" * 15)
+_UUID = b"00000000-0000-0000-0000-000000000000"
 _is_count = re.compile("[0-9]{1,15}", re.ASCII).fullmatch
 
 
@@ -99,7 +101,7 @@ def venue_client_id(client_order_id: str) -> str:
 
 def our_client_id(shown: str) -> str:
     """Read a client id back: a UUID loses its dashes, anything else stays as it is."""
-    return shown.replace("-", "") if _is_uuid(shown) else shown
+    return shown.replace("-", "") if shown.encode("utf-8", "replace").translate(_ZEROED) == _UUID else shown
 
 
 # ----- orders

@@ -28,6 +28,7 @@ from exchanges.fields import (
     as_record,
     fault,
     optional_text,
+    plain_amounts,
     several,
     text,
     text_or_empty,
@@ -148,10 +149,13 @@ def _size(status: str, filled: Decimal | None, left: Decimal | None) -> Decimal:
     return _EXACT.add(filled or _NOTHING, left) if left is not None and status in _WORKING else _NOTHING
 
 
-def _amounts(*written: Any) -> list[Decimal | None] | None:
+def _amounts(filled: Any, left: Any, value: Any, price: Any, stop_price: Any) -> list[Decimal | None] | None:
     # An empty text says nothing; None alone: one of them is not an amount.
+    if stop_price == "" and plain_amounts((filled, left, value, price)):
+        # As most orders are.
+        return [Decimal(filled), Decimal(left), Decimal(value), Decimal(price), None]
     found: list[Decimal | None] = []
-    for each in written:
+    for each in (filled, left, value, price, stop_price):
         told = None if each == "" else unsigned_or_none(each)
         if told is None and each != "":
             return None

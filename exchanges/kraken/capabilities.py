@@ -21,8 +21,9 @@ CAPABILITIES = Capabilities(
     client_id_in_lists=True,
     duplicate_client_id="refused while the first order is open, accepted again afterwards",
     validity_parameter="deadline",
-    settle_ms=15_000,
+    settle_ms=60_000,
     search_sources=("OpenOrders", "ClosedOrders", "TradesHistory"),
     # Requests of one key must arrive in the order of their nonces.
+    fill_ids_agree=False,
     max_in_flight=1,
 )

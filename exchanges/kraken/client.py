@@ -45,11 +45,13 @@ from messages.commands import (
     PlaceOrder,
     SearchOrder,
 )
-from messages.reports import AmendConfirmed, CallReport, CancelConfirmed, PriceFetched
+from messages.reports import AmendConfirmed, AmendRefused, CallReport, CancelConfirmed, PriceFetched
 from messages.types import ENDED_STATUSES, EvidenceSource
 
 _ACCEPTED = "accepted"
 """Why the fate of a request is unknown that the venue has taken: the order does not show it yet."""
+_AS_SHOWN = "refused_as_shown"
+"""Why the fate of a change is unknown that was refused for an order that was shown with its terms before."""
 
 
 class KrakenClient(AdapterClient):
@@ -144,28 +146,29 @@ class KrakenClient(AdapterClient):
     def amend(self, request: AmendVenueOrder, venue_symbol: str, symbols: SymbolBook) -> CallReport:
         """Change an order in place, once, and read what became of it.
 
-        It is read before, too: only what differs is named, and whether it is post-only must be said again.
+        It is read before, too, because whether it is post-only must be said again. What that read shows of its terms
+        proves nothing: it may be older than the latest change.
         """
-        asking = self._at_once(symbols)
-        before = lookups.read_back(asking, request)
+        before = lookups.read_back(self._at_once(symbols), request)
         if before is None:
             return not_processed(request, "order_unread", self._local("the order could not be read before"))
-        params = amend_params(request, before.order)
-        if before.order.status not in ENDED_STATUSES and shows_terms(request, before.order):
-            return _amended(request, before, asking)
+        params = amend_params(request, before.order, triggered=before.triggered)
         cost = {engine_unit(venue_symbol): self.session.amend_cost(request.client_order_id)}
         result = self.session.signed(
             CallKind.AMEND, cost, AMEND_PATH, params, valid_until_ms=request.valid_until_venue_ms
         )
         self.session.touch(request.client_order_id)
         refusal = amend_refusal(request, result)
+        as_shown = before.order.status not in ENDED_STATUSES and shows_terms(request, before.order)
+        if isinstance(refusal, AmendRefused) and as_shown:
+            # An earlier delivery may have done it, so that there was nothing left to change.
+            return unknown(request, _AS_SHOWN, refusal.evidence)
         if refusal is not None:
             return refusal
-        asking = self._at_once(symbols)
-        found = lookups.read_back(asking, request)
+        found = lookups.read_back(self._at_once(symbols), request)
         if found is None or not shows_terms(request, found.order):
             return unknown(request, _ACCEPTED, answer_evidence(AMENDED, AMEND, result))
-        return _amended(request, found, asking)
+        return _amended(request, found)
 
     # ----- questions
 
@@ -220,18 +223,18 @@ class KrakenClient(AdapterClient):
         return Questions(self.session, asking, patient=False)
 
 
-def _amended(request: AmendVenueOrder, found: Found, asking: Questions) -> AmendConfirmed:
+def _amended(request: AmendVenueOrder, found: Found) -> AmendConfirmed:
     return AmendConfirmed(
         account_id=request.account_id,
         exchange=request.exchange,
         order_id=request.order_id,
         order=found.order,
-        # Orders that are open are told without a time of their last change: it was before we asked.
+        # An order that is open is told without a time of its last change, so nothing dates what is shown.
         evidence=answer_evidence(
             AMENDED,
             found.endpoint,
             found.told.answer,
-            venue_time_ms=found.order.updated_venue_ms or asking.asked_venue_ms,
+            venue_time_ms=found.order.updated_venue_ms,
             detail=found.order.venue_status,
         ),
     )

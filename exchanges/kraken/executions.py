@@ -18,6 +18,7 @@ from exchanges.fields import (
     number_or_none,
     optional_text,
     positive_number,
+    several,
     signed_number,
     text,
     word,
@@ -27,6 +28,7 @@ from exchanges.kraken.times import instant
 from exchanges.kraken.translate import TERMS, client_id, ended_status
 from exchanges.records import venue_fill, venue_order
 from exchanges.symbols import SymbolBook
+from messages.base import fast_init
 from messages.fills import FillSource, Liquidity, VenueFill
 from messages.types import ENDED_STATUSES, ZERO, OrderType, PublicStatus, Side, TimeInForce, VenueOrder
 
@@ -57,7 +59,8 @@ _TIMES_IN_FORCE = {
 }
 _SIDES = {"buy": Side.BUY, "sell": Side.SELL}
 _LIQUIDITY = {"m": Liquidity.MAKER, "t": Liquidity.TAKER}
-_NEEDED = ("symbol", "side", "order_type", "order_status")
+_NEEDED = frozenset({"symbol", "side", "order_type", "order_status"})
+_execution_values = several(("exec_id", "symbol", "side", "last_price", "last_qty"))
 _STATIC = "static"
 _STREAM = FillSource.STREAM
 _MARKET, _STOP_MARKET = OrderType.MARKET, OrderType.STOP_MARKET
@@ -108,6 +111,7 @@ _LASTING: dict[str, Reader] = {
 }
 
 
+@fast_init
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
     """What one entry of a frame told."""
@@ -204,8 +208,7 @@ class LiveOrders:
     def _fill(self, entry: Record, order_id: str, at_ms: int) -> VenueFill | None:
         """Read an execution; None where any of it is not told: it is then read from the venue."""
         fees = entry.get("fees")
-        told = ("exec_id", "symbol", "side", "last_price", "last_qty")
-        if any(entry.get(name) is None for name in told) or type(fees) is not list or len(fees) != 1:
+        if None in _execution_values(entry) or type(fees) is not list or len(fees) != 1:
             return None
         fee = fees[0]
         if not isinstance(fee, dict):
@@ -232,7 +235,7 @@ class LiveOrders:
 
 def _is_whole(state: Record) -> bool:
     # Whether everything that makes an order has been told, of whatever kind it is.
-    if any(name not in state for name in _NEEDED) or not ("order_qty" in state or "cash_order_qty" in state):
+    if not state.keys() >= _NEEDED or not ("order_qty" in state or "cash_order_qty" in state):
         return False
     return "cum_qty" in state or state["order_status"] in _UNTOUCHED
 

@@ -27,6 +27,7 @@ _ONE = "/0/private/QueryOrders"
 _OPEN = "/0/private/OpenOrders"
 _CLOSED = "/0/private/ClosedOrders"
 _TRADES = "/0/private/QueryTrades"
+_TRIGGERED = frozenset({"stopped", "touched"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +38,12 @@ class Found:
     record: Rows
     told: Told
     endpoint: str
+
+    @property
+    def triggered(self) -> bool:
+        """Whether it is a stop whose trigger was reached."""
+        misc = self.record.get("misc")
+        return isinstance(misc, str) and not _TRIGGERED.isdisjoint(misc.split(","))
 
 
 def look_up(asking: Questions, request: LookUpOrder) -> CallReport:

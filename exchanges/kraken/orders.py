@@ -139,23 +139,22 @@ def _order_id(venue_order_id: str) -> tuple[str, str]:
     return "txid", venue_order_id
 
 
-def amend_params(request: AmendVenueOrder, order: VenueOrder) -> Params:
-    """Build the parameters of an amend of an order as it is now, without nonce and deadline; raises
+def amend_params(request: AmendVenueOrder, order: VenueOrder, *, triggered: bool) -> Params:
+    """Build the parameters of an amend of an order as it was read, without nonce and deadline; raises
     `NotSupportedError`.
 
-    Only what is to change is named, since a price that is named may cost the place in the queue. An order that is
-    post-only would not be any more if that were not said again.
+    Every term is named, also one that the order is shown with: what is shown may be older than the latest change. Only
+    a trigger that was reached does not change any more. An order that is post-only would not be any more if that were
+    not said again.
     """
     if request.size <= ZERO:
         raise NotSupportedError("an order cannot be amended to nothing")
     if request.price is None and request.stop_price is None:
         raise NotSupportedError("a market order does not rest, so there is nothing to amend")
-    params = [_order_id(request.venue_order_id)]
-    if request.size != order.size:
-        params.append(("order_qty", _given(request.size, "size")))
-    if request.price is not None and request.price != order.price:
+    params = [_order_id(request.venue_order_id), ("order_qty", _given(request.size, "size"))]
+    if request.price is not None:
         params.append(("limit_price", _given(request.price, "price")))
-    if request.stop_price is not None and request.stop_price != order.stop_price:
+    if request.stop_price is not None and not (triggered and request.stop_price == order.stop_price):
         params.append(("trigger_price", _given(request.stop_price, "stop price")))
     return [*params, ("post_only", "true")] if order.post_only else params
 

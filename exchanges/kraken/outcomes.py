@@ -2,9 +2,13 @@
 
 Pure. Whatever is not listed here as a proof is ambiguous; a new error of the venue can therefore never turn an order
 that exists into one that does not. Errors come as texts, compared as far as they are listed: some carry more behind.
+
+How the venue words that a client id is in use is not documented, so anything that may say so is taken for it.
 """
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 
 from exchanges.outcomes import (
     DUPLICATE,
@@ -34,13 +38,19 @@ TOO_MANY_REQUESTS = ("EGeneral:Too many requests", "EAuth:Rate limit exceeded", 
 
 _NONCE_SEEN = Outcome(OutcomeClass.AMBIGUOUS, "nonce_seen")
 """The second delivery of a request is answered so, too: the first may have done everything."""
-_NOT_UNIQUE = "EGeneral:Invalid arguments:cl_ord_id not unique"
+
+DOUBTED = Outcome(OutcomeClass.AMBIGUOUS, "rejected_or_duplicate")
+"""Refused by what an order that an earlier attempt placed can be the cause of."""
+
+# All but the letters of a text is gone. Our ids are well-formed: an argument error about one says that it is in use.
+_NAMES_CLIENT_ID = re.compile(r"egeneralinvalidargument.*cl(?:ient)?ord(?:er)?id").match
+_NAMES_DUPLICATE = re.compile(r"duplicat|unique|already|(?<!not)(?<!nt)(?<!non)exist").search
+_NOT_LETTERS = re.compile(r"[^a-z]+")
 
 _ENGINE_LIMITED = Outcome(OutcomeClass.NOT_PROCESSED, "rate_limited", retry_after_ms=ENGINE_PAUSE_MS)
 _MODE = Outcome(OutcomeClass.NOT_PROCESSED, "market_mode", retry_after_ms=5000)
 # The first text that fits decides, so a longer one stands before what it begins with.
 _TABLE: tuple[tuple[str, Outcome], ...] = (
-    (_NOT_UNIQUE, DUPLICATE),
     (INVALID_NONCE, _NONCE_SEEN),
     ("EService:Deadline elapsed", Outcome(OutcomeClass.NOT_PROCESSED, "validity_passed")),
     (CALLS_EXHAUSTED, _ENGINE_LIMITED),
@@ -83,6 +93,22 @@ _TABLE: tuple[tuple[str, Outcome], ...] = (
     ("EAuth:Account", REJECTED),
     ("ETrade:User Locked", REJECTED),
 )
+# An order that an earlier attempt placed holds funds, counts in limits and has moved its market. So these, unlike a
+# refusal by what the request is, do not say that no attempt made one. Without details, an argument error says nothing.
+_BY_STATE = (
+    "EOrder:Insufficient funds",
+    "EOrder:Orders limit exceeded",
+    "EOrder:Post only order",
+    "EOrder:Cannot open position",
+    "EOrder:Cannot open opposing position",
+    "EOrder:Margin",
+    "EOrder:Positions limit exceeded",
+    "EOrder:Reduce only",
+    "EOrder:Scheduled orders limit exceeded",
+    "EBM:limit exceeded:CAL",
+)
+_WITHOUT_DETAILS = re.compile(r"egeneralinvalidarguments?").fullmatch
+
 # What more may stand behind a text, so that another text that merely begins alike is not taken for it.
 _BEHIND = (":", " ", "(", ",")
 
@@ -98,21 +124,21 @@ _RANK = {
 }
 
 
-def classify_place(status: int, errors: Sequence[str] | None) -> Outcome:
+def classify_place(status: int, errors: Sequence[str] | None, *, attempt: int) -> Outcome:
     """Sort an answer to a place call that is not a readable success: HTTP status and the errors of its body, None when
-    the body cannot be read.
+    the body cannot be read. `attempt`: which sending of the request it answers, from 1.
     """
-    return _classify(status, errors, _TABLE)
+    return _classify(status, errors, partial(_one_of_placement, attempt=attempt))
 
 
 def classify_change(status: int, errors: Sequence[str] | None) -> Outcome:
     """Sort an answer to a cancel or an amend call in the same way."""
-    return _classify(status, errors, (*_OF_AN_ORDER, *_TABLE))
+    return _classify(status, errors, _one_of_order)
 
 
 def classify_read(status: int, errors: Sequence[str] | None) -> Outcome:
     """Sort an answer to a question in the same way; definite means that the venue did answer it."""
-    return _classify(status, errors, (*_OF_AN_ORDER, *_TABLE))
+    return _classify(status, errors, _one_of_order)
 
 
 def begins(error: str, listed: str) -> bool:
@@ -120,18 +146,26 @@ def begins(error: str, listed: str) -> bool:
     return error.startswith(listed) and (len(error) == len(listed) or error[len(listed)] in _BEHIND)
 
 
-def _classify(status: int, errors: Sequence[str] | None, table: Iterable[tuple[str, Outcome]]) -> Outcome:
+def _classify(status: int, errors: Sequence[str] | None, one: Callable[[str], Outcome]) -> Outcome:
     if status != HTTP_OK:
         # The venue answers everything with 200: this is somebody in between.
         return SERVER_ERROR if status >= HTTP_SERVER_ERROR else UNKNOWN
     if not errors:
         return UNREADABLE
-    rows = tuple(table)
-    return min((_one(error, rows) for error in errors), key=lambda outcome: _RANK[outcome.kind])
+    return min(map(one, errors), key=lambda outcome: _RANK[outcome.kind])
 
 
-def _one(error: str, rows: Iterable[tuple[str, Outcome]]) -> Outcome:
-    for listed, outcome in rows:
-        if begins(error, listed):
-            return outcome
-    return UNKNOWN
+def _one_of_placement(error: str, attempt: int) -> Outcome:
+    said = _NOT_LETTERS.sub("", error.lower())
+    if _NAMES_CLIENT_ID(said) or _NAMES_DUPLICATE(said):
+        return DUPLICATE
+    by_state = any(begins(error, each) for each in _BY_STATE) or _WITHOUT_DETAILS(said)
+    return DOUBTED if attempt > 1 and by_state else _listed(error, _TABLE)
+
+
+def _one_of_order(error: str) -> Outcome:
+    return _listed(error, (*_OF_AN_ORDER, *_TABLE))
+
+
+def _listed(error: str, rows: Iterable[tuple[str, Outcome]]) -> Outcome:
+    return next((outcome for listed, outcome in rows if begins(error, listed)), UNKNOWN)

@@ -44,7 +44,8 @@ def place_report(request: PlaceOrder, result: HttpResult) -> PlaceReport:
     errors = _errors(result)
     if errors == ():
         return _placed(request, result)
-    return place_refused(request, classify_place(result.status, errors), _named(errors), result, PLACE)
+    outcome = classify_place(result.status, errors, attempt=request.attempt)
+    return place_refused(request, outcome, _named(errors), result, PLACE)
 
 
 def _placed(request: PlaceOrder, answer: HttpAnswer) -> PlaceReport:

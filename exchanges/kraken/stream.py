@@ -13,12 +13,13 @@ from exchanges.fields import Record, UnreadableError, as_list, as_record, flag, 
 from exchanges.kraken.capabilities import STREAM_URL
 from exchanges.kraken.executions import Event, LiveOrders
 from exchanges.kraken.symbols import EXCHANGE
+from exchanges.records import event_evidence, order_reported
 from exchanges.stream import Opening, Reading, StreamRefusedError
 from exchanges.succession import StreamRules
 from exchanges.symbols import SymbolBook
 from exchanges.wire_json import parse_exact, write_json
-from messages.reports import FillReceived, FrameUnreadable, OrderReported, StreamGap, StreamReport
-from messages.types import Evidence, EvidenceSource
+from messages.reports import FillReceived, FrameUnreadable, StreamGap, StreamReport
+from messages.types import EvidenceSource
 
 RULES = StreamRules(
     # The venue closes what says nothing for a minute, and sends a heartbeat each second.
@@ -170,24 +171,11 @@ class ExecutionsReader:
         if event.order is None and event.fill is None:
             return ()
         status = "" if event.order is None else f" {event.order.venue_status}"
-        evidence = Evidence(
-            source=_STREAM,
-            endpoint=_CHANNEL,
-            received_ms=received_ms,
-            venue_time_ms=event.at_ms,
-            body_sha256=digest,
-            detail=f"{event.kind}{status}",
+        evidence = event_evidence(
+            _STREAM, _CHANNEL, received_ms, event.at_ms, digest, f"{event.kind}{status}"
         )
         if event.order is not None:
-            return (
-                OrderReported(
-                    account_id=self._account_id,
-                    exchange=EXCHANGE,
-                    order=event.order,
-                    fill=event.fill,
-                    evidence=evidence,
-                ),
-            )
+            return (order_reported(self._account_id, EXCHANGE, event.order, event.fill, evidence),)
         if event.fill is None:
             return ()
         return (

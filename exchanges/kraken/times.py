@@ -1,16 +1,13 @@
 """Kraken's two ways of telling a time, read exactly: seconds with decimals, and RFC 3339. Pure."""
 
-import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from exchanges.fields import Record, UnreadableError
+from exchanges.times import instant_or_none
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_is_instant = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?Z", re.ASCII
-).fullmatch
 _DIGITS_MAX = 11
 """Of whole seconds: further than any order lives, and a number that was meant as milliseconds has more."""
 
@@ -40,14 +37,10 @@ def optional_seconds(record: Record, name: str) -> int | None:
 
 def instant(record: Record, name: str) -> int:
     """Require an instant as RFC 3339 writes it, in UTC; gives milliseconds, rounded down."""
-    value = record.get(name)
-    if type(value) is not str or not _is_instant(value):
+    found = instant_or_none(record.get(name))
+    if found is None:
         raise UnreadableError(f"{name} is not an instant")
-    try:
-        since = datetime.fromisoformat(value) - _EPOCH
-    except ValueError:
-        raise UnreadableError(f"{name} is not an instant") from None
-    return (since.days * 86_400 + since.seconds) * 1000 + since.microseconds // 1000
+    return found
 
 
 def written_instant(at_ms: int) -> str:

@@ -16,10 +16,9 @@ from exchanges.kucoin.rest import RestSession
 from exchanges.kucoin.translate import TRIGGERED
 from exchanges.symbols import SymbolBook
 from exchanges.throttle import CallKind
-from messages.base import copied
 from messages.commands import CancelVenueOrder
 from messages.reports import CancelRefused, CancelReport
-from messages.types import PublicStatus, VenueOrder
+from messages.types import VenueOrder
 
 _SYNC_PATH = "/api/v1/hf/orders/sync"
 
@@ -70,7 +69,7 @@ class Canceller:
     # ----- a stop order
 
     def _cancel_stop(self, stop_id: str) -> CancelReport:
-        # Read before it is cancelled, because it may be gone without a trace afterwards.
+        # Read before it is cancelled, because it is gone without a trace afterwards.
         before, known = self._stop(stop_id)
         if known and (before is None or before.venue_status == TRIGGERED):
             # Its place was taken by an ordinary order with the same client id.
@@ -84,10 +83,11 @@ class Canceller:
         if not isinstance(report, HttpAnswer):
             # It may have been triggered in between.
             return self._cancel_ordinary(None) if _concerns_order(report) else report
-        return cancelled(self._request, report, self._stop_read_back(report, stop_id, before), endpoint)
+        if before is not None and names_cancelled(report, stop_id):
+            self._session.stops.cancelled(before, self._asking().venue_now_ms())
+        return cancelled(self._request, report, self._stop_read_back(stop_id), endpoint)
 
-    def _stop_read_back(self, answer: HttpAnswer, stop_id: str, before: VenueOrder | None) -> VenueOrder | None:
-        # Named as cancelled, gone from the book of stop orders, and nothing has taken its place: it is cancelled.
+    def _stop_read_back(self, stop_id: str) -> VenueOrder | None:
         after, known = self._stop(stop_id)
         if not known or (after is not None and after.venue_status != TRIGGERED):
             return after
@@ -95,9 +95,8 @@ class Canceller:
             follower, _ = self._asking().order_by_client_id(self._symbol, self._request.client_order_id)
         except (IncompleteError, UnreadableError):
             return None
-        if follower is not None or after is not None or before is None or not names_cancelled(answer, stop_id):
-            return follower or after
-        return copied(before, status=PublicStatus.CANCELLED, venue_status="cancelled")
+        # In neither book: it is cancelled, or it was triggered and its follower is not shown yet. Time tells.
+        return follower or after
 
     def _stop(self, stop_id: str) -> tuple[VenueOrder | None, bool]:
         # The stop order, and whether the venue has answered.

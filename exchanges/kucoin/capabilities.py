@@ -20,7 +20,7 @@ CAPABILITIES = Capabilities(
     cancel_replace=False,
     lookup_by_client_id=True,
     client_id_in_lists=True,
-    duplicate_client_id="refused; how long an ended order's id stays taken is not documented",
+    duplicate_client_id="refused, at times in words only; how long an ended order's id stays taken is not documented",
     validity_parameter="allowMaxTimeWindow",
     # A stop order has no such bound: what refuses it late is its signature, five seconds after it was made.
     settle_ms=12_000,

@@ -14,13 +14,14 @@ from exchanges.kucoin import reads
 from exchanges.kucoin.cancelling import Canceller
 from exchanges.kucoin.capabilities import CAPABILITIES, REST_URL
 from exchanges.kucoin.orders import STOPS, place_body, stop_body
-from exchanges.kucoin.outcomes import may_follow_acceptance
+from exchanges.kucoin.outcomes import DOUBTED
 from exchanges.kucoin.placements import PLACE_PATH, STOP_PATH, place_report
 from exchanges.kucoin.questions import Questions
 from exchanges.kucoin.rest import RestSession
 from exchanges.kucoin.sign import Signer
+from exchanges.kucoin.translate import TRIGGERED
 from exchanges.neighbours import Neighbours
-from exchanges.outcomes import DUPLICATE, UNKNOWN
+from exchanges.outcomes import DUPLICATE
 from exchanges.symbols import SymbolBook
 from exchanges.throttle import CallKind
 from messages.commands import (
@@ -33,7 +34,8 @@ from messages.commands import (
     PlaceOrder,
     SearchOrder,
 )
-from messages.reports import CallReport, PlaceRejected, PlaceReport, PriceFetched
+from messages.reports import CallReport, PlaceAccepted, PlaceAmbiguous, PlaceReport, PriceFetched
+from messages.types import VenueOrder
 
 UNPRICED_MS = 1000
 """When to try a stop order again for which the market's price could not be read."""
@@ -92,26 +94,25 @@ class KucoinClient(AdapterClient):
             bounded=path == PLACE_PATH,
         )
         report = place_report(request, result, path)
+        if isinstance(report, PlaceAccepted) and path == STOP_PATH:
+            # Before anybody hears of it: its events may come at once, and name nobody.
+            self.session.stops.learn(report.venue_order_id, request.client_order_id)
         return self._doubted(request, report, venue_symbol, symbols)
 
     def _doubted(
         self, request: PlaceOrder, report: PlaceReport, venue_symbol: str, symbols: SymbolBook
     ) -> PlaceReport:
-        # A network may deliver a request twice and answer with the second: then what refuses it can be the order that
-        # the first one made.
-        if not isinstance(report, PlaceRejected) or not may_follow_acceptance(report.code):
+        # What refuses it can be the order that its first delivery made. Found, that is known at once; not found, it may
+        # just not be shown yet.
+        if not isinstance(report, PlaceAmbiguous) or report.reason != DOUBTED.reason:
             return report
         asking = Questions(
             self.session, Asking(self.session, symbols, budget_ms=self.session.call_timeout_ms, retries=0)
         )
         try:
-            found, _ = (
-                asking.stop_by_client_id(venue_symbol, request.client_order_id)
-                if request.type in STOPS
-                else asking.order_by_client_id(venue_symbol, request.client_order_id)
-            )
+            found = _order_of(asking, request, venue_symbol)
         except (IncompleteError, UnreadableError):
-            return place_unknown(request, UNKNOWN.reason, report.evidence)
+            return report
         if found is None:
             return report
         return place_unknown(
@@ -156,3 +157,11 @@ class KucoinClient(AdapterClient):
         asked = FetchPrice(account_id=request.account_id, exchange=request.exchange, symbol=request.symbol)
         told = self.execute(asked)
         return told.price if isinstance(told, PriceFetched) else None
+
+
+def _order_of(asking: Questions, request: PlaceOrder, venue_symbol: str) -> VenueOrder | None:
+    # A stop order that was triggered at once goes on as an ordinary one, so that both books are asked, in this order.
+    stop = asking.stop_by_client_id(venue_symbol, request.client_order_id)[0] if request.type in STOPS else None
+    if stop is not None and stop.venue_status != TRIGGERED:
+        return stop
+    return asking.order_by_client_id(venue_symbol, request.client_order_id)[0] or stop

@@ -1,7 +1,8 @@
 """KuCoin's stream events to our messages: orders, stop orders, balances.
 
-Pure. Any field may be absent: without one that tells how far an order has executed, its status is unknown and it is
-read; without one that names it, the event is unreadable (`UnreadableError`).
+It keeps nothing. Any field may be absent: without one that tells how far an order has executed, its status is unknown
+and it is read; without one that names it, the event is unreadable (`UnreadableError`). So it is without the client id:
+such an event may overtake the answer to the placement, and would make the order look like somebody else's.
 """
 
 from decimal import Decimal
@@ -11,6 +12,7 @@ from typing import Any
 from exchanges.fields import (
     Reader,
     Record,
+    UnreadableError,
     amount,
     amount_or_none,
     fault,
@@ -22,8 +24,18 @@ from exchanges.fields import (
     unsigned_or_none,
     word,
 )
+from exchanges.kucoin.stops import StopMemory
 from exchanges.kucoin.symbols import EXCHANGE
-from exchanges.kucoin.translate import NS_ABOVE, NS_PER_MS, ORDER_TYPES, SIDES, ended_as, time_ms
+from exchanges.kucoin.translate import (
+    NS_ABOVE,
+    NS_PER_MS,
+    ORDER_TYPES,
+    SIDES,
+    ended_as,
+    ended_by_funds,
+    time_ms,
+    working_size,
+)
 from exchanges.records import venue_order
 from exchanges.symbols import SymbolBook
 from messages.types import ZERO, OrderType, PublicStatus, TimeInForce, VenueOrder
@@ -45,8 +57,7 @@ _UNTOUCHED = frozenset({"received", "open"})
 _MARKET = OrderType.MARKET
 
 _EVENT_FIELDS: dict[str, Reader] = {
-    **dict.fromkeys(("symbol", "orderId", "status", "type"), text),
-    "clientOid": optional_text,
+    **dict.fromkeys(("symbol", "orderId", "clientOid", "status", "type"), text),
     "side": partial(word, known=SIDES),
     "orderType": partial(word, known=ORDER_TYPES),
     **dict.fromkeys(("ts", "orderTime"), optional_integer),
@@ -54,7 +65,7 @@ _EVENT_FIELDS: dict[str, Reader] = {
 _event_values = several(
     (
         *("symbol", "orderId", "clientOid", "side", "orderType", "status", "type"),
-        *("originSize", "filledSize", "price", "orderTime", "ts"),
+        *("originSize", "filledSize", "canceledSize", "price", "orderTime", "ts"),
     )
 )
 _STOP_STATUSES = {"cancel": PublicStatus.CANCELLED}
@@ -62,7 +73,9 @@ _STOP_STATUSES = {"cancel": PublicStatus.CANCELLED}
 
 def read_order_event(event: Record, symbols: SymbolBook) -> VenueOrder:
     """Translate an orderChange event. It never tells an execution whole: the fee is missing."""
-    symbol, order_id, client_id, side, kind, status, happened, size, filled, price, created, ts = _event_values(event)
+    (
+        symbol, order_id, client_id, side, kind, status, happened, size, filled, gone, price, created, ts,
+    ) = _event_values(event)  # fmt: skip
     try:
         terms = _TERMS.get((side, kind))
     except TypeError:
@@ -70,9 +83,8 @@ def read_order_event(event: Record, symbols: SymbolBook) -> VenueOrder:
         terms = None
     if (
         terms is None
-        or not type(symbol) is type(order_id) is type(status) is type(happened) is str
-        or not (symbol and order_id and status and happened)
-        or (type(client_id) is not str and client_id is not None)
+        or not type(symbol) is type(order_id) is type(client_id) is type(status) is type(happened) is str
+        or not (symbol and order_id and client_id and status and happened)
         or (type(created) is not int and created is not None)
         or (type(ts) is not int and ts is not None)
     ):
@@ -81,15 +93,20 @@ def read_order_event(event: Record, symbols: SymbolBook) -> VenueOrder:
     our_size = unsigned_or_none(size)
     quote = None if our_size else _funds(event, our_type)
     our_filled = _executed(event, filled, happened)
+    our_gone = ZERO if gone is None or gone == "0" else amount(event, "canceledSize")
+    if status == _DONE:
+        our_status = _end(event, our_size, quote, our_filled or ZERO, our_gone)
+    else:
+        our_size, our_status = working_size(our_size or ZERO, our_filled or ZERO, our_gone, _WORKING.get(status))
     return venue_order(
         EXCHANGE,
         symbols.canonical(symbol),
         order_id,
-        client_id or None,
+        client_id,
         our_side,
         our_type,
         our_time,
-        None if our_filled is None else _status(status, our_size or ZERO, our_filled),
+        None if our_filled is None else our_status,
         status,
         our_size or ZERO,
         our_filled or ZERO,
@@ -123,31 +140,36 @@ def _executed(event: Record, filled: Any, happened: str) -> Decimal | None:
     return ZERO if happened in _UNTOUCHED else None
 
 
-def _status(status: str, size: Decimal, filled: Decimal) -> PublicStatus | None:
-    if status != _DONE:
-        return _WORKING.get(status)
+def _end(
+    event: Record, size: Decimal | None, funds: Decimal | None, filled: Decimal, gone: Decimal
+) -> PublicStatus | None:
     # Whatever kind of event it is: how the order ended shows in how much of it executed.
-    return ended_as(size, filled, cancelled=True)
+    if size:
+        return ended_as(size, filled, gone)
+    return ended_by_funds(funds, filled, amount_or_none(event, "canceledFunds") or ZERO, cancelled=True)
 
 
-def read_stop_event(event: Record, symbols: SymbolBook) -> VenueOrder | None:
+def read_stop_event(event: Record, symbols: SymbolBook, stops: StopMemory) -> VenueOrder | None:
     """Translate an event about a stop order; None when it says nothing that the account needs.
 
-    These events name no client id. So one about a new stop order, which may overtake the answer to its placement, would
-    make it look like somebody else's; and after a trigger the order that follows tells itself, under the client id.
+    These events name no client id, so that one about a stop order of which nothing else was heard is unreadable. That a
+    stop order waits is known without them, and after a trigger the order that follows tells itself.
     """
     happened = text(event, "type")
     failed = event.get("triggerSuccess") is False
     if not failed and happened in ("open", "triggered"):
         return None
+    stop_id = text(event, "orderId")
+    if stop_id not in stops:
+        raise UnreadableError("orderId is of no stop order that is known, and clientOid is not told")
     price = amount_or_none(event, "orderPrice")
     size = amount_or_none(event, "size") or ZERO
     stop_type = OrderType.STOP_MARKET if price is None else OrderType.STOP_LIMIT
     return venue_order(
         EXCHANGE,
         symbols.canonical(text(event, "symbol")),
-        text(event, "orderId"),
-        optional_text(event, "clientOid"),
+        stop_id,
+        stops.client_id(stop_id),
         word(event, "side", SIDES),
         stop_type,
         TimeInForce.GTC,

@@ -1,8 +1,13 @@
 """What an answer of KuCoin to an order call proves: the error table, and nothing else.
 
 Pure. Whatever is not listed here as a proof is ambiguous; a new code of the venue can therefore never turn an order
-that exists into one that does not. Codes decide, texts only where one code stands for two things.
+that exists into one that does not. Codes decide; a text only ever tells more, where one code stands for many things.
+
+A network may deliver a placement twice and answer with the second delivery. So a refusal that the first one can have
+caused, by the client id, the funds or the place in a limit that its order takes, proves nothing.
 """
+
+import re
 
 from exchanges.outcomes import (
     DUPLICATE,
@@ -23,7 +28,13 @@ TIMESTAMP_REFUSED = "400002"
 BLOCKED = "1015"
 """The protection in front of the venue has blocked our address."""
 
+DOUBTED = Outcome(OutcomeClass.AMBIGUOUS, "rejected_or_duplicate")
+"""Refused, by what an order of the same request can be the cause of."""
+
 _INVALID = "400100"
+# How it may say that a client id was used before, once all but the letters is gone.
+_NAMES_USED_ID = re.compile(r"client(?:order)?o?id|duplicat|alreadyused|beenused|alreadyexist|reuse|repeat").search
+_NO_LETTER = re.compile(r"[^a-z]+")
 _DUPLICATES = frozenset({"102426", "126044", "126033"})
 _NOT_PROCESSED = {
     "429000": RATE_LIMITED,
@@ -38,11 +49,12 @@ _CALL_REFUSED = frozenset(
         *("400500", "401000", "404000", "411100", "415000", "900001"),
     }
 )
-# Balance, number of orders, limits to what is held: the order itself, once placed, can be what is in its way.
-_IN_THE_WAY = frozenset({"102421", "200004", "230003", "102427", "200003", "400330", "400350", "400370", "400760"})
-_ORDER_REFUSED = _IN_THE_WAY | frozenset(
-    {"102429", "102434", "102435", "400600", "200001", "600100", "600101", "600203"}
+# Balance, number of orders, limits to what is held, prices beside a market that it has moved: the order itself, once
+# placed, can be what is in its way.
+_IN_THE_WAY = frozenset(
+    {"102421", "200004", "230003", "102427", "200003", "102429", "400330", "400350", "400370", "400760"}
 )
+_ORDER_REFUSED = frozenset({"102434", "102435", "400600", "200001", "600100", "600101", "600203"})
 _NOT_CANCELLABLE = frozenset({UNKNOWN_ORDER, "102428", "200002"})
 
 
@@ -50,9 +62,11 @@ def classify_place(status: int, code: str | None, words: str) -> Outcome:
     """Sort an answer to a place call that is not a success: HTTP status, code and text of its body."""
     if code in _DUPLICATES:
         return DUPLICATE
-    if code == _INVALID and status < HTTP_SERVER_ERROR:
-        return _invalid_placement(words)
-    return _classify(status, code, _CALL_REFUSED | _ORDER_REFUSED)
+    outcome = _classify(status, code, _CALL_REFUSED | _ORDER_REFUSED | _IN_THE_WAY | {_INVALID})
+    if outcome is not REJECTED or code in _CALL_REFUSED | _ORDER_REFUSED:
+        return outcome
+    said = _NO_LETTER.sub("", words.lower())
+    return DUPLICATE if code == _INVALID and _NAMES_USED_ID(said) else DOUBTED
 
 
 def classify_cancel(status: int, code: str | None) -> Outcome:
@@ -65,21 +79,9 @@ def classify_read(status: int, code: str | None) -> Outcome:
     return _classify(status, code, _CALL_REFUSED | {UNKNOWN_ORDER, _INVALID})
 
 
-def may_follow_acceptance(code: str) -> bool:
-    """Whether a refusal could be the answer to a second delivery of a placement whose first one was accepted."""
-    return code in _IN_THE_WAY
-
-
 def concerns_order(code: str) -> bool:
     """Whether the refusal of a cancel is about its order, rather than about our call or credential."""
     return code in _NOT_CANCELLABLE or code == _INVALID
-
-
-def _invalid_placement(words: str) -> Outcome:
-    if not words:
-        # The text alone tells a refusal from a duplicate.
-        return UNKNOWN
-    return DUPLICATE if "clientoidduplicated" in words.lower() else REJECTED
 
 
 def _classify(status: int, code: str | None, definite: frozenset[str]) -> Outcome:

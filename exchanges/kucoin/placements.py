@@ -6,6 +6,7 @@ decides.
 """
 
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 from exchanges.answers import VenueError, answer_evidence
@@ -15,7 +16,7 @@ from exchanges.http import HttpAnswer, HttpFailure, HttpResult
 from exchanges.kucoin.answers import read_error, silence_ms, success
 from exchanges.kucoin.outcomes import classify_cancel, classify_place
 from exchanges.kucoin.symbols import EXCHANGE
-from exchanges.kucoin.translate import ended_as
+from exchanges.kucoin.translate import ended_as, ended_by_funds, working_size
 from exchanges.outcomes import Outcome
 from exchanges.refusals import cancel_failed, cancel_refused, place_failed, place_refused
 from messages.commands import CancelVenueOrder, PlaceOrder
@@ -82,6 +83,10 @@ def _order_of(request: PlaceOrder, record: Record, venue_order_id: str) -> Venue
     status = text(record, "status")
     filled = amount(record, "dealSize")
     size = ZERO if request.size is None else amount(record, "originSize")
+    gone = amount_or_none(record, "canceledSize") or ZERO
+    shown = _status(request, record, status, filled)
+    if status != "done":
+        size, shown = working_size(size, filled, gone, shown)
     return VenueOrder(
         exchange=EXCHANGE,
         symbol=request.symbol,
@@ -90,7 +95,7 @@ def _order_of(request: PlaceOrder, record: Record, venue_order_id: str) -> Venue
         side=request.side,
         type=request.type,
         time_in_force=request.time_in_force,
-        status=_status(request, record, status, filled),
+        status=shown,
         venue_status=status,
         size=size,
         filled_size=filled,
@@ -103,13 +108,13 @@ def _order_of(request: PlaceOrder, record: Record, venue_order_id: str) -> Venue
     )
 
 
-def _status(request: PlaceOrder, record: Record, status: str, filled: Any) -> PublicStatus | None:
+def _status(request: PlaceOrder, record: Record, status: str, filled: Decimal) -> PublicStatus | None:
     if status != "done":
         return PublicStatus.OPEN if status == "open" else None
     if request.size is None:
-        return ended_as(ZERO, filled, cancelled=True)
-    cancelled = amount_or_none(record, "canceledSize") is not None
-    return ended_as(amount(record, "originSize"), filled, cancelled=cancelled)
+        gone = amount_or_none(record, "canceledFunds") or ZERO
+        return ended_by_funds(request.quote_size, filled, gone, cancelled=True)
+    return ended_as(amount(record, "originSize"), filled, amount_or_none(record, "canceledSize") or ZERO)
 
 
 def cancel_report(request: CancelVenueOrder, result: HttpResult, endpoint: str) -> CancelReport | HttpAnswer:
@@ -126,10 +131,16 @@ def cancel_report(request: CancelVenueOrder, result: HttpResult, endpoint: str) 
 def cancelled(
     request: CancelVenueOrder, answer: HttpAnswer, order: VenueOrder | None, endpoint: str
 ) -> CancelReport:
-    """Report an accepted cancel by the order as it was read afterwards; None: it could not be read."""
+    """Report an accepted cancel by the order as it was read afterwards; None: it could not be read.
+
+    Where the answer and what was read differ in what has executed, one of them is behind, and nothing is proven.
+    """
     shown = "not read back" if order is None else f"read back as {order.venue_status}"
+    agreed = order is not None and _agrees(answer, order)
+    if order is not None and not agreed:
+        shown += ", with other sizes than the answer's"
     evidence = answer_evidence(_CANCELLED, endpoint, answer, detail=f"accepted, {shown}")
-    if order is None or order.status not in ENDED_STATUSES:
+    if order is None or not agreed or order.status not in ENDED_STATUSES:
         return cancel_unknown(request, ACCEPTED, evidence)
     return CancelConfirmed(
         account_id=request.account_id,
@@ -138,6 +149,16 @@ def cancelled(
         order=order,
         evidence=evidence,
     )
+
+
+def _agrees(answer: HttpAnswer, order: VenueOrder) -> bool:
+    envelope = success(answer)
+    try:
+        record = as_record(None if envelope is None else envelope.get("data"))
+        # The answer for a stop order has no sizes.
+        return "dealSize" not in record or amount(record, "dealSize") == order.filled_size
+    except UnreadableError:
+        return False
 
 
 def _with_wait(outcome: Outcome, answer: HttpAnswer, error: VenueError) -> Outcome:

@@ -78,17 +78,26 @@ class Questions:
 
     def stop(self, stop_id: str) -> tuple[VenueOrder | None, Told | Untold]:
         """Ask for a stop order by its id."""
-        return self._one(f"{STOP_LIST}/{stop_id}", [], 3, read_stop)
+        return self._one(f"{STOP_LIST}/{stop_id}", [], 3, self._read_stop)
 
     def stop_by_client_id(self, venue_symbol: str, client_id: str) -> tuple[VenueOrder | None, Told | Untold]:
         """Ask for a stop order by its client id: of several, one that works."""
         params = [("clientOid", client_id), ("symbol", venue_symbol)]
         told = self.must(f"{STOP_LIST}/queryOrderByClientOid", params, {"spot": 3})
-        found = [read_stop(item, self.symbols) for item in _array(told.payload)]
+        found = [self._read_stop(item, self.symbols) for item in _array(told.payload)]
         if any(each.client_order_id != client_id for each in found):
             raise UnreadableError("the answer is about another order")
         found.sort(key=lambda each: each.venue_status == TRIGGERED)
         return (found[0] if found else None), told
+
+    def end_of_stop(self, stop_id: str) -> VenueOrder | None:
+        """Tell how a stop order ended that was just found in neither book; None: nothing proves that it ended."""
+        return self._session.stops.end_of(stop_id, self.asked_venue_ms)
+
+    def _read_stop(self, value: Any, symbols: SymbolBook) -> VenueOrder:
+        stop = read_stop(value, symbols)
+        self._session.stops.learn(stop.venue_order_id, stop.client_order_id)
+        return stop
 
     def _one(
         self, path: str, params: Params, weight: int, read: Callable[[Any, SymbolBook], VenueOrder]
@@ -123,7 +132,7 @@ class Questions:
         """List the stop orders of a symbol or of all; one that was triggered has an unknown status."""
         params = [] if venue_symbol is None else [("symbol", venue_symbol)]
         items, told = self._counted_pages(STOP_LIST, params, "currentPage", {"spot": 8})
-        return self._orders(items, read_stop), told
+        return self._orders(items, self._read_stop), told
 
     def ended(self, venue_symbol: str, from_ms: int, to_ms: int) -> Listed[VenueOrder]:
         """List the ordinary orders that have ended within a period."""

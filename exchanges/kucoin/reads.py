@@ -55,6 +55,8 @@ def look_up(asking: Questions, request: LookUpOrder, venue_symbol: str) -> CallR
     if stop is not None and stop.venue_status != TRIGGERED:
         return _order_found(asking, request, stop, told_of_stop, endpoint=_STOP_BY_ID)
     order, told = asking.order_by_client_id(venue_symbol, client_id)
+    if order is None:
+        stop = stop or (None if venue_id is None else asking.end_of_stop(venue_id))
     if order is None and stop is not None:
         return _order_found(asking, request, stop, told_of_stop, endpoint=_STOP_BY_ID)
     return _found(asking, request, order, told, venue_symbol)

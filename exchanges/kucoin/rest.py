@@ -14,6 +14,7 @@ from exchanges.http import JSON, Clock, HttpAnswer, HttpClient, HttpResult
 from exchanges.kucoin.answers import is_block, number_in, read_answer, read_error, silence_ms
 from exchanges.kucoin.outcomes import TIMESTAMP_REFUSED
 from exchanges.kucoin.sign import Signer
+from exchanges.kucoin.stops import StopMemory
 from exchanges.kucoin.symbols import read_symbols
 from exchanges.neighbours import Neighbours
 from exchanges.outcomes import HTTP_OK, HTTP_TOO_MANY
@@ -79,6 +80,8 @@ class RestSession(VenueSession):
             aliases=aliases,
             budgets=budgets(SPOT_LIMIT),
         )
+        self.stops = StopMemory()
+        """What is known of stop orders, for all that use this credential."""
         self._signer = signer
         self._spot_limit = SPOT_LIMIT
 

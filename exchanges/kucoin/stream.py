@@ -16,13 +16,15 @@ from exchanges.answers import Untold
 from exchanges.fields import Record, UnreadableError, as_record, text
 from exchanges.kucoin.events import read_balance_event, read_order_event, read_stop_event
 from exchanges.kucoin.rest import Door
+from exchanges.kucoin.stops import StopMemory
 from exchanges.kucoin.symbols import EXCHANGE
+from exchanges.records import event_evidence, order_reported
 from exchanges.stream import Opening, Reading, StreamRefusedError
 from exchanges.succession import StreamRules
 from exchanges.symbols import SymbolBook
 from exchanges.wire_json import parse_json
-from messages.reports import BalanceReported, FrameUnreadable, OrderReported, StreamReport
-from messages.types import Evidence, EvidenceSource, VenueOrder
+from messages.reports import BalanceReported, FrameUnreadable, StreamReport
+from messages.types import EvidenceSource, VenueOrder
 
 ORDERS = "/spotMarket/tradeOrdersV2"
 STOPS = "/spotMarket/advancedOrders"
@@ -44,6 +46,9 @@ _SUBSCRIPTIONS = {"1": ORDERS, "2": STOPS, "3": BALANCES}
 
 class Session(Protocol):
     """What the stream needs of the credential's client."""
+
+    stops: StopMemory
+    """What the client knows of stop orders."""
 
     def door(self) -> Door | Untold:
         """Ask where to connect, and for the token of one connection."""
@@ -153,27 +158,22 @@ class KucoinFrames:
         if topic == ORDERS:
             return self._order(topic, event, read_order_event(event, symbols), frame, received_ms)
         if topic == STOPS:
-            stop = read_stop_event(event, symbols)
+            stop = read_stop_event(event, symbols, self._session.stops)
             return Reading() if stop is None else self._order(topic, event, stop, frame, received_ms)
         if topic == BALANCES:
             return self._balance(event, received_ms)
         raise UnreadableError("topic is unknown")
 
     def _order(self, topic: str, event: Record, order: VenueOrder, frame: bytes, received_ms: int) -> Reading:
-        report = OrderReported(
-            account_id=self._account_id,
-            exchange=EXCHANGE,
-            order=order,
-            evidence=Evidence(
-                source=_STREAM,
-                endpoint=topic,
-                received_ms=received_ms,
-                venue_time_ms=order.updated_venue_ms,
-                body_sha256=sha256(frame).hexdigest(),
-                detail=f"{event['type']} {order.venue_status}",
-            ),
+        evidence = event_evidence(
+            _STREAM,
+            topic,
+            received_ms,
+            order.updated_venue_ms,
+            sha256(frame).hexdigest(),
+            f"{event['type']} {order.venue_status}",
         )
-        return Reading(reports=(report,))
+        return Reading(reports=(order_reported(self._account_id, EXCHANGE, order, None, evidence),))
 
     def _balance(self, event: Record, received_ms: int) -> Reading:
         balance = read_balance_event(event)

@@ -4,7 +4,7 @@ Pure. It never guesses: a record with an unknown side, type or time in force, or
 kind, is unreadable as a whole (`UnreadableError`); where its parts contradict each other, its status is unknown.
 """
 
-from decimal import Decimal
+from decimal import Context, Decimal
 from functools import partial
 from typing import Any
 
@@ -64,6 +64,8 @@ _TERMS = {
 _OPEN, _PENDING = PublicStatus.OPEN, PublicStatus.PENDING
 _FILLED, _CANCELLED, _EXPIRED = PublicStatus.FILLED, PublicStatus.CANCELLED, PublicStatus.EXPIRED
 _GTT = TimeInForce.GTT
+# Sums of amounts with up to forty digits stay exact.
+_EXACT = Context(prec=100)
 _REST = FillSource.REST
 
 # The fields that are read in one go, and what each of them has to be.
@@ -83,7 +85,7 @@ _ORDER_FIELDS: dict[str, Reader] = {
 _order_values = several(
     (
         *("symbol", "id", "clientOid", "side", "type", "timeInForce", "price", "size", "dealSize", "dealFunds"),
-        *("active", "inOrderBook", "cancelExist", "postOnly", "createdAt", "lastUpdatedAt"),
+        *("active", "inOrderBook", "cancelExist", "postOnly", "createdAt", "lastUpdatedAt", "cancelledSize"),
     )
 )
 _FILL_FIELDS: dict[str, Reader] = {
@@ -108,7 +110,7 @@ def read_order(value: Any, symbols: SymbolBook) -> VenueOrder:
     record = as_record(value)
     (
         symbol, order_id, client_id, side, kind, lasting, price, size, filled, filled_value,
-        active, in_book, cancelled, post_only, created_ms, updated_ms,
+        active, in_book, cancelled, post_only, created_ms, updated_ms, gone,
     ) = _order_values(record)  # fmt: skip
     try:
         terms = _TERMS.get((side, kind, lasting))
@@ -136,11 +138,17 @@ def read_order(value: Any, symbols: SymbolBook) -> VenueOrder:
     quote = None if size else _funds(record, is_market=is_market)
     if price is None and not is_market:
         raise UnreadableError("price is missing")
+    gone = ZERO if gone == "0" else amount(record, "cancelledSize")
     if active:
         status: PublicStatus | None = _OPEN if in_book or filled else _PENDING
+        if gone:
+            size, status = working_size(size, filled, gone, status)
+    elif (not filled) is not (not filled_value):
+        status = None
     else:
-        may_expire = our_time is _GTT and _lived_out(record, created_ms, updated_ms)
-        status = _end_of(record, size, filled, cancelled=cancelled, may_expire=may_expire)
+        status = ended_as(size, filled, gone) if size else _ended_by_funds(record, quote, filled, cancelled=cancelled)
+        if status is _CANCELLED and our_time is _GTT and _lived_out(record, created_ms, updated_ms):
+            status = _EXPIRED
     return venue_order(
         EXCHANGE,
         symbols.canonical(symbol),
@@ -154,7 +162,8 @@ def read_order(value: Any, symbols: SymbolBook) -> VenueOrder:
         ("open" if in_book else "new") if active else "done",
         size,
         filled,
-        filled_value,
+        # What has executed has a value: none is told.
+        None if filled and not filled_value else filled_value,
         price,
         None,
         quote,
@@ -172,22 +181,46 @@ def _funds(record: Record, *, is_market: bool) -> Decimal:
     return positive_amount(record, "funds")
 
 
-def _end_of(
-    record: Record, size: Decimal, filled: Decimal, *, cancelled: bool, may_expire: bool
-) -> PublicStatus | None:
-    cancelled = cancelled or amount(record, "cancelledSize" if size else "cancelledFunds") > ZERO
-    status = ended_as(size, filled, cancelled=cancelled)
-    return _EXPIRED if may_expire and status is _CANCELLED else status
+def working_size(
+    size: Decimal, filled: Decimal, gone: Decimal, status: PublicStatus | None
+) -> tuple[Decimal, PublicStatus | None]:
+    """Give the size of an order that works and of which a part was cancelled, and its status; None: nothing would be
+    left of it, so that it cannot work.
 
-
-def ended_as(size: Decimal, filled: Decimal, *, cancelled: bool) -> PublicStatus | None:
-    """Say how an order ended that works no longer; None when what is told of it contradicts itself.
-
-    `size` zero: sized in quote units. A rest that buys nothing is cancelled then, and the order is filled all the same.
+    `size` zero: sized in quote units.
     """
-    if filled and filled >= size:
+    if not size or not gone:
+        return size, status
+    left = _EXACT.subtract(size, gone)
+    return (left, status) if left > filled else (size, None)
+
+
+def ended_as(size: Decimal, filled: Decimal, gone: Decimal) -> PublicStatus | None:
+    """Say how an order ended that works no longer; None when what was executed and what was cancelled are not all of
+    it: some of that may not be written yet, and what is hidden so may have executed.
+    """
+    if _EXACT.add(filled, gone) != size:
+        return None
+    return _CANCELLED if gone else _FILLED
+
+
+def ended_by_funds(
+    funds: Decimal | None, filled: Decimal, gone: Decimal, *, cancelled: bool
+) -> PublicStatus | None:
+    """Say the same of an order that is sized in quote units, of which `gone` were cancelled; zero: that is not told.
+
+    A rest that buys nothing is always cancelled, so that an order is filled by whatever it has executed.
+    """
+    if filled:
         return _FILLED
-    return _CANCELLED if cancelled else None
+    return _CANCELLED if cancelled and gone in (ZERO, funds) else None
+
+
+def _ended_by_funds(
+    record: Record, funds: Decimal | None, filled: Decimal, *, cancelled: bool
+) -> PublicStatus | None:
+    gone = amount(record, "cancelledFunds")
+    return ended_by_funds(funds, filled, gone, cancelled=cancelled or gone > ZERO)
 
 
 def _lived_out(record: Record, created_ms: int, updated_ms: int) -> bool:

@@ -65,12 +65,10 @@ class MexcClient(AdapterClient):
     def place(self, request: PlaceOrder, venue_symbol: str, symbols: SymbolBook) -> CallReport:
         """Place an order, once."""
         params = place_params(request, venue_symbol)
-        valid_until_ms = request.valid_until_venue_ms
         result = self.session.signed(
-            CallKind.PLACE, _PLACE_COST, "POST", ORDER_PATH, params, valid_until_ms=valid_until_ms
+            CallKind.PLACE, _PLACE_COST, "POST", ORDER_PATH, params, valid_until_ms=request.valid_until_venue_ms
         )
-        in_time = result.received_ms + self.session.venue_offset_ms() < valid_until_ms
-        return place_report(request, result, symbols, in_time=in_time)
+        return place_report(request, result, symbols)
 
     def cancel(self, request: CancelVenueOrder, venue_symbol: str, symbols: SymbolBook) -> CallReport:
         """Cancel an order, once, and read it back."""

@@ -25,33 +25,38 @@ CLOCK_CODES = frozenset({700003, 10073})
 """Our time is outside the window, by the venue's clock."""
 LIMIT_CODES = frozenset({429, 510})
 
+DOUBTED = Outcome(OutcomeClass.AMBIGUOUS, "rejected_or_duplicate")
+"""Refused, by what an earlier delivery of the request can be the cause of."""
 BANNED = Outcome(OutcomeClass.NOT_PROCESSED, "banned")
 _CLOCK = Outcome(OutcomeClass.NOT_PROCESSED, "clock")
 # The venue's firewall, before any of its services.
 _FORBIDDEN = Outcome(OutcomeClass.NOT_PROCESSED, "forbidden", retry_after_ms=5000)
 
 _CREDENTIALS = frozenset({400, 401, 403, 602, 10072, 700001, 700002, 700006, 700007, 700013, 730706})
-_REFUSALS = frozenset(
-    {
-        *(-1128, -1121, 26),
-        *(10007, *range(10095, 10099), 10101),
-        *(30000, 30001, 30002, 30003, 30004, 30005, 30010, 30014, 30016, 30018, 30019, 30020, 30021, 30025),
-        *(30027, 30028, 30029, 30032, 30041, 30051, 30087),
-        *(33333, 44444, 60005, 70011, 700004, 700005, 700008, 730002),
-    }
+_MALFORMED = frozenset(
+    {-1128, 33333, 44444, 700004, 700005, 700008, 730002, 10095, 10096, 10097, 10098, 30002}
 )
-_DEFINITE = _REFUSALS | _CREDENTIALS
+"""Parameters, their precision, amounts below the minimum."""
+_NOT_HERE = frozenset({-1121, 26, 10007, 30000, 30001, 30014, 30016, 30018, 30019, 30020, 30021, 30051, 60005, 70011})
+"""No such symbol, not traded or not so, not by this credential: whatever orders there are."""
+_IN_THE_WAY = frozenset({10101, 30003, 30004, 30005, 30010, 30025, 30027, 30028, 30029, 30032, 30041, 30087})
+"""Funds, maxima, limits, risk control, what the book offers: the order itself, once placed, can be what is in its
+way."""
+_PLACE_REFUSED = _CREDENTIALS | _MALFORMED | _NOT_HERE
+_DEFINITE = _PLACE_REFUSED | _IN_THE_WAY
 _SERVER_ERRORS = frozenset({500, 503, 504, 20002, 730000})
 
 
-def classify_place(status: int, code: int | None, *, in_time: bool) -> Outcome:
+def classify_place(status: int, code: int | None) -> Outcome:
     """Sort an answer to a place call that is no acknowledgement: HTTP status and code of its body.
 
-    `in_time`: it came while the placement was valid. A refused time proves nothing when it came later: it may answer a
-    second delivery of the request, which came too late, while the first one was accepted.
+    The venue takes a client id twice, and a network may deliver a request twice and answer with the second delivery. So
+    no answer proves that nothing was placed but one that the first delivery must have got as well.
     """
     outcome = _classify(status, code, _DEFINITE)
-    return outcome if in_time or outcome is not _CLOCK else UNKNOWN
+    if outcome.kind is OutcomeClass.NOT_PROCESSED:
+        return Outcome(OutcomeClass.AMBIGUOUS, outcome.reason)
+    return DOUBTED if outcome is REJECTED and code not in _PLACE_REFUSED else outcome
 
 
 def classify_cancel(status: int, code: int | None) -> Outcome:

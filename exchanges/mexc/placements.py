@@ -29,14 +29,14 @@ _PLACE, _CANCEL = f"POST {ORDER_PATH}", f"DELETE {ORDER_PATH}"
 _PLACED, _CANCELLED = EvidenceSource.PLACE_ANSWER, EvidenceSource.CANCEL_ANSWER
 
 
-def place_report(request: PlaceOrder, result: HttpResult, symbols: SymbolBook, *, in_time: bool) -> PlaceReport:
-    """Sort how a place call ended into exactly one report; `in_time`: while the placement was valid."""
+def place_report(request: PlaceOrder, result: HttpResult, symbols: SymbolBook) -> PlaceReport:
+    """Sort how a place call ended into exactly one report."""
     if isinstance(result, HttpFailure):
         return place_failed(request, result, _PLACE)
     code, error, record = _read(result)
     if result.status == HTTP_OK and record is not None and record.get("orderId") is not None:
         return _acknowledged(request, record, result, symbols)
-    outcome = classify_place(result.status, code, in_time=in_time)
+    outcome = classify_place(result.status, code)
     return place_refused(request, outcome, error, result, _PLACE)
 
 

@@ -1,15 +1,16 @@
-"""MEXC's private push messages to our messages: orders, executions and balances.
+"""MEXC's private push messages to our messages: orders and balances.
 
 Pure. In them an absent field is zero or an empty text, so that a field that is gone cannot be told from one that is
-zero: a text where an amount belongs is never taken for zero, but for what nothing has executed of, and a record that
-contradicts itself is unreadable (`UnreadableError`).
+zero: a text where an amount belongs is never taken for zero, but for what nothing has executed of; where amounts
+contradict each other, the status is unknown, and a status that its own order contradicts makes it unreadable
+(`UnreadableError`).
 """
 
 import re
 from decimal import Decimal
 
-from exchanges.fields import UnreadableError, plain_amounts, signed_or_none, unsigned_or_none
-from exchanges.mexc.pb.private_pb2 import PrivateAccountV3Api, PrivateDealsV3Api, PrivateOrdersV3Api
+from exchanges.fields import UnreadableError, plain_amounts, unsigned_or_none
+from exchanges.mexc.pb.private_pb2 import PrivateAccountV3Api, PrivateOrdersV3Api
 from exchanges.mexc.translate import (
     ALL_OR_NOTHING,
     EXCHANGE,
@@ -17,11 +18,11 @@ from exchanges.mexc.translate import (
     MARKET,
     POST_ONLY,
     RESTING,
+    STOP_LIMIT,
     total,
 )
-from exchanges.records import venue_fill, venue_order
+from exchanges.records import venue_order
 from exchanges.symbols import SymbolBook
-from messages.fills import FillSource, Liquidity, VenueFill
 from messages.types import ZERO, OrderType, PublicStatus, Side, TimeInForce, VenueOrder
 
 _STATUSES = {
@@ -35,14 +36,13 @@ _STATUSES = {
 # Filled, partly filled, cancelled after a part was filled.
 _EXECUTED = frozenset({2, 3, 5})
 _SIDES = {1: Side.BUY, 2: Side.SELL}
-_STOP = (OrderType.STOP_LIMIT, TimeInForce.GTC, False)
 # The last three are made on the venue's pages only: a stop-limit order, and the two halves of an OCO order.
-_KINDS = {1: RESTING, 2: POST_ONLY, 3: IMMEDIATE, 4: ALL_OR_NOTHING, 5: MARKET, 100: _STOP, 101: _STOP, 102: RESTING}
+_KINDS = {
+    1: RESTING, 2: POST_ONLY, 3: IMMEDIATE, 4: ALL_OR_NOTHING, 5: MARKET,
+    100: STOP_LIMIT, 101: STOP_LIMIT, 102: RESTING,
+}  # fmt: skip
 _TERMS = {(side, kind): (_SIDES[side], *_KINDS[kind]) for side in _SIDES for kind in _KINDS}
 _MARKET = OrderType.MARKET
-_STOP_LIMIT = OrderType.STOP_LIMIT
-_MAKER, _TAKER = Liquidity.MAKER, Liquidity.TAKER
-_STREAM = FillSource.STREAM
 _names_order_of_venue = re.compile(r"C[0-9]{2}__[0-9]+").fullmatch
 
 
@@ -51,7 +51,7 @@ def read_order_push(
 ) -> VenueOrder:
     """Translate an order; `sent_ms` is when the venue pushed it, 0: not told.
 
-    What it says of the last execution is incomplete, and is told by a push of its own.
+    Of executions only the sum is taken: pushes about single ones have an id that is not known to be that of the lists.
     """
     side, kind, lasting, post_only = _terms(order)
     status, size, filled, worth, price = (
@@ -76,20 +76,31 @@ def read_order_push(
         side,
         kind,
         lasting,
-        _STATUSES.get(status),
+        None if _contradicted(order, sized, executed, value) else _STATUSES.get(status),
         str(status),
         sized,
         executed,
         # What has executed has a value: none is told.
         None if executed and not value else value,
         limit,
-        _amount(order.triggerPrice, "triggerPrice") if kind is _STOP_LIMIT else None,
+        _amount(order.triggerPrice, "triggerPrice") if kind is OrderType.STOP_LIMIT else None,
         quote,
         post_only,
         order.createTime or None,
         sent_ms or None,
         "",
     )
+
+
+def _contradicted(order: PrivateOrdersV3Api, sized: Decimal, executed: Decimal, value: Decimal) -> bool:
+    # What has executed has a value, and is what does not remain; what remains is not told where the text is empty.
+    if (not executed) is not (not value):
+        return True
+    last, remains = _amount(order.lastDealQuantity, "lastDealQuantity"), order.remainQuantity
+    if last is not None and not executed:
+        return True
+    left = _amount(remains, "remainQuantity") or ZERO
+    return bool(sized and remains) and total(left, executed) != sized
 
 
 def _terms(order: PrivateOrdersV3Api) -> tuple[Side, OrderType, TimeInForce, bool]:
@@ -114,33 +125,6 @@ def _amount(written: str, name: str) -> Decimal | None:
     if found is None:
         raise UnreadableError(f"{name} is not an amount of zero or more")
     return found or None
-
-
-def read_deal_push(deal: PrivateDealsV3Api, venue_symbol: str, symbols: SymbolBook) -> VenueFill:
-    """Translate an execution; it has the id that lists have it under."""
-    side = _SIDES.get(deal.tradeType)
-    price, size = unsigned_or_none(deal.price), unsigned_or_none(deal.quantity)
-    # Without an amount and without a currency, no fee was charged.
-    fee = signed_or_none(deal.feeAmount) if deal.feeAmount or deal.feeCurrency else ZERO
-    if side is None or not (price and size) or fee is None:
-        raise UnreadableError("tradeType, price, quantity or fee of the deal is none")
-    if not (deal.tradeId and deal.orderId) or deal.time <= 0:
-        raise UnreadableError("the deal lacks an id or its time")
-    return venue_fill(
-        EXCHANGE,
-        symbols.canonical(venue_symbol),
-        deal.tradeId,
-        deal.orderId,
-        deal.clientOrderId or None,
-        side,
-        price,
-        size,
-        fee,
-        deal.feeCurrency or None,
-        _MAKER if deal.isMaker else _TAKER,
-        deal.time,
-        _STREAM,
-    )
 
 
 def read_account_push(account: PrivateAccountV3Api) -> tuple[str, Decimal, Decimal]:

@@ -3,6 +3,9 @@
 Owns the key, the subscriptions and the translation of pushes. The connection itself belongs to the stream rim. It never
 swallows a frame that it does not understand, and never takes a refused subscription, which has the code of a success,
 for a confirmed one.
+
+The channel of executions is not subscribed: that its ids are those of the lists is not documented, and an execution
+known under two ids would count twice. What has executed shows in the order, and the executions are read.
 """
 
 import threading
@@ -15,13 +18,14 @@ from exchanges.fields import Record, UnreadableError, as_record, integer, text
 from exchanges.mexc.capabilities import STREAM_URL
 from exchanges.mexc.pb.frames import read_wrapper
 from exchanges.mexc.pb.private_pb2 import PushDataV3ApiWrapper
-from exchanges.mexc.pushes import read_account_push, read_deal_push, read_order_push
+from exchanges.mexc.pushes import read_account_push, read_order_push
 from exchanges.mexc.translate import EXCHANGE
+from exchanges.records import event_evidence, order_reported
 from exchanges.stream import Opening, Reading, StreamRefusedError
 from exchanges.succession import StreamRules
 from exchanges.symbols import SymbolBook
 from exchanges.wire_json import parse_exact, write_json
-from messages.reports import BalanceReported, FillReceived, FrameUnreadable, OrderReported, StreamReport
+from messages.reports import BalanceReported, FrameUnreadable, StreamReport
 from messages.types import Evidence, EvidenceSource
 
 RULES = StreamRules(
@@ -35,7 +39,6 @@ RULES = StreamRules(
 )
 CHANNELS = (
     "spot@private.orders.v3.api.pb",
-    "spot@private.deals.v3.api.pb",
     "spot@private.account.v3.api.pb",
 )
 
@@ -197,19 +200,8 @@ class PushReader:
         match push.WhichOneof("body"):
             case "privateOrders":
                 order = read_order_push(push.privateOrders, push.symbol, push.sendTime, symbols)
-                return OrderReported(
-                    account_id=self._account_id,
-                    exchange=EXCHANGE,
-                    order=order,
-                    evidence=_evidence(push, frame, received_ms, order.venue_status),
-                )
-            case "privateDeals":
-                return FillReceived(
-                    account_id=self._account_id,
-                    exchange=EXCHANGE,
-                    fill=read_deal_push(push.privateDeals, push.symbol, symbols),
-                    evidence=_evidence(push, frame, received_ms, ""),
-                )
+                evidence = _evidence(push, frame, received_ms, order.venue_status)
+                return order_reported(self._account_id, EXCHANGE, order, None, evidence)
             case "privateAccount":
                 return BalanceReported(
                     account_id=self._account_id,
@@ -217,7 +209,7 @@ class PushReader:
                     balances=(read_account_push(push.privateAccount),),
                     received_ms=received_ms,
                 )
-            case None:
+            case _:
                 raise UnreadableError("no body that was subscribed to")
 
     def _unreadable(self, frame: bytes, reason: str, received_ms: int) -> Reading:
@@ -232,11 +224,6 @@ class PushReader:
 
 
 def _evidence(push: PushDataV3ApiWrapper, frame: bytes, received_ms: int, detail: str) -> Evidence:
-    return Evidence(
-        source=_STREAM,
-        endpoint=push.channel,
-        received_ms=received_ms,
-        venue_time_ms=push.sendTime or None,
-        body_sha256=sha256(frame).hexdigest(),
-        detail=detail,
+    return event_evidence(
+        _STREAM, push.channel, received_ms, push.sendTime or None, sha256(frame).hexdigest(), detail
     )

@@ -1,8 +1,9 @@
 """MEXC's REST records to our messages: orders, executions and balances.
 
-Pure. It never guesses: an unknown status stays unknown, and a record with an unknown type or side, or with a field
-missing or of the wrong kind, is unreadable as a whole (`UnreadableError`). Amounts and times come as numbers or as
-texts of numbers.
+Pure. It never guesses: an unknown status stays unknown, as does one that the amounts beside it contradict; a record
+with an unknown side, or with a field missing or of the wrong kind, is unreadable as a whole (`UnreadableError`). A type
+that is not documented, as orders made on the venue's pages have, is told by the prices of the order. Amounts and times
+come as numbers or as texts of numbers.
 """
 
 import re
@@ -42,6 +43,7 @@ _STATUSES = {
     "REJECTED": PublicStatus.FAILED,
     "EXPIRED": PublicStatus.EXPIRED,
 }
+_EXECUTED = frozenset({"FILLED", "PARTIALLY_FILLED", "PARTIALLY_CANCELED"})
 _SIDES = {"BUY": Side.BUY, "SELL": Side.SELL}
 Terms = tuple[OrderType, TimeInForce, bool]
 """What a type of the venue means: ours, the time in force, and whether it is post-only."""
@@ -50,6 +52,8 @@ POST_ONLY: Terms = (OrderType.LIMIT, TimeInForce.GTC, True)
 IMMEDIATE: Terms = (OrderType.LIMIT, TimeInForce.IOC, False)
 ALL_OR_NOTHING: Terms = (OrderType.LIMIT, TimeInForce.FOK, False)
 MARKET: Terms = (OrderType.MARKET, TimeInForce.IOC, False)
+STOP_LIMIT: Terms = (OrderType.STOP_LIMIT, TimeInForce.GTC, False)
+STOP_MARKET: Terms = (OrderType.STOP_MARKET, TimeInForce.GTC, False)
 _KINDS = {
     "LIMIT": RESTING,
     "LIMIT_MAKER": POST_ONLY,
@@ -59,7 +63,8 @@ _KINDS = {
 }
 _TERMS = {(side, kind): (_SIDES[side], *_KINDS[kind]) for side in _SIDES for kind in _KINDS}
 # Reading a member of an enumeration by its class costs more than reading a field, so those of every record stand here.
-_MARKET = OrderType.MARKET
+_MARKETS = frozenset({OrderType.MARKET, OrderType.STOP_MARKET})
+_LIMIT, _MARKET = OrderType.LIMIT, OrderType.MARKET
 _MAKER, _TAKER = Liquidity.MAKER, Liquidity.TAKER
 _REST = FillSource.REST
 # Sums of amounts with up to forty digits stay exact.
@@ -118,7 +123,7 @@ def read_order(value: Any, symbols: SymbolBook) -> VenueOrder:
     size, price = Decimal(size), Decimal(price)
     filled = ZERO if filled == "0" else Decimal(filled)
     worth = ZERO if worth == "0" else Decimal(worth)
-    if our_type is _MARKET:
+    if our_type in _MARKETS:
         price, quote_size = None, number_or_none(record, "origQuoteOrderQty")
     else:
         # Of these, `origQuoteOrderQty` is no more than price times size.
@@ -133,14 +138,15 @@ def read_order(value: Any, symbols: SymbolBook) -> VenueOrder:
         our_side,
         our_type,
         lasting,
-        _STATUSES.get(status),
+        _status(status, filled, worth),
         status,
         size,
         filled,
         # What has executed has a value: none is told.
         None if filled and not worth else worth,
         price,
-        None,
+        # Of the documented types none has one.
+        None if our_type is _LIMIT or our_type is _MARKET else number_or_none(record, "stopPrice"),
         quote_size,
         post_only,
         created_ms,
@@ -149,10 +155,20 @@ def read_order(value: Any, symbols: SymbolBook) -> VenueOrder:
     )
 
 
+def _status(status: str, filled: Decimal, worth: Decimal) -> PublicStatus | None:
+    # What has executed has a value, and some words say that something has, or has not: what contradicts itself may not
+    # be written whole yet.
+    contradicted = (
+        (not filled) is not (not worth)
+        or (status in _EXECUTED and not filled)
+        or (status == "REJECTED" and filled > ZERO)
+    )
+    return None if contradicted else _STATUSES.get(status)
+
+
 def _carefully(record: Record) -> tuple[tuple[Side, OrderType, TimeInForce, bool], tuple[Any, ...]]:
-    # Of `read_order`, in any form that is documented.
-    side = word(record, "side", _SIDES)
-    terms = (side, *word(record, "type", _KINDS))
+    # Of `read_order`, in any form that is documented, and of any type.
+    terms = (word(record, "side", _SIDES), *_kind(record))
     return terms, (
         text(record, "symbol"),
         text(record, "status"),
@@ -160,8 +176,20 @@ def _carefully(record: Record) -> tuple[tuple[Side, OrderType, TimeInForce, bool
         optional_text(record, "clientOrderId"),
         optional_integer_number(record, "time"),
         optional_integer_number(record, "updateTime"),
-        *_amounts(record, market=terms[1] is _MARKET),
+        *_amounts(record, market=terms[1] in _MARKETS),
     )
+
+
+def _kind(record: Record) -> Terms:
+    known = _KINDS.get(text(record, "type"))
+    if known is not None:
+        return known
+    stopped = number_or_none(record, "stopPrice") is not None
+    if number_or_none(record, "price") is not None:
+        return STOP_LIMIT if stopped else RESTING
+    if all(number_or_none(record, name) is None for name in ("origQty", "Qty", "origQuoteOrderQty")):
+        raise UnreadableError("an order has a size")
+    return STOP_MARKET if stopped else MARKET
 
 
 def _amounts(record: Record, *, market: bool) -> tuple[Decimal, Decimal, Decimal, Decimal]:

@@ -23,6 +23,7 @@ CAPABILITIES = Capabilities(
     validity_parameter=None,
     settle_ms=30_000,
     search_sources=("Order/search", "Order/v2/query", "Trade/search"),
+    fill_ids_agree=False,
     max_in_flight=4,
     margin=True,
 )

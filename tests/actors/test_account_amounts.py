@@ -36,7 +36,8 @@ def test_quote_sized_order_that_executes_further_is_not_overfilled() -> None:
 def test_quote_sized_order_that_executes_after_the_venue_called_it_filled_is_overfilled() -> None:
     account = Account()
     place, claim = quote_sized(account)
-    account.hear(replace(claim, status=PublicStatus.FILLED))
+    executed_so_far = account.order(place).filled_size
+    account.hear(replace(claim, status=PublicStatus.FILLED, filled_size=executed_so_far))
     account.list_fills(executed(place, "0.1", "57"))
     assert account.order(place).overfilled
     assert "Overfill" in account.alerts()

@@ -15,7 +15,7 @@ import timeit
 from collections.abc import Callable, Mapping, Sequence
 
 from tests.benchmarks import commits, fills, normalize, over_http, parts, scale, throughput
-from tests.benchmarks.figures import Figure
+from tests.benchmarks.figures import Figure, show
 from tests.benchmarks.rig import YOUNG_OBJECTS_MAX
 
 BENCHMARKS: Mapping[str, tuple[str, Callable[[], list[Figure]]]] = {
@@ -23,7 +23,7 @@ BENCHMARKS: Mapping[str, tuple[str, Callable[[], list[Figure]]]] = {
     "accounts": ("start time and memory of 10,000 idle accounts", scale.accounts),
     "orders": ("orders acknowledged per second, against the raw limits of store and runtime", throughput.run),
     "fills": ("fills per second from stream frame to event, and how long one takes", fills.run),
-    "normalize": ("what reading open orders and stream frames costs, against a floor without checks", normalize.run),
+    "normalize": ("what reading each venue's open orders and frames costs, against floors and ccxt", normalize.run),
     "http": ("orders acknowledged per second over HTTP, against a bare loop of requests", over_http.run),
     "commit": ("how long a command waits to be durable, and commits against the raw rate", commits.run),
     "recovery": ("time to start again with 10,000 open orders", scale.recovery),
@@ -57,8 +57,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             found[name] = [figure.as_json() for figure in figures]
         else:
             print(f"{name}: {BENCHMARKS[name][0]} ({time.monotonic() - begun:.0f} s)")
-            for figure in figures:
-                print(figure.show())
+            for line in show(figures):
+                print(line)
     if options.json:
         print(json.dumps({"machine": _machine(), "benchmarks": found}, indent=1))
     return 0

@@ -15,6 +15,8 @@ class Figure:
     name: str
     unit: str
     values: tuple[float, ...]
+    of: str = ""
+    """Which of several alike it was measured of; a table has a column for each. Empty: there is only one."""
 
     @property
     def median(self) -> float:
@@ -24,22 +26,42 @@ class Figure:
         spread = f"{_short(min(self.values))} .. {_short(max(self.values))}" if len(self.values) > 1 else "once"
         return f"  {self.name:<62} {_short(self.median):>9} {self.unit:<10} [{spread}]"
 
+    def cell(self) -> str:
+        """The median, and half of what lies between the least and the greatest."""
+        return f"{_short(self.median)} ±{50 * (max(self.values) - min(self.values)) / self.median:.0f}%"
+
     def as_json(self) -> dict[str, object]:
-        return {"name": self.name, "unit": self.unit, "median": self.median, "values": list(self.values)}
+        found = {"name": self.name.strip(), "unit": self.unit, "median": self.median, "values": list(self.values)}
+        return {**found, "of": self.of} if self.of else found
+
+
+def show(figures: Sequence[Figure]) -> Iterator[str]:
+    """Lines to print: those that are alike as one table, all others by themselves."""
+    yield from (figure.show() for figure in figures if not figure.of)
+    columns = list(dict.fromkeys(figure.of for figure in figures if figure.of))
+    if not columns:
+        return
+    cells = {(figure.name, figure.unit, figure.of): figure.cell() for figure in figures}
+    rows = dict.fromkeys((figure.name, figure.unit) for figure in figures if figure.of)
+    widths = {of: max(len(of), *(len(cell) for (*_, its), cell in cells.items() if its == of)) for of in columns}
+    yield f"  {'':<54}" + "".join(f"  {of:>{widths[of]}}" for of in columns)
+    for name, unit in rows:
+        line = "".join(f"  {cells.get((name, unit, of), '-'):>{widths[of]}}" for of in columns)
+        yield f"  {f'{name} ({unit})':<54}{line}"
 
 
 @dataclass(slots=True)
 class Figures:
     """The figures of one benchmark, in the order of their first repetition."""
 
-    _values: dict[tuple[str, str], list[float]] = field(default_factory=dict)
+    _values: dict[tuple[str, str, str], list[float]] = field(default_factory=dict)
 
-    def add(self, name: str, value: float, unit: str) -> None:
-        self._values.setdefault((name, unit), []).append(value)
+    def add(self, name: str, value: float, unit: str, *, of: str = "") -> None:
+        self._values.setdefault((name, unit, of), []).append(value)
 
-    def share(self, name: str, part: float, whole: float) -> None:
+    def share(self, name: str, part: float, whole: float, *, of: str = "") -> None:
         """A ratio of two rates measured in the same repetition, in percent."""
-        self.add(name, 100 * part / whole, "%")
+        self.add(name, 100 * part / whole, "%", of=of)
 
     def add_latencies(self, name: str, seconds: Sequence[float]) -> None:
         ordered = sorted(seconds)
@@ -47,7 +69,7 @@ class Figures:
         self.add(f"{name}, p99", 1e6 * percentile(ordered, 0.99), "us")
 
     def all(self) -> list[Figure]:
-        return [Figure(name, unit, tuple(values)) for (name, unit), values in self._values.items()]
+        return [Figure(name, unit, tuple(values), of) for (name, unit, of), values in self._values.items()]
 
 
 def percentile(ordered: Sequence[float], share: float) -> float:

@@ -1,41 +1,40 @@
-"""What reading a venue's words costs: a list of 1,000 open orders, and stream frames, beside the floor of the same run.
+"""What reading each venue's words costs: a list of 1,000 open orders, and stream frames, beside floors of the same run.
 
 The floor of a list parses the same body and puts what the fields of the normalized order need into a frozen, slotted
 dataclass, amounts as `Decimal`, by position and without looking at any of them. The bare floor fills a dataclass that
 is neither frozen nor slotted, which Python does three times as fast: the least that can be called an order. Ours reads
-the list as `exchanges.binance.reads.open_orders` does and refuses what is not as documented.
+the list as the adapter does and refuses what is not as documented. No reader remembers amounts from one list to the
+next, so listing the same orders again takes as long.
 
-Every order has an id, a price and a size of its own, in every round, and where it is partly filled a filled size and
-value too; no reader remembers amounts from one list to the next, so listing the same orders again takes as long.
+Frames come over a local pair of sockets through the WebSocket client that the streams use. The bare loop receives and
+parses, ours receives and normalizes; both receive the same frames.
 
 All are measured in turn, round by round, in the thread's own processor time; a repetition's figure is the least of its
 rounds, so that another program's load shows as little as it can.
 """
 
-import importlib
-import importlib.util
-import json
+import socket
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields, make_dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, Self
 
-import orjson
+from websocket import ABNF, WebSocket
 
-from exchanges.binance.translate import read_order
-from exchanges.fields import read_list
-from exchanges.symbols import SymbolBook
-from exchanges.wire_json import parse_json
+from exchanges.stream import POLL_S
 from messages.reports import OrderReported
 from tests.benchmarks.figures import Figure, Figures
-from tests.benchmarks.fills import protocol
+from tests.benchmarks.frames import FRAMES, Framed, Read
+from tests.benchmarks.lists import LISTS, ccxt_parser
 
 REPETITIONS = 5
-ROUNDS = 12
+ROUNDS = 6
 ORDERS = 1000
-BOOK = SymbolBook(to_canonical={"BTCUSDT": "BTC-USDT"}, to_venue={"BTC-USDT": "BTCUSDT"})
-_VENUE_MS = 1_795_255_200_000
+FRAMES_AT_ONCE = 50
+"""So many frames fit into a socket's buffer together, so that nobody has to write while they are read."""
+_FILLED = {"a tenth filled": 10, "all filled": 1}
+"""Every how many orders one is partly filled."""
 
 
 @dataclass
@@ -43,21 +42,21 @@ class BareOrder:
     """What a record tells of the normalized order, unchecked; the fields that it does not tell are left out."""
 
     exchange: str
-    order_id: int
+    order_id: int | str
     client_order_id: str
     symbol: str
-    side: str
-    type: str
-    status: str
+    side: str | int
+    type: str | int
+    status: str | int
     size: Decimal
     filled_size: Decimal
     price: Decimal
-    stop_price: Decimal
-    quote_size: Decimal
-    filled_value: Decimal
-    created_at: int
-    updated_at: int
-    time_in_force: str
+    stop_price: Decimal | None
+    quote_size: Decimal | None
+    filled_value: Decimal | None
+    created_at: object
+    updated_at: object
+    time_in_force: str | None
 
 
 FrozenOrder = make_dataclass(
@@ -65,77 +64,59 @@ FrozenOrder = make_dataclass(
 )
 
 
-@dataclass
-class BareFill:
-    """What an execution says, unchecked."""
-
-    fill_id: int
-    price: Decimal
-    size: Decimal
-    fee: Decimal
-    fee_currency: str
-    maker: bool
-    venue_ms: int
-
-
 def run() -> list[Figure]:
     figures = Figures()
-    numbers = iter(range(10**9))
+    numbers = iter(range(1, 10**9))
     for _ in range(REPETITIONS):
-        for what, filled_every in (("a tenth partly filled", 10), ("all partly filled", 1)):
-            _lists(figures, what, lambda every=filled_every: _open_orders(next(numbers), every))
-        _frames(figures, lambda: next(numbers))
+        for venue in LISTS:
+            for what, filled_every in _FILLED.items():
+                _lists(figures, venue, (what, filled_every), numbers)
+            _frames(figures, venue, numbers)
     return figures.all()
 
 
-def _lists(figures: Figures, what: str, body: Callable[[], bytes]) -> None:
-    acts: dict[str, Callable[[bytes], object]] = {
-        "ours": _normalized, "floor": _floor(FrozenOrder), "bare": _floor(BareOrder), "JSON": orjson.loads,
-    }  # fmt: skip
-    theirs = ccxt_parser()
+# ----- lists
+
+
+def _lists(figures: Figures, venue: str, filled: tuple[str, int], numbers: Iterator[int]) -> None:
+    what, filled_every = filled
+    listed = LISTS[venue]
+    acts: dict[str, Callable[[bytes], Any]] = {
+        "ours": lambda body: _whole(listed.read(body)),
+        "floor": listed.floor(FrozenOrder),
+        "bare": listed.floor(BareOrder),
+        "JSON": listed.parse,
+    }
+    theirs = ccxt_parser(venue)
     if theirs is not None:
         acts["ccxt"] = theirs
-    least = _least_us(acts, body)
+    least = _least_us(acts, lambda: listed.body(_series(numbers), filled_every))
     ours = least["ours"]
-    figures.add(f"open orders normalized, {what}", 1e6 / ours, "orders/s")
-    figures.share(f"open orders, {what}, as a share of the floor", 1 / ours, 1 / least["floor"])
-    figures.share(f"open orders, {what}, as a share of the bare floor", 1 / ours, 1 / least["bare"])
-    figures.add(f"one open order, {what}", ours, "us")
-    figures.add(f"one open order, {what}, floor", least["floor"], "us")
-    figures.add(f"one open order, {what}, bare floor", least["bare"], "us")
-    figures.add(f"one open order, {what}, JSON alone", least["JSON"], "us")
+    figures.add(f"open orders, {what}", 1e6 / ours, "orders/s", of=venue)
+    figures.share(f"  share of the floor, {what}", 1 / ours, 1 / least["floor"], of=venue)
+    figures.share(f"  share of the bare floor, {what}", 1 / ours, 1 / least["bare"], of=venue)
+    figures.add(f"  one order, {what}", ours, "us", of=venue)
+    figures.add(f"  one order, {what}, floor", least["floor"], "us", of=venue)
+    figures.add(f"  one order, {what}, JSON alone", least["JSON"], "us", of=venue)
     if theirs is not None:
-        figures.add(f"one open order, {what}, by ccxt's parse_orders", least["ccxt"], "us")
-        figures.add(f"open orders, {what}, as a multiple of ccxt's rate", least["ccxt"] / ours, "times")
+        figures.add(f"  one order, {what}, by ccxt", least["ccxt"], "us", of=venue)
+        figures.add(f"  multiple of ccxt's rate, {what}", least["ccxt"] / ours, "times", of=venue)
 
 
-def _frames(figures: Figures, series: Callable[[], int]) -> None:
-    read = protocol("1").read
-    first = read(_execution(0), 0).reports[0]
-    if not isinstance(first, OrderReported) or first.fill is None:
-        raise TypeError("the frames are not read as executions")
-    each = {"ours": lambda frame: read(frame, 0), "floor": _bare_execution, "JSON": orjson.loads}
-    least = _least_us({name: _every(act) for name, act in each.items()}, lambda: _executions(series()))
-    ours = least["ours"]
-    figures.add("stream frames read", 1e6 / ours, "frames/s")
-    figures.share("stream frames as a share of their floor (bare dataclasses)", 1 / ours, 1 / least["floor"])
-    figures.share("stream frames as a share of JSON alone", 1 / ours, 1 / least["JSON"])
-    figures.add("one stream frame", ours, "us")
-    figures.add("one stream frame, floor (bare dataclasses)", least["floor"], "us")
-    figures.add("one stream frame, JSON alone", least["JSON"], "us")
+def _whole(found: tuple[Sequence[Any], int]) -> Sequence[Any]:
+    orders, unreadable = found
+    if unreadable or len(orders) != ORDERS:
+        raise ValueError("the list is not read as it was written")
+    return orders
 
 
-def _every(act: Callable[[bytes], object]) -> Callable[[Sequence[bytes]], object]:
-    """Do it with one frame after the other, keeping nothing, as a stream does."""
-
-    def each(batch: Sequence[bytes]) -> None:
-        for frame in batch:
-            act(frame)
-
-    return each
+def _series(numbers: Iterator[int]) -> range:
+    # Numbers of orders, or of frames, that follow those before.
+    series = next(numbers)
+    return range(series * ORDERS, (series + 1) * ORDERS)
 
 
-def _least_us(acts: dict[str, Callable[[Any], object]], batch: Callable[[], Any]) -> dict[str, float]:
+def _least_us(acts: dict[str, Callable[[Any], Any]], batch: Callable[[], Any]) -> dict[str, float]:
     """The least that one of a batch's orders took, in microseconds, by act; each act reads every batch once.
 
     Each begins a round in its turn, because the first finds the memory as the making of the batch has left it.
@@ -152,87 +133,76 @@ def _least_us(acts: dict[str, Callable[[Any], object]], batch: Callable[[], Any]
     return least
 
 
-def _normalized(body: bytes) -> object:
-    orders, unreadable = read_list(parse_json(body), lambda item: read_order(item, BOOK))
-    if unreadable or len(orders) != ORDERS:
-        raise ValueError("the list is not read as it was written")
-    return orders
+# ----- frames
 
 
-def _floor(order: Callable[..., object]) -> Callable[[bytes], object]:
-    return lambda body: [
-        order(
-            "binance", item["orderId"], item["clientOrderId"], item["symbol"], item["side"], item["type"],
-            item["status"], Decimal(item["origQty"]), Decimal(item["executedQty"]), Decimal(item["price"]),
-            Decimal(item["stopPrice"]), Decimal(item["origQuoteOrderQty"]), Decimal(item["cummulativeQuoteQty"]),
-            item["time"], item["updateTime"], item["timeInForce"],
-        )
-        for item in orjson.loads(body)
-    ]  # fmt: skip
+def _frames(figures: Figures, venue: str, numbers: Iterator[int]) -> None:
+    framed = FRAMES[venue]
+    least = dict.fromkeys(("ours", "bare", "read", "parse"), float("inf"))
+    with _Pipe(binary=framed.binary) as pipe:
+        for turn in range(ROUNDS):
+            series = _series(numbers)
+            batch = [framed.frame(number) for number in series]
+            _check(framed.reader(series.start), batch)
+            loops = [("ours", _reading(framed, series.start)), ("bare", framed.parse)]
+            for name, act in loops if turn % 2 else reversed(loops):
+                least[name] = min(least[name], pipe.us_each(batch, act))
+            for name, act in (("read", _reading(framed, series.start)), ("parse", framed.parse)):
+                begun = time.thread_time_ns()
+                for frame in batch:
+                    act(frame)
+                least[name] = min(least[name], (time.thread_time_ns() - begun) / 1000 / ORDERS)
+    figures.add("stream frames received and normalized", 1e6 / least["ours"], "frames/s", of=venue)
+    figures.share("  share of bare receive and parse", 1 / least["ours"], 1 / least["bare"], of=venue)
+    figures.add("  one frame, received and normalized", least["ours"], "us", of=venue)
+    figures.add("  one frame, received and parsed", least["bare"], "us", of=venue)
+    figures.add("  one frame, normalized", least["read"], "us", of=venue)
+    figures.add("  one frame, parsed", least["parse"], "us", of=venue)
 
 
-def _bare_execution(frame: bytes) -> object:
-    item = orjson.loads(frame)["event"]
-    return BareOrder(
-        "binance", item["i"], item["c"], item["s"], item["S"], item["o"], item["X"], Decimal(item["q"]),
-        Decimal(item["z"]), Decimal(item["p"]), Decimal(item["P"]), Decimal(item["Q"]), Decimal(item["Z"]), item["O"],
-        item["T"], item["f"],
-    ), BareFill(
-        item["t"], Decimal(item["L"]), Decimal(item["l"]), Decimal(item["n"]), item["N"], item["m"], item["T"]
-    )  # fmt: skip
+def _reading(framed: Framed, first: int) -> Callable[[bytes], object]:
+    read = framed.reader(first)
+    return lambda frame: read(frame, 0)
 
 
-def ccxt_parser() -> Callable[[bytes], object] | None:
-    """Read the same list with ccxt, where it is installed."""
-    if importlib.util.find_spec("ccxt") is None:
-        return None
-    venue: Any = importlib.import_module("ccxt").binance()
-    market = venue.safe_market_structure({
-        "id": "BTCUSDT", "symbol": "BTC/USDT", "base": "BTC", "quote": "USDT", "spot": True, "type": "spot",
-        "precision": {"amount": 1e-8, "price": 0.01},
-    })  # fmt: skip
-    venue.set_markets([market])
-
-    def parsed(body: bytes) -> object:
-        orders = venue.parse_orders(orjson.loads(body), market)
-        if len(orders) != ORDERS:
-            raise ValueError("ccxt does not read the list as it was written")
-        return orders
-
-    return parsed
+def _check(read: Read, batch: Sequence[bytes]) -> None:
+    for frame in batch:
+        (report,) = read(frame, 0).reports
+        if not isinstance(report, OrderReported):
+            raise TypeError("the frames are not read as reports of orders")
 
 
-def _open_orders(series: int, filled_every: int) -> bytes:
-    numbers = range(series * ORDERS, (series + 1) * ORDERS)
-    return json.dumps([_open_order(number, filled=not number % filled_every) for number in numbers]).encode()
+class _Pipe:
+    """A WebSocket connection to ourselves: what is written in one go, as servers do without a mask, is then read."""
+
+    def __init__(self, *, binary: bool) -> None:
+        self._opcode = ABNF.OPCODE_BINARY if binary else ABNF.OPCODE_TEXT
+        self._venue, ours = socket.socketpair()
+        # Both as the stream's own rim has them.
+        ours.settimeout(POLL_S)
+        self._client = WebSocket(skip_utf8_validation=True)
+        self._client.sock, self._client.connected = ours, True
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._venue.close()
+        self._client.shutdown()
+
+    def us_each(self, batch: Sequence[bytes], act: Callable[[bytes], object]) -> float:
+        receive, taken = self._client.recv_data_frame, 0
+        for start in range(0, len(batch), FRAMES_AT_ONCE):
+            some = batch[start : start + FRAMES_AT_ONCE]
+            self._venue.sendall(b"".join(_written(frame, self._opcode) for frame in some))
+            begun = time.thread_time_ns()
+            for _ in some:
+                _, frame = receive(control_frame=True)
+                act(bytes(frame.data))
+            taken += time.thread_time_ns() - begun
+        return taken / 1000 / len(batch)
 
 
-def _open_order(number: int, *, filled: bool) -> dict[str, object]:
-    return {
-        "symbol": "BTCUSDT", "orderId": 28457 + number, "orderListId": -1, "clientOrderId": f"{number:032x}",
-        "price": f"{60000 + number / 100:.8f}", "origQty": f"1.{number % 10**8:08}",
-        "executedQty": f"0.{number % 10**8:08}" if filled else "0.00000000", "origQuoteOrderQty": "0.00000000",
-        "cummulativeQuoteQty": f"{number * 6}.{number % 10**8:08}" if filled else "0.00000000",
-        "status": "PARTIALLY_FILLED" if filled else "NEW", "timeInForce": "GTC", "type": "LIMIT", "side": "BUY",
-        "stopPrice": "0.00000000", "icebergQty": "0.00000000", "time": _VENUE_MS + number,
-        "updateTime": _VENUE_MS + number, "isWorking": True, "workingTime": _VENUE_MS + number,
-        "selfTradePreventionMode": "EXPIRE_MAKER",
-    }  # fmt: skip
-
-
-def _executions(series: int) -> list[bytes]:
-    return [_execution(series * ORDERS + number) for number in range(ORDERS)]
-
-
-def _execution(number: int) -> bytes:
-    """An execution at its order's price: what the order has filled so far is new in every frame."""
-    now_ms = _VENUE_MS + number
-    event = {
-        "e": "executionReport", "E": now_ms, "s": "BTCUSDT", "c": f"{number:032x}", "S": "BUY", "o": "LIMIT",
-        "f": "GTC", "q": "0.01000000", "p": "60000.00000000", "P": "0.00000000", "F": "0.00000000", "g": -1, "C": "",
-        "x": "TRADE", "X": "PARTIALLY_FILLED", "r": "NONE", "i": 28457 + number, "l": "0.00400000",
-        "z": f"0.{number % 10**8:08}", "L": "60000.00000000", "n": "0.00000400", "N": "BTC", "T": now_ms, "t": number,
-        "I": number, "w": False, "m": True, "M": True, "O": now_ms, "Z": f"{number * 6}.00000000",
-        "Y": "240.00000000", "Q": "0.00000000", "W": now_ms, "V": "EXPIRE_MAKER",
-    }  # fmt: skip
-    return json.dumps({"subscriptionId": 0, "event": event}, separators=(",", ":")).encode()
+def _written(frame: bytes, opcode: int) -> bytes:
+    written = ABNF(1, 0, 0, 0, opcode, 0, frame).format()
+    return written if isinstance(written, bytes) else written.encode("latin-1")

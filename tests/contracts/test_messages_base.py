@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from exchanges.records import venue_fill, venue_order
+from exchanges.records import event_evidence, order_reported, venue_fill, venue_order
 from messages import NormalizedOrder, Order, OrderState, OrderStateChanged, OrderView, SubmitOrder
 from messages.base import copied, fast_build, fast_init
 from messages.codec import Encoding, encode, encode_record
@@ -75,7 +75,7 @@ def heading(about: str, account_id: str, exchange: str, message_id: str, /) -> H
     return Heading(about=about, account_id=account_id, exchange=exchange, message_id=message_id)
 
 
-BUILDERS = (venue_order, venue_fill, heading)
+BUILDERS = (venue_order, venue_fill, order_reported, event_evidence, heading)
 
 
 def both(build: Callable[..., Any]) -> tuple[Any, Any]:

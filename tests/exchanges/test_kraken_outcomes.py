@@ -1,3 +1,5 @@
+from functools import partial
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,7 +17,6 @@ AMBIGUOUS = [
     # A request that was delivered twice is answered so.
     "EAPI:Invalid nonce",
     # Listed nowhere.
-    "EOrder:Duplicate order",
     "EOrder:Unknown order",
     "EOrder:Invalid order",
     "EOrder:Invalid pricelist",
@@ -57,7 +58,6 @@ DEFINITE = [
     "EOrder:Scheduled orders limit exceeded",
     "EOrder:Trading agreement required",
     "EGeneral:Invalid arguments",
-    "EGeneral:Invalid arguments:cl_ord_id",
     "EGeneral:Invalid arguments:volume minimum not met",
     "EGeneral:Permission denied",
     "EAPI:Invalid key",
@@ -69,6 +69,21 @@ DEFINITE = [
     "EAuth:Account temporary disabled",
     "ETrade:User Locked",
 ]
+BY_STATE = [
+    "EOrder:Insufficient funds",
+    "EOrder:Insufficient funds (insufficient user funds)",
+    "EOrder:Orders limit exceeded",
+    "EOrder:Post only order",
+    "EOrder:Cannot open position",
+    "EOrder:Cannot open opposing position",
+    "EOrder:Margin allowance exceeded",
+    "EOrder:Positions limit exceeded",
+    "EOrder:Reduce only:no position",
+    "EOrder:Scheduled orders limit exceeded",
+    "EBM:limit exceeded:CAL",
+    "EGeneral:Invalid arguments",
+]
+"""Refusals that an order of an earlier attempt can be the cause of."""
 EXISTS = "EGeneral:Invalid arguments:cl_ord_id not unique"
 
 
@@ -89,11 +104,43 @@ EXISTS = "EGeneral:Invalid arguments:cl_ord_id not unique"
     ],
 )
 def test_place_error_is_sorted_as_documented(errors, kind):
-    assert classify_place(200, errors).kind is kind
+    assert classify_place(200, errors, attempt=1).kind is kind
+
+
+@pytest.mark.parametrize("attempt", [1, 2])
+@pytest.mark.parametrize(
+    "error",
+    [
+        "EGeneral:Invalid arguments: cl_ord_id not unique",
+        "EGeneral:Invalid arguments:cl_ord_id is not unique",
+        "EGeneral:Invalid arguments:cl_ord_id",
+        "EGeneral:Invalid arguments:CL_ORD_ID already in use",
+        "EGeneral:Invalid arguments (clOrdId)",
+        "EGeneral:Invalid argument:client order id",
+        "EGeneral:Invalid arguments:duplicate cl_ord_id",
+        "EOrder:Duplicate order",
+        "EOrder:Order already placed",
+        "EOrder:Invalid price:order exists",
+    ],
+)
+def test_client_id_in_use_is_understood_in_any_wording(error, attempt):
+    assert classify_place(200, (error,), attempt=attempt).kind is OutcomeClass.EXISTS
+
+
+@pytest.mark.parametrize("error", ["EOrder:Account does not exist", "EQuery:Nonexistent pair"])
+def test_something_that_does_not_exist_is_no_proof_of_an_order(error):
+    assert classify_place(200, (error,), attempt=1).kind is OutcomeClass.AMBIGUOUS
+
+
+@pytest.mark.parametrize("error", DEFINITE)
+def test_refusal_by_what_an_earlier_attempt_can_have_caused_is_doubted_from_the_second_on(error):
+    assert classify_place(200, (error,), attempt=1).kind is OutcomeClass.DEFINITE
+    again = OutcomeClass.AMBIGUOUS if error in BY_STATE else OutcomeClass.DEFINITE
+    assert classify_place(200, (error,), attempt=2).kind is again
 
 
 @pytest.mark.parametrize("status", [201, 400, 403, 404, 429, 500, 502, 520, 522, 524])
-@pytest.mark.parametrize("classify", [classify_place, classify_change, classify_read])
+@pytest.mark.parametrize("classify", [partial(classify_place, attempt=1), classify_change, classify_read])
 def test_any_other_http_status_is_ambiguous_whatever_its_body(status, classify):
     assert classify(status, ("EOrder:Insufficient funds",)).kind is OutcomeClass.AMBIGUOUS
 
@@ -109,7 +156,7 @@ def test_cancel_answered_without_proof_is_ambiguous(error):
 
 
 def test_lockout_is_waited_out_for_a_quarter_of_an_hour():
-    outcome = classify_place(200, ("EGeneral:Temporary lockout",))
+    outcome = classify_place(200, ("EGeneral:Temporary lockout",), attempt=1)
     assert (outcome.reason, outcome.retry_after_ms) == ("banned", 900_000)
 
 
@@ -118,4 +165,4 @@ def test_unlisted_errors_never_prove_anything(errors, status):
     listed = (*NOT_PROCESSED, *DEFINITE, EXISTS)
     if any(error.startswith(each[:6]) for error in errors for each in listed):
         return
-    assert classify_place(status, tuple(errors)).kind is OutcomeClass.AMBIGUOUS
+    assert classify_place(status, tuple(errors), attempt=1).kind is OutcomeClass.AMBIGUOUS

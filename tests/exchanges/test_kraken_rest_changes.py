@@ -128,7 +128,8 @@ def test_amend_shown_with_its_new_terms_is_confirmed():
         report = client(venue).execute(amend(valid_until_venue_ms=valid_until_ms))
     assert isinstance(report, AmendConfirmed)
     assert (report.order.size, report.order.price) == (Decimal(1), Decimal(27400))
-    assert report.evidence.venue_time_ms
+    # An open order is shown without a time of its last change.
+    assert report.evidence.venue_time_ms is None
     (params,) = venue.params("AmendOrder")
     assert instant(params, "deadline") == valid_until_ms
     assert {name: value for name, value in params.items() if name not in ("nonce", "deadline")} == {
@@ -138,13 +139,13 @@ def test_amend_shown_with_its_new_terms_is_confirmed():
     }
 
 
-def test_amend_of_the_size_alone_does_not_name_the_price():
+def test_amend_of_the_size_alone_names_the_price_too_since_what_is_shown_may_be_old():
     shown = [told({ORDER_ID: ORDER}), told({ORDER_ID: {**ORDER, "vol": "1.00000000"}})]
     with Venue(AmendOrder=[AMENDED], QueryOrders=shown) as venue:
         report = client(venue).execute(amend(price=Decimal(27500)))
     assert isinstance(report, AmendConfirmed)
     (params,) = venue.params("AmendOrder")
-    assert "limit_price" not in params
+    assert (params["order_qty"], params["limit_price"]) == ("1", "27500")
     assert "post_only" not in params
 
 
@@ -162,14 +163,38 @@ def test_amend_of_a_stop_names_its_trigger():
         report = client(venue).execute(amend(size=Decimal("1.25"), price=None, stop_price=Decimal(28500)))
     assert isinstance(report, AmendConfirmed)
     (params,) = venue.params("AmendOrder")
-    assert {"txid", "trigger_price", "nonce", "deadline"} == set(params)
+    assert {"txid", "order_qty", "trigger_price", "nonce", "deadline"} == set(params)
 
 
-def test_amend_to_what_the_order_is_already_is_not_sent():
-    with Venue(QueryOrders=[told({ORDER_ID: CHANGED})]) as venue:
+@pytest.mark.parametrize(("misc", "named"), [("stopped", False), ("touched,partial", False), ("partial", True)])
+def test_amend_of_a_stop_limit_names_its_trigger_until_it_is_reached(misc, named):
+    description = {**DESCRIPTION, "ordertype": "stop-loss-limit", "price": "28000.0", "price2": "28100.0"}
+    stop = told({ORDER_ID: {**ORDER, "descr": description, "misc": misc}})
+    with Venue(AmendOrder=[AMENDED], QueryOrders=[stop]) as venue:
+        client(venue).execute(amend(price=Decimal(28200), stop_price=Decimal(28000)))
+    assert ("trigger_price" in venue.params("AmendOrder")[0]) is named
+
+
+def test_amend_to_terms_that_the_order_is_shown_with_is_sent_all_the_same():
+    with Venue(AmendOrder=[AMENDED], QueryOrders=[told({ORDER_ID: CHANGED})] * 2) as venue:
         report = client(venue).execute(amend())
     assert isinstance(report, AmendConfirmed)
-    assert venue.called("AmendOrder") == []
+    (params,) = venue.params("AmendOrder")
+    assert (params["order_qty"], params["limit_price"]) == ("1", "27400")
+
+
+def test_amend_refused_for_an_order_that_was_shown_with_its_terms_is_ambiguous():
+    with Venue(AmendOrder=[refused("EGeneral:Invalid arguments")], QueryOrders=[told({ORDER_ID: CHANGED})] * 2) as venue:
+        report = client(venue).execute(amend())
+    assert isinstance(report, AmendAmbiguous)
+    assert report.reason == "refused_as_shown"
+
+
+def test_amend_refused_for_an_order_that_had_ended_with_its_terms_is_refused():
+    ended = {**CHANGED, "status": "canceled"}
+    with Venue(AmendOrder=[refused("EOrder:Unknown order")], QueryOrders=[told({ORDER_ID: ended})]) as venue:
+        report = client(venue).execute(amend())
+    assert isinstance(report, AmendRefused)
 
 
 def test_amend_accepted_and_not_shown_is_ambiguous():

@@ -262,8 +262,14 @@ def test_place_unanswered_is_ambiguous():
     assert report.reason == "timeout"
 
 
+def test_place_refused_for_funds_on_a_later_attempt_is_ambiguous():
+    _, report = sent(place(attempt=2), AddOrder=[refused("EOrder:Insufficient funds")])
+    assert isinstance(report, PlaceAmbiguous)
+    assert (report.reason, report.known_to_exist) == ("rejected_or_duplicate", False)
+
+
 def test_place_refused_is_rejected_with_the_venues_words():
-    _, report = sent(place(), AddOrder=[refused("EOrder:Insufficient funds (insufficient user funds)")])
+    _, report = sent(place(attempt=1), AddOrder=[refused("EOrder:Insufficient funds (insufficient user funds)")])
     assert isinstance(report, PlaceRejected)
     assert (report.code, report.text) == ("EOrder", "Insufficient funds (insufficient user funds)")
 

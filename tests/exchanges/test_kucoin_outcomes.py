@@ -12,10 +12,12 @@ LANDED_BEFORE = ["102426", "126044", "126033"]
 TROUBLE = ["500000", "230005", "408000", "126038", "126039", "999999", "112010", "126041", "102425", "200002"]
 RETRYABLE = ["429000", "1015", "400002"]
 REJECTIONS = [
-    *("102411", "102421", "200004", "230003", "102427", "200003", "102429", "102434", "102435", "300000", "400100"),
-    *("400200", "400330", "400350", "400370", "400760", "400500", "400600", "200001", "200009", "600100", "600101"),
+    *("102411", "102434", "102435", "300000", "400200", "400500", "400600", "200001", "200009", "600100", "600101"),
     *("600203", "900001", "411100", "400001", "400003", "400004", "400005", "400006", "400007", "401000", "404000"),
     "415000",
+]
+IN_THE_WAY = [
+    *("102421", "200004", "230003", "102427", "200003", "102429", "400330", "400350", "400370", "400760", "400100"),
 ]
 NOT_CANCELLABLE = ["102436", "102428", "200002", "400100"]
 STATUSES = [200, 400, 401, 403]
@@ -29,7 +31,7 @@ STATUSES = [200, 400, 401, 403]
         *((code, AMBIGUOUS) for code in TROUBLE),
         *((code, NOT_PROCESSED) for code in RETRYABLE),
         *((code, DEFINITE) for code in REJECTIONS),
-        *((code, AMBIGUOUS) for code in ("102436", "102428")),
+        *((code, AMBIGUOUS) for code in ("102436", "102428", *IN_THE_WAY)),
         (None, AMBIGUOUS),
     ],
 )
@@ -58,7 +60,13 @@ def test_cancel_answered_by_each_code_is_of_its_class(code, kind, status):
     [
         ("validation.createOrder.clientOidDuplicated", EXISTS),
         ("Validation.CreateOrder.ClientOidDuplicated", EXISTS),
-        ("validation.createOrder.clientOidIsRequired", DEFINITE),
+        ("clientOid duplicate", EXISTS),
+        ("Duplicate clientOid", EXISTS),
+        ("The clientOid has already been used", EXISTS),
+        ("validation.createOrder.clientOidRepeated", EXISTS),
+        ("Client Order ID exists", EXISTS),
+        ("This id was used already, duplicate", EXISTS),
+        ("The request was refused because size is invalid", AMBIGUOUS),
         ("", AMBIGUOUS),
     ],
 )
@@ -66,7 +74,12 @@ def test_place_answered_by_the_code_for_invalid_is_told_by_its_text(words, kind)
     assert classify_place(400, "400100", words).kind is kind
 
 
-@pytest.mark.parametrize("code", [*REJECTIONS, *RETRYABLE, *TROUBLE, None])
+@pytest.mark.parametrize("code", IN_THE_WAY)
+def test_place_refused_by_what_its_first_delivery_can_have_caused_says_so(code):
+    assert classify_place(200, code, "Balance insufficient!").reason == "rejected_or_duplicate"
+
+
+@pytest.mark.parametrize("code", [*REJECTIONS, *IN_THE_WAY, *RETRYABLE, *TROUBLE, None])
 def test_server_error_of_whatever_code_is_ambiguous(code):
     assert classify_place(500, code, "x").kind is AMBIGUOUS
     assert classify_cancel(503, code).kind is AMBIGUOUS

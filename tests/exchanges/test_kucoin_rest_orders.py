@@ -10,6 +10,8 @@ from kucoin_samples import (
     BY_ID,
     CANCEL,
     CANCELLED,
+    CHILD,
+    CHILD_ID,
     CLIENT_ID,
     ORDER_ID,
     PASSPHRASE,
@@ -20,6 +22,7 @@ from kucoin_samples import (
     STOP,
     STOP_BY_CLIENT_ID,
     STOP_ID,
+    TRIGGERED,
     WORKING,
     Venue,
     cancel,
@@ -223,7 +226,12 @@ def test_place_answered_by_no_proof_is_ambiguous(meet, reason, known_id):
 
 
 @pytest.mark.parametrize(
-    "meet", [error("102426", "clientOid duplicate"), error("400100", "validation.createOrder.clientOidDuplicated")]
+    "meet",
+    [
+        error("102426", "clientOid duplicate"),
+        error("400100", "validation.createOrder.clientOidDuplicated"),
+        error("400100", "The clientOid has already been used"),
+    ],
 )
 def test_place_of_a_client_id_that_is_taken_is_known_to_exist(meet):
     with Venue({PLACE: [meet]}) as venue:
@@ -241,22 +249,24 @@ def test_place_refused_for_its_terms_is_rejected_in_the_venues_words():
 
 
 @pytest.mark.parametrize(
-    ("by_client_id", "kind", "known"),
+    ("by_client_id", "reason"),
     [
-        (error("102436"), PlaceRejected, None),
-        (told(None), PlaceRejected, None),
-        (told(WORKING), PlaceAmbiguous, True),
-        (error("500000"), PlaceAmbiguous, False),
-        (told(WORKING | {"side": "?"}), PlaceAmbiguous, False),
-        (told(WORKING | {"clientOid": "another"}), PlaceAmbiguous, False),
+        (error("102436"), "rejected_or_duplicate"),
+        (told(None), "rejected_or_duplicate"),
+        (told(WORKING), "duplicate"),
+        (error("500000"), "rejected_or_duplicate"),
+        (told(WORKING | {"side": "?"}), "rejected_or_duplicate"),
+        (told(WORKING | {"clientOid": "another"}), "rejected_or_duplicate"),
     ],
 )
-def test_place_refused_for_lack_of_balance_is_rejected_only_if_no_order_is_there(by_client_id, kind, known):
-    with Venue({PLACE: [error("102421", "Balance insufficient!")], BY_CLIENT_ID: [by_client_id]}) as venue:
+@pytest.mark.parametrize("code", ["102421", "102427", "400100"])
+def test_place_refused_by_what_its_first_delivery_can_have_caused_is_ambiguous(code, by_client_id, reason):
+    with Venue({PLACE: [error(code, "Balance insufficient!")], BY_CLIENT_ID: [by_client_id]}) as venue:
         report = client(venue).execute(place())
-    assert isinstance(report, kind)
-    if known is not None:
-        assert (report.known_to_exist, report.venue_order_id) == (known, ORDER_ID if known else None)
+    known = reason == "duplicate"
+    assert isinstance(report, PlaceAmbiguous)
+    assert (report.reason, report.known_to_exist, report.venue_order_id) == (reason, known, ORDER_ID if known else None)
+    assert report.evidence.detail == f"HTTP 200 {code} Balance insufficient!"
 
 
 @pytest.mark.parametrize(
@@ -357,14 +367,25 @@ def test_stop_without_a_known_market_price_is_held_back(price):
     assert (report.reason, report.evidence.source, venue.changes()) == ("price_unknown", EvidenceSource.LOCAL, [])
 
 
-def test_stop_refused_for_the_number_of_orders_is_rejected_only_if_none_is_there():
-    scripts = {PLACE_STOP: [error("200003")], PRICE: [told(LAST)], STOP_BY_CLIENT_ID: [told([STOP]), told([])]}
+@pytest.mark.parametrize(
+    ("stops", "ordinary", "found"),
+    [
+        (told([STOP]), error("102436"), STOP_ID),
+        (told([TRIGGERED]), told(CHILD), CHILD_ID),
+        (told([TRIGGERED]), error("102436"), STOP_ID),
+        (told([]), told(CHILD), CHILD_ID),
+        (told([]), error("102436"), None),
+        (error("500000"), told(CHILD), None),
+    ],
+)
+def test_stop_refused_for_the_number_of_orders_is_looked_for_in_both_books(stops, ordinary, found):
+    scripts = {
+        PLACE_STOP: [error("200003")], PRICE: [told(LAST)], STOP_BY_CLIENT_ID: [stops], BY_CLIENT_ID: [ordinary],
+    }  # fmt: skip
     with Venue(scripts) as venue:
-        made = client(venue)
-        found, absent = made.execute(place_stop()), made.execute(place_stop())
-    assert isinstance(found, PlaceAmbiguous)
-    assert (found.known_to_exist, found.venue_order_id) == (True, STOP_ID)
-    assert isinstance(absent, PlaceRejected)
+        report = client(venue).execute(place_stop())
+    assert isinstance(report, PlaceAmbiguous)
+    assert (report.known_to_exist, report.venue_order_id) == (found is not None, found)
 
 
 # ----- what is shown

@@ -8,6 +8,7 @@ from fuzzing import damaged
 from hypothesis import given
 from hypothesis import strategies as st
 from kucoin_samples import (
+    ACTIVE,
     BALANCE,
     BOOK,
     CANCELED,
@@ -16,7 +17,12 @@ from kucoin_samples import (
     FILLED,
     MATCHED,
     OPENED,
+    PLACE_STOP,
+    PRICE,
     RECEIVED,
+    STOP,
+    STOP_BY_CLIENT_ID,
+    STOP_BY_ID,
     STOP_EVENT,
     STOP_ID,
     TOKEN,
@@ -24,15 +30,21 @@ from kucoin_samples import (
     Venue,
     client,
     error,
+    look_up,
+    page,
+    place_stop,
     told,
 )
+from kucoin_samples import STOPS as STOPS_LIST
 from stream_server import Reports, StreamServer, wait_for
 
 from exchanges.answers import Untold
 from exchanges.http import SystemClock
 from exchanges.kucoin.rest import Door
+from exchanges.kucoin.stops import STOPS_MAX, StopMemory
 from exchanges.kucoin.stream import BALANCES, ORDERS, STOPS, KucoinFrames, KucoinStream
 from exchanges.stream import Reading, StreamRefusedError, WebSocketStream
+from messages.commands import FetchOpenOrders
 from messages.reports import BalanceReported, FrameUnreadable, OrderReported, StreamConnected, StreamLost
 from messages.types import EvidenceSource, OrderType, PublicStatus, Side, TimeInForce
 
@@ -44,6 +56,8 @@ class Session:
 
     def __init__(self, *, book=BOOK, door=None) -> None:
         self.book = book
+        self.stops = StopMemory()
+        self.stops.learn(STOP_ID, CLIENT_ID)
         self.at = door or Door(endpoint="wss://stream/", token="a+/=token")
 
     def door(self):
@@ -176,12 +190,14 @@ def test_pings_are_the_venues_own_and_numbered():
         (OPENED, PublicStatus.OPEN, "open", "0", 1730211033335),
         (MATCHED, PublicStatus.OPEN, "match", "0.04", 1730211034038),
         (MATCHED | {"status": "open", "liquidity": "maker"}, PublicStatus.OPEN, "open", "0.04", 1730211034038),
-        (UPDATED, PublicStatus.OPEN, "open", "0", 1730211034916),
         (FILLED, PublicStatus.FILLED, "done", "0.1", 1730211034038),
         (CANCELED, PublicStatus.CANCELLED, "done", "0.04", 1730211035893),
         (UPDATED | {"status": "done", "filledSize": "0.06"}, PublicStatus.CANCELLED, "done", "0.06", 1730211034916),
-        (CANCELED | {"filledSize": "0.1"}, PublicStatus.FILLED, "done", "0.1", 1730211035893),
-        (FILLED | {"filledSize": "0.06"}, PublicStatus.CANCELLED, "done", "0.06", 1730211034038),
+        # Ends that their own sizes contradict.
+        (CANCELED | {"filledSize": "0.1"}, None, "done", "0.1", 1730211035893),
+        (FILLED | {"filledSize": "0.06"}, None, "done", "0.06", 1730211034038),
+        (CANCELED | {"filledSize": "0", "canceledSize": "0.06"}, None, "done", "0", 1730211035893),
+        (CANCELED | {"canceledSize": None}, None, "done", "0.04", 1730211035893),
         (OPENED | {"status": "paused"}, None, "paused", "0", 1730211033335),
     ],
 )
@@ -190,6 +206,22 @@ def test_order_event_of_each_kind_is_reported(event, status, word, filled, at_ms
     assert (order.status, order.venue_status, order.filled_size) == (status, word, Decimal(filled))
     assert (order.symbol, order.client_order_id, order.size) == ("KCS-USDT", CLIENT_ID, Decimal("0.1"))
     assert (order.created_venue_ms, order.updated_venue_ms) == (1730211033305, at_ms)
+
+
+@pytest.mark.parametrize(
+    ("changes", "size", "status"),
+    [
+        ({}, "0.06", PublicStatus.OPEN),
+        ({"filledSize": "0.05"}, "0.06", PublicStatus.OPEN),
+        ({"canceledSize": None}, "0.1", PublicStatus.OPEN),
+        ({"filledSize": None}, "0.06", None),
+        ({"filledSize": "0.06"}, "0.1", None),
+        ({"canceledSize": "0.1"}, "0.1", None),
+    ],
+)
+def test_order_event_of_a_part_that_was_cancelled_tells_the_size_that_is_left(changes, size, status):
+    order = order_of(UPDATED | changes)
+    assert (order.status, order.size) == (status, Decimal(size))
 
 
 def test_order_event_carries_its_terms_and_evidence():
@@ -207,7 +239,7 @@ def test_order_time_in_nanoseconds_is_milliseconds():
     assert order_of(OPENED | {"orderTime": 1730211033305000123}).created_venue_ms == 1730211033305
 
 
-@pytest.mark.parametrize("name", ["clientOid", "orderTime", "ts"])
+@pytest.mark.parametrize("name", ["orderTime", "ts"])
 def test_order_event_without_what_it_can_do_without_is_reported(name):
     order = order_of({key: value for key, value in OPENED.items() if key != name})
     assert order.status is PublicStatus.OPEN
@@ -225,6 +257,8 @@ BY_FUNDS = {
         ({"filledSize": "0.04"}, PublicStatus.OPEN, "0.04"),
         ({"filledSize": "0.04", "status": "done", "type": "canceled"}, PublicStatus.FILLED, "0.04"),
         ({"filledSize": "0", "status": "done", "type": "canceled"}, PublicStatus.CANCELLED, "0"),
+        ({"filledSize": "0", "status": "done", "type": "canceled", "canceledFunds": "25"}, PublicStatus.CANCELLED, "0"),
+        ({"filledSize": "0", "status": "done", "type": "canceled", "canceledFunds": "10"}, None, "0"),
         ({"type": "received", "status": "new"}, PublicStatus.PENDING, "0"),
         ({}, None, "0"),
         ({"status": "done", "type": "filled"}, None, "0"),
@@ -250,9 +284,43 @@ def test_stop_event_that_adds_nothing_is_passed_over():
     assert read(STOPS, STOP_EVENT | {"type": "triggered", "triggerSuccess": True}) == Reading()
 
 
+@pytest.mark.parametrize("changes", [{"type": "cancel"}, {"triggerSuccess": False}, {"type": "fail"}])
+def test_stop_event_of_an_order_that_was_not_heard_of_is_unreadable(changes):
+    (report,) = read(STOPS, STOP_EVENT | {"orderId": "vs1"} | changes).reports
+    assert isinstance(report, FrameUnreadable)
+
+
+def test_stop_events_are_of_whom_the_placement_or_a_list_was():
+    scripts = {
+        PRICE: [told({"price": "60000"})], PLACE_STOP: [told({"orderId": "vs1"})],
+        STOP_BY_CLIENT_ID: [told([STOP | {"id": "vs2"}])], STOP_BY_ID: [told(STOP)],
+        STOPS_LIST: [told(page([STOP | {"id": "vs3"}, STOP | {"id": "vs4", "clientOid": None}]))],
+        ACTIVE: [told(page([]))],
+    }  # fmt: skip
+    with Venue(scripts) as venue:
+        made = client(venue)
+        reader = KucoinFrames("1", made.session, "connect-1")
+        made.execute(place_stop())
+        made.execute(look_up())
+        made.execute(look_up(venue_order_id=STOP_ID))
+        made.execute(FetchOpenOrders(account_id="1", exchange="kucoin", symbol="BTC-USDT"))
+        told_of = {}
+        for stop_id in ("vs1", "vs2", "vs3", "vs4", STOP_ID):
+            (report,) = reader.read(message(STOPS, STOP_EVENT | {"type": "cancel", "orderId": stop_id}), NOW_MS).reports
+            told_of[stop_id] = report.order.client_order_id
+    assert told_of == {"vs1": CLIENT_ID, "vs2": CLIENT_ID, "vs3": CLIENT_ID, "vs4": None, STOP_ID: CLIENT_ID}
+
+
+def test_stop_orders_that_were_heard_of_long_ago_are_forgotten():
+    memory = StopMemory()
+    for number in range(STOPS_MAX + 1):
+        memory.learn(f"vs{number}", CLIENT_ID)
+    assert ("vs0" in memory, "vs1" in memory, f"vs{STOPS_MAX}" in memory) == (False, True, True)
+
+
 def test_stop_event_of_a_cancel_is_reported_under_the_id_of_the_stop():
     order = order_of(STOP_EVENT | {"type": "cancel"}, STOPS)
-    assert (order.venue_order_id, order.client_order_id) == (STOP_ID, None)
+    assert (order.venue_order_id, order.client_order_id) == (STOP_ID, CLIENT_ID)
     assert (order.status, order.type, order.filled_size) == (PublicStatus.CANCELLED, OrderType.STOP_LIMIT, 0)
     assert (order.price, order.stop_price, order.size) == (70000, 71000, Decimal("0.00007142"))
     assert (order.created_venue_ms, order.updated_venue_ms) == (1742305928064, 1742305928091)
@@ -305,6 +373,8 @@ def test_balance_event_of_another_account_is_passed_over(event):
         message("/spotMarket/other", {}),
         message(ORDERS, None),
         message(ORDERS, OPENED | {"symbol": "DOGE-USDT"}),
+        *(message(ORDERS, OPENED | {"clientOid": client_id}) for client_id in (None, "", 5)),
+        message(ORDERS, OPENED | {"canceledSize": "-1"}),
         message(ORDERS, OPENED | {"originSize": "0"}),
         message(ORDERS, OPENED | {"originSize": None}),
         message(ORDERS, OPENED | {"side": []}),
@@ -346,12 +416,13 @@ def test_damaged_order_event_is_unreadable_or_still_true(event):
     assert (order.client_order_id or "") == (record.get("clientOid") or "")
     assert order.side.value.lower() == record["side"]
     assert order.type.value.lower() == record["orderType"]
-    assert order.size == Decimal(record.get("originSize") or 0)
+    gone = Decimal(record.get("canceledSize") or 0)
+    assert order.size + gone == Decimal(record.get("originSize") or 0) or order.size == Decimal(record.get("originSize") or 0)
     assert order.quote_size is None or order.quote_size == Decimal(record["originFunds"])
     assert order.status is None or order.filled_size == Decimal(record.get("filledSize") or 0)
     ended = order.status in (PublicStatus.FILLED, PublicStatus.CANCELLED)
     assert not ended or (record["status"] == "done" and record["filledSize"] is not None)
-    assert order.status is not PublicStatus.FILLED or order.filled_size >= order.size > 0 or order.quote_size
+    assert not ended or order.filled_size + gone == order.size > 0 or order.quote_size
 
 
 @given(damaged(STOP_EVENT | {"type": "cancel"}), damaged(BALANCE))

@@ -44,6 +44,7 @@ def test_documented_order_is_read_whole():
 
 
 HALF = {"size": "0.00002", "dealSize": "0.00001"}
+NOTHING = {"dealSize": "0", "dealFunds": "0"}
 CANCELLED = {"cancelExist": True, "cancelledSize": "0.00001"}
 
 
@@ -58,16 +59,39 @@ CANCELLED = {"cancelExist": True, "cancelledSize": "0.00001"}
         ({"cancelExist": True}, PublicStatus.FILLED),
         ({**HALF, **CANCELLED}, PublicStatus.CANCELLED),
         ({**HALF, "cancelledSize": "0.00001"}, PublicStatus.CANCELLED),
-        ({**HALF, "cancelExist": True}, PublicStatus.CANCELLED),
+        ({**NOTHING, **CANCELLED}, PublicStatus.CANCELLED),
+        ({**NOTHING, "timeInForce": "FOK", **CANCELLED}, PublicStatus.CANCELLED),
+        ({**NOTHING, "timeInForce": "IOC", **CANCELLED}, PublicStatus.CANCELLED),
+        ({**NOTHING, "postOnly": True, **CANCELLED}, PublicStatus.CANCELLED),
+        # Ends that their own amounts contradict.
         (HALF, None),
-        ({"dealSize": "0", **CANCELLED}, PublicStatus.CANCELLED),
-        ({"dealSize": "0", "timeInForce": "FOK", **CANCELLED}, PublicStatus.CANCELLED),
-        ({"dealSize": "0", "timeInForce": "IOC", **CANCELLED}, PublicStatus.CANCELLED),
-        ({"dealSize": "0", "postOnly": True, **CANCELLED}, PublicStatus.CANCELLED),
+        ({**HALF, "cancelExist": True}, None),
+        ({**NOTHING, "size": "1", "cancelExist": True, "cancelledSize": "0.6"}, None),
+        ({**NOTHING, "cancelExist": True}, None),
+        (CANCELLED, None),
+        ({"dealSize": "0.00002"}, None),
+        ({"dealFunds": "0"}, None),
+        ({"dealSize": "0", **CANCELLED}, None),
     ],
 )
 def test_order_status_follows_from_its_flags_and_sizes(changes, status):
     assert order(**changes).status is status
+
+
+@pytest.mark.parametrize(
+    ("cancelled", "filled", "size", "status"),
+    [
+        ("0", "0", "0.1", PublicStatus.OPEN),
+        ("0.04", "0", "0.06", PublicStatus.OPEN),
+        ("0.04", "0.05", "0.06", PublicStatus.OPEN),
+        ("0.04", "0.06", "0.1", None),
+        ("0.1", "0", "0.1", None),
+        ("0.2", "0", "0.1", None),
+    ],
+)
+def test_working_order_is_of_the_size_that_is_not_cancelled(cancelled, filled, size, status):
+    read = read_order(WORKING | {"size": "0.1", "cancelledSize": cancelled, "dealSize": filled, "dealFunds": "1"}, BOOK)
+    assert (read.status, read.size, read.filled_size) == (status, Decimal(size), Decimal(filled))
 
 
 @pytest.mark.parametrize(
@@ -97,9 +121,12 @@ def test_order_without_lifetime_never_expires():
     [
         ({}, PublicStatus.FILLED, "0.00001"),
         ({"cancelExist": True}, PublicStatus.FILLED, "0.00001"),
-        ({"dealSize": "0", "dealFunds": "0", "cancelExist": True}, PublicStatus.CANCELLED, "0"),
-        ({"dealSize": "0", "dealFunds": "0"}, PublicStatus.CANCELLED, "0"),
-        ({"dealSize": "0", "dealFunds": "0", "cancelledFunds": "0"}, None, "0"),
+        ({**NOTHING, "cancelledFunds": "0.7"}, PublicStatus.CANCELLED, "0"),
+        ({**NOTHING, "cancelExist": True, "cancelledFunds": "0"}, PublicStatus.CANCELLED, "0"),
+        ({**NOTHING, "cancelledFunds": "0"}, None, "0"),
+        ({**NOTHING, "cancelExist": True}, None, "0"),
+        ({"dealSize": "0"}, None, "0"),
+        ({"dealFunds": "0"}, None, "0.00001"),
     ],
 )
 def test_market_order_by_funds_is_filled_by_whatever_it_bought(changes, status, filled):
@@ -245,12 +272,15 @@ def test_damaged_order_is_unreadable_or_still_true(record):
     assert (read.client_order_id or "") == (record.get("clientOid") or "")
     assert read.side.value.lower() == record["side"]
     assert read.type.value.lower() == record["type"]
-    assert (read.size, read.filled_size) == (Decimal(record["size"]), Decimal(record["dealSize"]))
-    assert read.filled_value == Decimal(record["dealFunds"])
+    assert read.filled_size == Decimal(record["dealSize"])
+    cancelled = Decimal(record["cancelledSize"])
+    assert read.size == Decimal(record["size"]) or (record["active"] and read.size + cancelled == Decimal(record["size"]))
+    assert read.filled_value == Decimal(record["dealFunds"]) or (read.filled_size and read.filled_value is None)
     assert (read.price or 0) == Decimal(record.get("price") or 0)
     assert read.quote_size is None or read.quote_size == Decimal(record["funds"])
     assert (read.status in (PublicStatus.OPEN, PublicStatus.PENDING)) is record["active"]
-    assert read.status is not PublicStatus.FILLED or read.filled_size >= read.size
+    ended = read.status in (PublicStatus.FILLED, PublicStatus.CANCELLED, PublicStatus.EXPIRED)
+    assert not ended or not read.size or read.filled_size + cancelled == read.size
 
 
 @given(st.one_of(damaged(STOP), damaged(TRIGGERED)))

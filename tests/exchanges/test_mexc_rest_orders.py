@@ -22,7 +22,6 @@ from mexc_samples import (
     place,
     told,
 )
-from stream_server import wait_for
 
 from exchanges.http import SystemClock
 from exchanges.mexc.sign import Signer
@@ -199,38 +198,42 @@ def test_place_met_by_a_fault_is_ambiguous_and_sent_once(behaviour, reason):
 
 
 @pytest.mark.parametrize("status", [200, 400])
-@pytest.mark.parametrize("code", [30004, "30004"])
-def test_place_refused_keeps_the_venues_words(status, code):
-    with Venue(post_order=[error(code, "Insufficient position", status=status)]) as venue:
+@pytest.mark.parametrize("code", [30002, "30002"])
+def test_place_refused_for_its_terms_is_rejected_in_the_venues_words(status, code):
+    with Venue(post_order=[error(code, "The minimum transaction volume", status=status)]) as venue:
         report = client(venue).execute(place())
     assert isinstance(report, PlaceRejected)
-    assert (report.code, report.text) == ("30004", "Insufficient position")
+    assert (report.code, report.text) == ("30002", "The minimum transaction volume")
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "reason", "words"),
+    [
+        (error(30004, "Insufficient position"), "rejected_or_duplicate", "HTTP 400 30004 Insufficient position"),
+        (error("30029", "too many", status=200), "rejected_or_duplicate", "HTTP 200 30029 too many"),
+        (error(510, "busy", status=200), "rate_limited", "HTTP 200 510 busy"),
+        (answer(b"", status=429), "rate_limited", "HTTP 429"),
+        (answer(b"", status=418), "banned", "HTTP 418"),
+        (answer(b"<html>denied</html>", status=403), "forbidden", "HTTP 403"),
+        (error(700003, "outside"), "clock", "HTTP 400 700003 outside"),
+    ],
+)
+def test_place_refused_as_a_second_delivery_would_be_is_ambiguous_in_the_venues_words(behaviour, reason, words):
+    with Venue(post_order=[behaviour]) as venue:
+        report = client(venue).execute(place())
+    assert isinstance(report, PlaceAmbiguous)
+    assert (report.reason, report.known_to_exist, report.venue_order_id) == (reason, False, None)
+    assert report.evidence.detail == words
+    assert len(venue.called("order", "POST")) == 1
 
 
 def test_place_with_a_refused_time_reads_the_clock_again():
     with Venue(post_order=[error(700003), told(ACKNOWLEDGED)]) as venue:
         made = client(venue)
         first, second = made.execute(place()), made.execute(place())
-    assert isinstance(first, PlaceNotProcessed)
-    assert first.reason == "clock"
+    assert isinstance(first, PlaceAmbiguous)
     assert isinstance(second, PlaceAccepted)
     assert len(venue.called("time")) == 2
-
-
-def test_place_with_a_time_refused_after_its_validity_is_ambiguous():
-    valid_until_ms = 0
-
-    def late(server, connection, request) -> bool:
-        wait_for(lambda: SystemClock().now_ms() > valid_until_ms)
-        return error(700003)(server, connection, request)
-
-    with Venue(post_order=[told(ACKNOWLEDGED), late]) as venue:
-        made = client(venue)
-        made.execute(place())
-        valid_until_ms = SystemClock().now_ms() + 500
-        report = made.execute(place(valid_until_venue_ms=valid_until_ms))
-    assert isinstance(report, PlaceAmbiguous)
-    assert report.reason == "status_unknown"
 
 
 @pytest.mark.parametrize(
@@ -246,18 +249,11 @@ def test_place_after_a_limit_was_hit_is_held_back_as_long_as_told(behaviour, rea
     with Venue(post_order=[behaviour]) as venue:
         made = client(venue)
         first, second = made.execute(place()), made.execute(place())
-    assert isinstance(first, PlaceNotProcessed)
+    assert isinstance(first, PlaceAmbiguous)
     assert isinstance(second, PlaceNotProcessed)
     assert (first.reason, second.reason) == (reason, reason)
     assert second.retry_after_ms >= at_least_ms
     assert len(venue.called("order", "POST")) == 1
-
-
-def test_place_stopped_by_the_firewall_is_not_processed():
-    with Venue(post_order=[answer(b"<html>denied</html>", status=403)]) as venue:
-        report = client(venue).execute(place())
-    assert isinstance(report, PlaceNotProcessed)
-    assert (report.reason, report.retry_after_ms) == ("forbidden", 5000)
 
 
 def test_placements_beyond_ten_in_a_second_are_held_back_and_cancels_are_not():

@@ -28,22 +28,62 @@ def test_order_as_documented_is_read_whole():
 
 
 @pytest.mark.parametrize(
-    ("status", "ours"),
+    ("status", "executed", "ours"),
     [
-        ("NEW", PublicStatus.OPEN),
-        ("PARTIALLY_FILLED", PublicStatus.OPEN),
-        ("FILLED", PublicStatus.FILLED),
-        ("CANCELED", PublicStatus.CANCELLED),
-        ("PARTIALLY_CANCELED", PublicStatus.CANCELLED),
-        ("PENDING_CANCEL", PublicStatus.OPEN),
-        ("REJECTED", PublicStatus.FAILED),
-        ("EXPIRED", PublicStatus.EXPIRED),
-        ("HALF_DONE", None),
+        ("NEW", "0", PublicStatus.OPEN),
+        ("PARTIALLY_FILLED", "1", PublicStatus.OPEN),
+        ("FILLED", "2", PublicStatus.FILLED),
+        ("CANCELED", "0", PublicStatus.CANCELLED),
+        ("CANCELED", "1", PublicStatus.CANCELLED),
+        ("PARTIALLY_CANCELED", "1", PublicStatus.CANCELLED),
+        ("PENDING_CANCEL", "1", PublicStatus.OPEN),
+        ("REJECTED", "0", PublicStatus.FAILED),
+        ("EXPIRED", "1", PublicStatus.EXPIRED),
+        ("HALF_DONE", "1", None),
     ],
 )
-def test_order_in_any_status_keeps_the_venues_word(status, ours):
-    found = order(status=status)
+def test_order_in_any_status_keeps_the_venues_word(status, executed, ours):
+    found = order(status=status, origQty="2", executedQty=executed, cummulativeQuoteQty=executed)
     assert (found.status, found.venue_status) == (ours, status)
+
+
+@pytest.mark.parametrize(
+    ("status", "executed", "value"),
+    [
+        ("FILLED", "0", "0"),
+        ("FILLED", "2", "0"),
+        ("PARTIALLY_FILLED", "0", "0"),
+        ("PARTIALLY_CANCELED", "0", "0"),
+        ("CANCELED", "0", "3"),
+        ("CANCELED", "1", "0"),
+        ("NEW", "0", "3"),
+        ("EXPIRED", "0", "3"),
+        ("REJECTED", "1", "3"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["LIMIT", "MARKET"])
+def test_order_whose_amounts_contradict_its_status_has_an_unknown_one(kind, status, executed, value):
+    found = order(type=kind, status=status, origQty="2", executedQty=executed, cummulativeQuoteQty=value)
+    assert (found.status, found.venue_status, found.filled_size) == (None, status, Decimal(executed))
+
+
+@pytest.mark.parametrize(
+    ("changes", "kind", "price", "stop_price", "quote_size"),
+    [
+        ({}, OrderType.LIMIT, "30000", None, None),
+        ({"stopPrice": "29000"}, OrderType.STOP_LIMIT, "30000", "29000", None),
+        ({"price": "0", "stopPrice": "29000", "origQuoteOrderQty": None}, OrderType.STOP_MARKET, None, "29000", None),
+        ({"price": None, "origQty": "0"}, OrderType.MARKET, None, None, "6"),
+    ],
+)
+@pytest.mark.parametrize("word", ["STOP_LIMIT", "100"])
+def test_order_of_an_undocumented_type_is_told_by_its_prices(word, changes, kind, price, stop_price, quote_size):
+    found = read_order(OPEN | {"type": word} | changes, BOOK)
+    assert (found.type, found.status, found.client_order_id) == (kind, PublicStatus.OPEN, CLIENT_ID)
+    assert [found.price, found.stop_price, found.quote_size] == [
+        None if value is None else Decimal(value) for value in (price, stop_price, quote_size)
+    ]
+    assert (found.size or found.quote_size) > 0
 
 
 @pytest.mark.parametrize(
@@ -108,7 +148,11 @@ def test_executed_order_without_a_value_has_an_unknown_one():
 @pytest.mark.parametrize(
     "changes",
     [
-        {"type": "STOP_LIMIT"},
+        {"type": ""},
+        {"type": None},
+        {"type": "STOP_LIMIT", "stopPrice": "NaN"},
+        {"type": "STOP_LIMIT", "stopPrice": "29000", "origQty": "0"},
+        {"type": "STOP_LIMIT", "stopPrice": "29000", "origQty": "0", "price": "0", "origQuoteOrderQty": "0"},
         {"side": "BOTH"},
         {"side": ["BUY"]},
         {"symbol": "ETHUSDT"},

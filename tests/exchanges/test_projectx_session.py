@@ -1,6 +1,8 @@
 import json
 import threading
 from email.utils import formatdate
+from queue import Queue
+from random import Random
 
 import pytest
 from loopback import WAIT_S, Loopback, answer, break_off, unused_port
@@ -18,12 +20,14 @@ from projectx_samples import (
     refused,
     told,
 )
+from stream_server import wait_for
 
 from exchanges.http import SystemClock
 from exchanges.neighbours import Neighbours
 from exchanges.projectx.client import ProjectXClient
 from exchanges.projectx.rest import Logins
 from exchanges.projectx.sign import Login
+from exchanges.registry import Credential, VenueSettings, open_gateway
 from messages.commands import FetchBalances, FetchServerTime
 from messages.reports import (
     CancelConfirmed,
@@ -182,21 +186,16 @@ def test_calls_that_wait_for_a_login_share_what_comes_of_it(meet, expected):
     slow = Slow(meet)
     with Venue(loginKey=[slow]) as venue:
         session = client(venue).session
-        waiting = threading.Barrier(7)
-
-        def wait():
-            waiting.wait(WAIT_S)
-            return session.token()
 
         def let_go():
-            waiting.wait(WAIT_S)
-            slow.come.wait(WAIT_S)
-            # All six have asked before this one: they are waiting, or about to.
+            wait_for(slow.come.is_set)
+            (flight,) = session._keeper._flights.values()
+            wait_for(lambda: len(flight.landed._cond._waiters) == 5)
             slow.go.set()
 
-        *tokens, _ = together(*[wait] * 6, let_go)
+        *tokens, _ = together(*[session.token] * 6, let_go)
     assert {token if isinstance(token, str) else token.reason for token in tokens} == {expected}
-    assert len(venue.called("loginKey")) <= 2
+    assert len(venue.called("loginKey")) == 1
 
 
 def test_cancel_waits_for_no_other_calls_login():
@@ -242,6 +241,25 @@ def test_accounts_of_one_user_share_his_budget():
             for each in used:
                 each.execute(FetchBalances(account_id="1", exchange="projectx"))
     assert 100 < len(venue.requests) <= 180
+
+
+def test_gateways_of_one_user_share_what_the_settings_give_them():
+    heard = Queue()
+    with Venue(searchOpen=[told(positions=[])]) as venue:
+        settings = VenueSettings(rest_url=venue.url, logins=Logins())
+        for number in (ACCOUNT, ACCOUNT + 1):
+            gateway = open_gateway(
+                "projectx",
+                account_id=str(number),
+                credential=Credential(api_key=API_KEY, user_name=USER_NAME, account_number=number),
+                settings=settings,
+                clock=SystemClock(),
+                random=Random(1),
+            )
+            gateway.submit(FetchBalances(account_id="1", exchange="projectx"), heard.put)
+            heard.get(timeout=WAIT_S)
+            gateway.close()
+    assert len(venue.called("loginKey")) == 1
 
 
 def test_users_share_neither_token_nor_budget_nor_silence():

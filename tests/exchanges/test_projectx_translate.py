@@ -20,7 +20,7 @@ from projectx_samples import (
 from exchanges.fields import UnreadableError
 from exchanges.projectx.executions import read_bar, read_position, read_spec_fill, read_trade
 from exchanges.projectx.forms import iso, time_ms
-from exchanges.projectx.symbols import read_contracts
+from exchanges.projectx.symbols import ContractBook, read_contracts
 from exchanges.projectx.translate import read_order
 from exchanges.symbols import SymbolBook
 from messages.fills import FillSource, Liquidity
@@ -328,6 +328,30 @@ def test_contract_with_unusable_rules_is_counted_and_keeps_its_name(changes):
     found = listing(LISTED | changes, {"id": None})
     assert (found.instruments, found.unreadable) == ((), 2)
     assert found.symbols.canonical(CONTRACT) == CONTRACT
+
+
+def test_contract_with_an_alias_has_it_before_it_is_listed():
+    assert listing(aliases={"ES-USD": CONTRACT}).symbols.canonical(CONTRACT) == "ES-USD"
+
+
+def contract_book(**names):
+    met = []
+    return ContractBook(**names, on_unlisted=lambda: met.append("doubt"), on_met=met.append), met
+
+
+def test_unlisted_contract_goes_by_its_full_id_and_is_met():
+    book, met = contract_book(to_canonical={CONTRACT: "ES-USD"}, to_venue={"ES-USD": CONTRACT})
+    assert (book.canonical(CONTRACT), book.venue("ES-USD"), met) == ("ES-USD", CONTRACT, [])
+    assert (book.canonical("CON.F.US.EP.Z25"), met) == ("CON.F.US.EP.Z25", ["CON.F.US.EP.Z25", "doubt"])
+    assert (book.venue("CON.F.US.EP.H26"), met[2:]) == ("CON.F.US.EP.H26", ["CON.F.US.EP.H26", "doubt"])
+
+
+@pytest.mark.parametrize("name", ["NQ", "", "con.f.us", "CON.F-1", "CON.F.US.TAKEN"])
+def test_unlisted_name_that_is_no_full_id_or_another_contracts_is_unreadable(name):
+    book, met = contract_book(to_canonical={CONTRACT: "CON.F.US.TAKEN"}, to_venue={"CON.F.US.TAKEN": CONTRACT})
+    with pytest.raises(UnreadableError, match="not listed"):
+        book.canonical(name)
+    assert met == ["doubt"]
 
 
 @pytest.mark.parametrize("payload", [None, [], {}, {"contracts": None}])

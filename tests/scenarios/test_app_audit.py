@@ -304,7 +304,6 @@ def test_auditor_of_an_end_without_proof_finds_it() -> None:
         ("mexc", OrderState.FAILED, False),
         ("mexc", OrderState.FILLED, False),
         ("kucoin", OrderState.CANCELLED, True),
-        ("kraken", OrderState.REJECTED, False),
         ("coinbase", OrderState.REJECTED, True),
     ],
 )
@@ -322,7 +321,8 @@ def test_auditor_of_an_end_that_the_venue_has_no_word_for_takes_the_word_it_has(
 
 def execution(number: int, side: str, size: str, price: str, *, at_ms: int = 0, fee: str = "0") -> dict[str, Any]:
     return {
-        "tradeId": number, "fillId": str(number), "orderId": 1, "venueOrderId": "2", "symbol": "BTC-USDT", "side": side, "size": size, "price": price,
+        "tradeId": number, "fillId": str(number), "orderId": 1, "venueOrderId": "2", "symbol": "BTC-USDT",
+        "side": side, "size": size, "price": price,
         "atMs": at_ms, "fee": fee, "feeCurrency": "BTC",
     }  # fmt: skip
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from tidy_rules import ROOT
 
+from actors.app.markets import VENUES
 from actors.store.embedded import EmbeddedServer
 from exchanges.paper.client import ControlClient
 
@@ -25,14 +26,20 @@ def start(*arguments: str) -> "subprocess.Popen[str]":
 
 def test_main_job_piped_prints_lines_and_ends_without_duplicates_or_losses() -> None:
     with start("--seconds", "8") as job:
-        out, errors = job.communicate(timeout=60)
+        out, errors = job.communicate(timeout=120)
 
-    assert job.returncode == 0, errors
+    assert job.returncode == 0, out + errors
     assert "Traceback" not in errors
     lines = out.splitlines()
     assert any("intents" in line and "duplicates 0  lost 0" in line for line in lines)
     assert "0 duplicates, 0 lost, 0 phantom fills, 0 false matches, 0 missing fills, " in out
     assert re.search(r" [1-9] positions? compared, 0 false; 0 violations in all", out)
+    table = {line.split()[0]: line.split()[1:] for line in lines if line.split()[:1] and line.split()[0] in VENUES}
+    assert table.keys() == set(VENUES)
+    for intents, orders, _, *wrong in table.values():
+        assert int(intents) > 0
+        assert int(orders) > 0
+        assert wrong == ["0", "0", "0", "0"]
     assert "some demo orders carry a fill timeout of 1 to 3 s" in errors
     parts = re.search(
         r"(\d+) intents with an outcome, (\d+) closes of positions and (\d+) orders in the place of others: "
@@ -51,7 +58,7 @@ def test_main_job_told_to_stop_ends_in_good_order(number: signal.Signals) -> Non
         assert job.stdout is not None
         first = job.stdout.readline()
         job.send_signal(number)
-        rest, errors = job.communicate(timeout=60)
+        rest, errors = job.communicate(timeout=120)
 
     assert "intents" in first
     assert job.returncode == 0, errors

@@ -38,8 +38,23 @@ def recording(folder: Path, rows: list[str]) -> Path:
     return path
 
 
-def options(path: Path) -> ReplayOptions:
-    return ReplayOptions(file=path, venue="binance", limit=None, speed=None)
+def options(path: Path, venue: str = "binance") -> ReplayOptions:
+    return ReplayOptions(file=path, venue=venue, limit=None, speed=None)
+
+
+@pytest.mark.parametrize("venue", ["coinbase", "kraken", "kucoin", "mexc"])
+def test_replay_at_another_venue_ends_as_recorded(tmp_path: Path, venue: str) -> None:
+    result = run_replay(options(recording(tmp_path, ROWS), venue), lambda *_: None, threading.Event())
+
+    found = result.as_json()
+    assert found["violations"] == []
+    assert (found["filled"], found["openAtEnd"], found["fills"]) == (1, 2, 3)
+    assert sum(found["modifications"].values()) == 1
+
+
+def test_replay_where_whole_contracts_are_traded_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RecordingError, match="projectx trades whole contracts"):
+        run_replay(options(recording(tmp_path, ROWS), "projectx"), lambda *_: None, threading.Event())
 
 
 def test_replay_of_every_kind_of_event_ends_as_recorded(tmp_path: Path) -> None:

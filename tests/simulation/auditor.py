@@ -34,12 +34,12 @@ from messages.types import (
     AttemptOutcome,
     NormalizedOrder,
     Order,
-    OrderType,
     OrderView,
     StateTransition,
     TimeInForce,
 )
 
+from .abilities import can_amend, can_place
 from .cancels import CancelAudit
 from .chains import ChainAudit
 from .closes import CloseAudit
@@ -417,18 +417,12 @@ class Auditor:
     def _on_amend(self, request: AmendVenueOrder, order: Order) -> None:
         if not self.chains.was_recorded(request.account_id, order, (request.size, request.price, request.stop_price)):
             self.violate("7 durable before visible", f"an amend of {order.order_id} is sent that is not recorded")
-        can = self.traits.capabilities
-        gtt = order.time_in_force is TimeInForce.GTT and TimeInForce.GTT not in can.times_in_force
-        lasting = TimeInForce.GTC if gtt else order.time_in_force
-        if order.type not in can.amend_types or lasting not in can.amend_times_in_force:
+        if not can_amend(self.traits.capabilities, order):
             self.violate("capabilities", f"an amend of {order.order_id}, a {order.type} {order.time_in_force}, is sent")
 
     def _on_place(self, request: PlaceOrder, order: Order) -> None:
         account, name = request.account_id, f"attempt {request.attempt} of {request.order_id}"
-        can = self.traits.capabilities
-        lasting = can.times_in_force | {TimeInForce.GTT}
-        at_once = request.type in (OrderType.MARKET, OrderType.STOP_MARKET)
-        if request.type not in can.order_types or not (at_once or request.time_in_force in lasting):
+        if not can_place(self.traits.capabilities, request):
             self.violate("capabilities", f"{name}, a {request.type} {request.time_in_force}, is sent")
         recorded = [each for each in order.attempts if each.number == request.attempt]
         if not recorded or recorded[0].client_order_id != request.client_order_id:

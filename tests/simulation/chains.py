@@ -196,8 +196,15 @@ class ChainAudit:
         if command.size is not None and command.size not in totals and not later:
             self._violate("chains", f"ModifyDone for a size of {command.size} shows {shown.order_id} of {shown.size}")
         of_draft = reply.duplicate and (account, command.message_id) not in self._changes
-        if reply.view.state is not S.DRAFT and not of_draft and not self._orders.venue_orders(account, order):
+        allowed = of_draft or self._is_later_leg(account, command, reply)
+        if reply.view.state is not S.DRAFT and not allowed and not self._orders.venue_orders(account, order):
             self._violate("1 told placed", f"ModifyDone shows {order.order_id}, the venue has no such order")
+
+    def _is_later_leg(self, account: str, command: ModifyOrder, reply: ModifyDone) -> bool:
+        # Asked for again, a change that was done shows what stands in the order's place now, which may be on its way.
+        changed, change = self._changes.get((account, command.message_id), ("", None))
+        made = changed if change is None else change.replacement_id or changed
+        return reply.duplicate and reply.view.local_id != made and reply.view.state is S.SUBMITTED
 
     def _check_not_done(self, account: str, command: ModifyOrder) -> None:
         _, change = self._changes.get((account, command.message_id), ("", None))

@@ -45,7 +45,7 @@ from .faults import Fault, Faults
 from .reads import balances_told, fills_listed, listed, looked_up, searched
 from .stream import SimulatedStream
 from .venue import Venue
-from .venue_traits import Validity
+from .venue_traits import DRAWN, Validity
 from .wire import evidence, instruments
 
 _READ = EvidenceSource.LOOKUP
@@ -101,6 +101,9 @@ class SimulatedGateway:
         self._trading = Trading(venue, faults, random, capabilities.amend)
         self._born = system.incarnation
         self._offset_ms: int | None = None
+        """The venue's time less our own, aimed low; None: it must be read."""
+        self._steady = self._traits is not DRAWN
+        """Our time is the monotonic clock. Elsewhere it is the wall clock, which is set now and then."""
         self._stream: SimulatedStream | None = None
         self.fail_next = False
         """The next call raises, as a bug in the exchange actor's own code would."""
@@ -140,8 +143,8 @@ class SimulatedGateway:
                 assert_never(request)
 
     def venue_offset_ms(self) -> int:
-        """The last offset read, aimed low."""
-        return self._offset_ms or 0
+        """Venue time less our wall clock, by the last reading, aimed low."""
+        return 0 if self._offset_ms is None else self._venue_ms() - self.clock_ms()
 
     def open_stream(self, deliver: Callable[[StreamReport], None]) -> None:
         """Start the stream; one that runs is stopped first."""
@@ -223,11 +226,11 @@ class SimulatedGateway:
         match request:
             case PlaceOrder():
                 self._venue.under_way[_placed_by(request)] -= 1
-                self._answer(call, self._trading.place(request, prove, self._offset_ms or 0))
+                self._answer(call, self._trading.place(request, prove, self.venue_offset_ms()))
             case AmendVenueOrder():
                 self._answer(call, self._trading.amend(request, prove))
             case ReplaceVenueOrder():
-                second_half = self._trading.replace(request, prove, self._offset_ms or 0)
+                second_half = self._trading.replace(request, prove, self.venue_offset_ms())
                 slow = self._faults.strikes(Fault.REPLACE_SLOW)
 
                 def finish() -> None:
@@ -316,8 +319,9 @@ class SimulatedGateway:
 
     def _told_time(self, request: FetchServerTime) -> CallReport:
         # As a real client reads it: the venue's clock, then some way back, so that it is never ahead.
-        self._offset_ms = self._venue.now_ms() - self._random.randint(0, 60) - self.clock_ms()
-        return ServerTimeFetched(**head(request), offset_ms=self._offset_ms, error_ms=30, received_ms=self.clock_ms())
+        self._read_clock()
+        offset_ms = self.venue_offset_ms()
+        return ServerTimeFetched(**head(request), offset_ms=offset_ms, error_ms=30, received_ms=self.clock_ms())
 
     def _told_price(self, request: FetchPrice) -> CallReport:
         price = self._venue.engine.last_price(request.symbol)
@@ -331,8 +335,17 @@ class SimulatedGateway:
 
     def _stamp_ms(self) -> int:
         if self._offset_ms is None:
-            self._offset_ms = self._venue.now_ms() - self._random.randint(0, 60) - self.clock_ms()
-        return self.clock_ms() + self._offset_ms
+            self._read_clock()
+        return self._venue_ms()
+
+    def _read_clock(self) -> None:
+        self._offset_ms = self._venue.now_ms() - self._random.randint(0, 60) - self._our_ms()
+
+    def _venue_ms(self) -> int:
+        return self._our_ms() + (self._offset_ms or 0)
+
+    def _our_ms(self) -> int:
+        return self._system.clock.monotonic_ms() if self._steady else self.clock_ms()
 
     def _accepts(self, stamp_ms: int, window_ms: int, *, at_ms: int) -> bool:
         ahead_ms = self._traits.clock_ahead_ms

@@ -166,6 +166,10 @@ class Simulation:
             # What was traded by hand and ended unseen may be found by the longer look back of a start.
             self.auditor.seen["traded unseen"] += 1
             return
+        if any(map(self._is_undecidable, self.accounts)):
+            # A person would decide now.
+            self.auditor.seen["undecidable"] += 1
+            return
         self._ask_for_parity()
         if not self.regime.keeps_everything:
             self._outlive_the_records()
@@ -231,8 +235,15 @@ class Simulation:
             if left:
                 return left
         for asked in self.workload.waiting.values():
+            if self._is_undecidable(asked.command.account_id):
+                # Whoever cancels such an order is told what a person decides, or that his patience is over.
+                continue
             return f"no reply to {type(asked.command).__name__} {asked.command.correlation_id}"
         return ""
+
+    def _is_undecidable(self, account: str) -> bool:
+        orders = self.auditor.orders[account].values()
+        return any(parity.is_undecidable(self.auditor, account, order) for order in orders)
 
     def _held_back(self, account: str) -> str:
         # The one look into an actor: a claim that is held back for good would show nowhere else.

@@ -10,23 +10,13 @@ class PrivateOrdersV3Api:
     amount: str
     orderType: int
     tradeType: int
+    remainQuantity: str
+    lastDealQuantity: str
     cumulativeQuantity: str
     cumulativeAmount: str
     status: int
     createTime: int
     triggerPrice: str
-
-class PrivateDealsV3Api:
-    price: str
-    quantity: str
-    tradeType: int
-    isMaker: bool
-    tradeId: str
-    clientOrderId: str
-    orderId: str
-    feeAmount: str
-    feeCurrency: str
-    time: int
 
 class PrivateAccountV3Api:
     vcoinName: str
@@ -38,7 +28,6 @@ class PushDataV3ApiWrapper:
     symbol: str
     sendTime: int
     privateOrders: PrivateOrdersV3Api
-    privateDeals: PrivateDealsV3Api
     privateAccount: PrivateAccountV3Api
     @classmethod
     def FromString(cls, s: bytes) -> PushDataV3ApiWrapper: ...

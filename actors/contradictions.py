@@ -1,0 +1,95 @@
+"""What a venue says that cannot be true beside what is booked: told, read again, and left to a person.
+
+Of some venues it is not certain that a stream and a list name an execution alike, or that a record of an order that has
+ended stays ended. Must never: book an execution a second time because it came under another name, or let a venue that
+shows an ended order working go unheard.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from actors.desk import Desk, reread
+from actors.domain.fills import missing_quantity
+from actors.domain.lifecycle import TERMINAL, evolve
+from actors.domain.modification import asked_ms
+from actors.turn import Turn
+from messages.events import ManualReviewRequired, Severity
+from messages.fills import Fill, VenueFill
+from messages.types import ZERO, Evidence, EvidenceSource, Order, PublicStatus, VenueOrder
+
+_APART_MS: Final = 2000
+"""Executions of one order farther apart are not two names of one."""
+VOIDED: Final = "the venue has taken back an execution that is booked"
+_NAMED_TWICE: Final = "an execution may be named twice"
+_WORKS_ON: Final = "the venue shows it working after its end"
+LASTING: Final = frozenset({VOIDED, _NAMED_TWICE, _WORKS_ON})
+"""Reasons of a review that finding the order does not end."""
+_WORKING: Final = frozenset({PublicStatus.OPEN, PublicStatus.PENDING})
+
+
+def without_second_names(
+    turn: Turn,
+    desk: Desk,
+    order: Order,
+    claim: VenueOrder | None,
+    told: Sequence[VenueFill],
+    new: list[Fill],
+    evidence: Evidence,
+) -> list[Fill]:
+    """The new executions of a list or look-up, less those that seem to be booked under another id.
+
+    `told`: all that the venue has just listed. A booked execution that is not among them, although one like it is, may
+    be the same one: where the venue's sum has room for both, both are booked; where it has not, a person is asked;
+    where there is no sum, the order is read.
+    """
+    if not new or evidence.source is not EvidenceSource.LOOKUP:
+        return new
+    if desk.exchange(order).capabilities.fill_ids_agree:
+        return new
+    names = {fill.fill_id for fill in told}
+    booked = turn.memory.fills.get(order.order_id, {}).values()
+    unnamed = [fill for fill in booked if fill.fill_id not in names]
+    if not unnamed:
+        return new
+    if claim is not None:
+        held = [fill for fill in new if any(_near(fill, other) for other in unnamed)]
+        room = missing_quantity(order, claim.filled_size, desk.policy.fill_tolerance)
+        if not held or sum((fill.size for fill in new), ZERO) <= room:
+            return new
+        ask_person(turn, order, "ExecutionNamedTwice", _NAMED_TWICE, venue_filled=str(claim.filled_size))
+    else:
+        held = [fill for fill in new if any(_alike(fill, other) for other in unnamed)]
+        if held:
+            reread(turn, desk, order, delay_ms=0)
+    return [fill for fill in new if fill not in held]
+
+
+def hear_of_ended(turn: Turn, desk: Desk, order: Order, claim: VenueOrder, evidence: Evidence) -> None:
+    """The venue, asked long enough after an order's end, shows it working: it may be live, and nobody would know."""
+    asked = asked_ms(evidence)
+    if order.state not in TERMINAL or claim.status not in _WORKING or asked is None:
+        return
+    if order.venue_order_id != claim.venue_order_id or asked < order.state_since_ms + desk.exchange(order).settle_ms:
+        return
+    if claim.size > ZERO and claim.filled_size >= claim.size:
+        return
+    ask_person(turn, order, "EvidenceContradicted", _WORKS_ON, venue_status=claim.venue_status)
+
+
+def _near(new: Fill, booked: Fill) -> bool:
+    return abs(new.venue_time_ms - booked.venue_time_ms) <= _APART_MS
+
+
+def _alike(new: Fill, booked: Fill) -> bool:
+    return _near(new, booked) and (new.price, new.size) == (booked.price, booked.size)
+
+
+def ask_person(turn: Turn, order: Order, alert: str, why: str, **details: str) -> None:
+    """Raise an alert of the highest severity, and leave the order to a person; once for each reason."""
+    if order.review_reason == why:
+        return
+    turn.alert(alert, Severity.CRITICAL, why, order_id=order.order_id, state=order.state, **details)
+    now = turn.order(order.order_id) or order
+    marked = evolve(now, needs_review=True, review_reason=why, updated_at_ms=turn.now_ms)
+    turn.save(marked)
+    turn.event(ManualReviewRequired(account_id=order.account_id, view=turn.view_of(marked), reason=why))
