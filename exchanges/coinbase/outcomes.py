@@ -30,6 +30,8 @@ UNAUTHORIZED = Outcome(OutcomeClass.NOT_PROCESSED, "auth", retry_after_ms=1000)
 DOUBTFUL_TOKEN = Outcome(OutcomeClass.AMBIGUOUS, "auth")
 """Whether a token is taken twice is not known: to a key that works, this may be the answer to the second delivery of a
 request whose first one was carried out."""
+DOUBTED = Outcome(OutcomeClass.AMBIGUOUS, "rejected_or_duplicate")
+"""Refused by what an order that an earlier attempt placed can be the cause of."""
 _FORBIDDEN = Outcome(OutcomeClass.NOT_PROCESSED, "forbidden", retry_after_ms=5000)
 
 _DUPLICATE = "DUPLICATE_CLIENT_ORDER_ID"
@@ -69,6 +71,26 @@ _REFUSALS = frozenset(
         "OPEN_BRACKET_ORDERS",
     }
 )
+# An order that an earlier attempt placed holds funds, counts in limits and has moved its market. So these, unlike a
+# refusal by what the request is, do not say that no attempt made one. The preview has words of its own for some.
+_BY_STATE = frozenset(
+    {
+        "INSUFFICIENT_FUND",
+        "INSUFFICIENT_FUNDS",
+        "INVALID_LEDGER_BALANCE",
+        "INVALID_LIMIT_PRICE",
+        "INVALID_LIMIT_PRICE_POST_ONLY",
+        "INVALID_NO_LIQUIDITY",
+        "COMMANDER_REJECTED_NEW_ORDER",
+        "LIMIT_PRICE_TOO_FAR_FROM_MARKET",
+        "LIMIT_ORDER_PRICE_EXCEEDS_PRICE_BAND_ON_BUY",
+        "LIMIT_ORDER_PRICE_EXCEEDS_PRICE_BAND_ON_SELL",
+        "STOP_ALREADY_TRIGGERED",
+        "BREACHED_RISK_LIMIT",
+        "OPEN_BRACKET_ORDERS",
+    }
+)
+_PREVIEW = "PREVIEW_"
 _CANCEL_REFUSALS = frozenset(
     {
         "INVALID_CANCEL_REQUEST",
@@ -133,14 +155,19 @@ def classify_http(status: int, code: str | None, *, key_works: bool) -> Outcome:
     return UNREADABLE if code is None else UNKNOWN
 
 
-def classify_place(order_reason: str, preview_reason: str) -> Outcome:
-    """Sort a placement that was answered with `success:false`, by both of its reasons."""
+def classify_place(order_reason: str, preview_reason: str, *, attempt: int) -> Outcome:
+    """Sort a placement that was answered with `success:false`, by both of its reasons. `attempt`: which sending of the
+    request it answers, from 1.
+    """
     if _DUPLICATE in (order_reason, preview_reason):
         return DUPLICATE
     reason = order_reason if usable(order_reason) else preview_reason
     if reason == _RATE_LIMITED:
         return RATE_LIMITED
-    return REJECTED if reason in _REFUSALS or _refused_by_preview(reason) else UNKNOWN
+    if reason not in _REFUSALS and not _refused_by_preview(reason):
+        return UNKNOWN
+    doubted = attempt > 1 and (_by_state(order_reason) or _by_state(preview_reason))
+    return DOUBTED if doubted else REJECTED
 
 
 def classify_cancel(reason: str) -> Outcome:
@@ -160,4 +187,11 @@ def classify_edit(edit_reason: str, preview_reason: str) -> EditRefusal:
 
 
 def _refused_by_preview(reason: str) -> bool:
-    return usable(reason) and reason.startswith("PREVIEW_")
+    return usable(reason) and reason.startswith(_PREVIEW)
+
+
+def _by_state(reason: str) -> bool:
+    # What a preview calls invalid is so by itself; its other words are not all known.
+    if reason.removeprefix(_PREVIEW) in _BY_STATE:
+        return True
+    return _refused_by_preview(reason) and not reason.startswith(f"{_PREVIEW}INVALID_")

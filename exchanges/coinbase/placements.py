@@ -12,7 +12,7 @@ from exchanges.coinbase.outcomes import classify_http, classify_place, usable
 from exchanges.coinbase.rest import BASE_PATH
 from exchanges.coinbase.translate import our_client_id, words_told
 from exchanges.failures import place_unknown
-from exchanges.fields import Record, UnreadableError, as_record, flag, optional_text, text
+from exchanges.fields import Record, UnreadableError, as_record, flag, optional_text, text, text_or_empty
 from exchanges.http import HttpAnswer, HttpFailure, HttpResult
 from exchanges.outcomes import HTTP_OK
 from exchanges.refusals import place_failed, place_refused
@@ -66,13 +66,17 @@ def confirmed(request: PlaceOrder, accepted: PlaceAccepted, order: VenueOrder) -
 def _accepted(request: PlaceOrder, record: Record, answer: HttpAnswer, venue_symbol: str) -> PlaceReport:
     response = as_record(record.get("success_response"))
     venue_order_id = text(response, "order_id")
-    about = (
-        our_client_id(text(response, "client_order_id")),
-        text(response, "product_id"),
-        text(response, "side"),
-    )
-    if about != (request.client_order_id, venue_symbol, request.side.value):
+    named = optional_text(response, "client_order_id")
+    owned = named is not None and our_client_id(named.lower()) == request.client_order_id
+    if named is not None and not owned:
         raise UnreadableError("the answer is about another order")
+    about = text_or_empty(response, "product_id"), text_or_empty(response, "side")
+    if not owned or about != (venue_symbol, request.side.value):
+        # Books of two products may be one, and then either may be named. The id is not thrown away: it tells more.
+        evidence = answer_evidence(_PLACED, _PLACE, answer, detail="the answer is not as documented")
+        return place_unknown(
+            request, "unconfirmed", evidence, known_to_exist=owned, venue_order_id=venue_order_id
+        )
     if any(usable(reason) for reason in _reasons(record)):
         evidence = answer_evidence(_PLACED, _PLACE, answer, detail="accepted and refused")
         return place_unknown(request, "status_unknown", evidence, venue_order_id=venue_order_id)
@@ -96,7 +100,7 @@ def _refused(request: PlaceOrder, record: Record, answer: HttpAnswer) -> PlaceRe
     order_reason, preview_reason = _reasons(record)
     words = words_told(error, "message") or words_told(error, "error_details")
     code = order_reason if usable(order_reason) else preview_reason or order_reason
-    outcome = classify_place(order_reason, preview_reason)
+    outcome = classify_place(order_reason, preview_reason, attempt=request.attempt)
     return place_refused(request, outcome, VenueError(code=code, words=words), answer, _PLACE)
 
 

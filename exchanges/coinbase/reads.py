@@ -18,7 +18,7 @@ from exchanges.coinbase.changes import ORDER_PATH
 from exchanges.coinbase.executions import read_balance, read_fill
 from exchanges.coinbase.rest import BASE_PATH, Query, RestSession
 from exchanges.coinbase.times import written_time
-from exchanges.coinbase.translate import WORKING, executions_told, read_order
+from exchanges.coinbase.translate import WORKING, executions_told, read_order, tells_executions
 from exchanges.failures import unanswered
 from exchanges.fields import Record, UnreadableError, as_list, as_record, flag, read_list, text, text_or_empty
 from messages.commands import FetchBalances, FetchFills, FetchOpenOrders, LookUpOrder, SearchOrder
@@ -110,7 +110,7 @@ def look_up(asking: Questions, request: LookUpOrder) -> CallReport:
     order = asking.read_order(shown)
     if order.venue_order_id != request.venue_order_id:
         return unanswered(request, "unreadable: the answer is about another order")
-    order, fills, complete = _with_executions(asking, request, order, executions_told(shown))
+    order, fills, complete = _with_executions(asking, request, order, shown)
     return OrderFound(
         account_id=request.account_id,
         exchange=request.exchange,
@@ -142,9 +142,12 @@ def _not_told(asking: Questions, request: LookUpOrder, untold: Untold) -> CallRe
 
 
 def _with_executions(
-    asking: Questions, request: LookUpOrder, order: VenueOrder, executions: int | None
+    asking: Questions, request: LookUpOrder, order: VenueOrder, shown: Any
 ) -> tuple[VenueOrder, tuple[VenueFill, ...], bool]:
-    if not order.filled_size and not executions:
+    executions = executions_told(shown)
+    # What has executed by its value alone has no size yet that the list could be held against.
+    sized = bool(order.filled_size or executions)
+    if not sized and not tells_executions(shown):
         return order, (), True
     if not request.with_fills:
         return order, (), False
@@ -158,7 +161,7 @@ def _with_executions(
     if order.quote_size is not None and all_rows and executions:
         # Sized in quote units, what it has executed in base units is known from its executions alone.
         return replace(order, size=executed, filled_size=executed), own, True
-    return order, own, all_rows and executed >= order.filled_size
+    return order, own, sized and all_rows and executed >= order.filled_size
 
 
 def search(asking: Questions, request: SearchOrder, venue_symbol: str) -> CallReport:

@@ -1,7 +1,8 @@
 """Coinbase's orders, as look-ups and lists describe them, to ours; and client ids, in both directions.
 
-Pure. It never guesses: an unknown status stays unknown, and a record with an unknown configuration or side, or with a
-field missing or of the wrong kind, is unreadable as a whole (`UnreadableError`).
+Pure. It never guesses: an unknown status stays unknown, and a record with an unknown side, or with a field missing or
+of the wrong kind, is unreadable as a whole (`UnreadableError`). An order of a kind that we do not place, which the
+account's owner may have made elsewhere, is read as one of the type that its prices make it most like.
 """
 
 import re
@@ -54,6 +55,7 @@ _WORKING = frozenset(WORKING)
 EDITING = "EDIT_QUEUED"
 SIDES = {"BUY": Side.BUY, "SELL": Side.SELL}
 
+_SHARE = "completion_percentage"
 _NO_REJECTION = "REJECT_REASON_UNSPECIFIED"
 _NOTHING = Decimal(0)
 _EDITED_AT = "replace_accept_timestamp"
@@ -86,6 +88,23 @@ _FORMS: Mapping[str, _Form] = {
     "stop_limit_stop_limit_gtc": _Form(OrderType.STOP_LIMIT, TimeInForce.GTC, priced=True, stops=True),
     "stop_limit_stop_limit_gtd": _Form(OrderType.STOP_LIMIT, TimeInForce.GTT, priced=True, stops=True),
 }
+
+
+def nearest_type(price: Decimal | None, stop_price: Decimal | None) -> OrderType:
+    """Give the type that has the same prices as an order of a kind that we do not place."""
+    if stop_price:
+        return OrderType.STOP_LIMIT if price else OrderType.STOP_MARKET
+    return OrderType.LIMIT if price else OrderType.MARKET
+
+
+def _foreign(kind: str, terms: dict[str, Any]) -> tuple[_Form, dict[str, Any]]:
+    # A bracket calls its trigger by another name; sized in both units, the base unit counts.
+    known = {**terms, "stop_price": terms.get("stop_price") or terms.get("stop_trigger_price")}
+    if known.get("base_size"):
+        known.pop("quote_size", None)
+    price, stop_price = unsigned_or_none(known.get("limit_price")), unsigned_or_none(known["stop_price"])
+    lasting = TimeInForce.GTT if kind.endswith("_gtd") else TimeInForce.GTC
+    return _Form(nearest_type(price, stop_price), lasting, priced=bool(price), stops=bool(stop_price)), known
 
 
 # ----- client ids
@@ -127,16 +146,29 @@ def executions_told(value: Any) -> int | None:
     return count_or_none(as_record(value), "number_of_fills")
 
 
-def status_told(status: str, filled: Decimal | None, executions: int | None) -> PublicStatus | None:
+def status_told(record: Record, status: str, filled: Decimal | None, value: Decimal | None) -> PublicStatus | None:
     """Map a status; None when it has no place in our vocabulary, or when its record is not finished being written.
 
-    The venue may, for a moment, show an ended order without what it has executed.
+    The venue may, for a moment, show an ended order without what it has executed; its number of executions, their
+    value or the share of the order that they are may then say that there is something.
     """
     found = STATUSES.get(status)
+    executions = count_or_none(record, "number_of_fills")
     if filled or found not in ENDED_STATUSES:
         return found
     silent = filled is None and executions is None
-    return None if found is PublicStatus.FILLED or executions or silent else found
+    told = executions or value or not _is_nothing(record.get(_SHARE))
+    return None if found is PublicStatus.FILLED or told or silent else found
+
+
+def tells_executions(value: Any) -> bool:
+    """Tell whether an order object speaks of executions by its value or its share, which may be ahead of the others."""
+    record = as_record(value)
+    return not (_is_nothing(record.get("filled_value")) and _is_nothing(record.get(_SHARE)))
+
+
+def _is_nothing(told: Any) -> bool:
+    return told in (None, "", 0) or unsigned_or_none(told) == _NOTHING
 
 
 def count_or_none(record: Record, name: str) -> int | None:
@@ -173,8 +205,10 @@ def _order(record: Record, symbols: SymbolBook) -> VenueOrder | None:
         return None
     ((kind, terms),) = configuration.items()
     our_side, form, created_ms = SIDES.get(side), _FORMS.get(kind), time_or_none(created)
-    if our_side is None or form is None or created_ms is None or type(terms) is not dict:
+    if our_side is None or created_ms is None or type(terms) is not dict:
         return None
+    if form is None:
+        form, terms = _foreign(kind, terms)
     amounts, post_only = _amounts(form, terms, filled, value), terms.get("post_only") if form.rests else False
     if amounts is None or type(post_only) is not bool:
         return None
@@ -190,7 +224,7 @@ def _order(record: Record, symbols: SymbolBook) -> VenueOrder | None:
         our_side,
         form.type,
         form.time_in_force,
-        status_told(status, filled, count_or_none(record, "number_of_fills")) if ended else STATUSES[status],
+        status_told(record, status, filled, value) if ended else STATUSES[status],
         status,
         # Sized in quote units, it has no other size than what became of it.
         (filled or _NOTHING) if size is None else size,

@@ -15,7 +15,7 @@ from exchanges.coinbase.translate import (
     SIDES,
     STATUSES,
     WORKING,
-    count_or_none,
+    nearest_type,
     our_client_id,
     status_told,
     words_told,
@@ -51,6 +51,7 @@ _FLAGS = {"true": True, "false": False, "": False, True: True, False: False}
 _FLAG_TYPES = (str, bool)
 _WORKING = frozenset(WORKING)
 _MARKET, _STOP_LIMIT, _IOC, _BUY = OrderType.MARKET, OrderType.STOP_LIMIT, TimeInForce.IOC, Side.BUY
+_GTC = TimeInForce.GTC
 _NOTHING = Decimal(0)
 _EXACT = Context(prec=100)
 
@@ -96,7 +97,7 @@ def _order(record: Record, symbols: SymbolBook) -> VenueOrder | None:
     ) = _values(record)  # fmt: skip
     if (
         not type(symbol) is type(side) is type(kind) is type(lasting) is type(status) is type(order_id) is str
-        or not (symbol and order_id)
+        or not (symbol and order_id and kind)
         or (type(client_id) is not str and client_id is not None)
         or type(rests_only) not in _FLAG_TYPES
     ):
@@ -106,15 +107,17 @@ def _order(record: Record, symbols: SymbolBook) -> VenueOrder | None:
     our_time = _IOC if our_type is _MARKET else _word(_TIMES_IN_FORCE, lasting)
     created_ms, post_only = time_or_none(created), _FLAGS.get(rests_only)
     amounts = _amounts(filled, left, value, price, stop_price)
-    if our_side is None or our_type is None or our_time is None or created_ms is None or post_only is None:
-        return None
-    if amounts is None:
+    if our_side is None or created_ms is None or post_only is None or amounts is None:
         return None
     filled, left, value, price, stop_price = amounts
-    if (our_type is not _MARKET and not price) or (our_type is _STOP_LIMIT and not stop_price):
+    if our_type is None:
+        # Of a kind that we do not place: made by the account's owner elsewhere, and it rests.
+        our_type, our_time = nearest_type(price, stop_price), our_time or _GTC
+    elif (our_type is not _MARKET and not price) or (our_type is _STOP_LIMIT and not stop_price):
+        return None
+    if our_time is None:
         return None
     works = status in _WORKING
-    executions = None if works else count_or_none(record, "number_of_fills")
     return venue_order(
         EXCHANGE,
         symbols.canonical(symbol),
@@ -123,11 +126,11 @@ def _order(record: Record, symbols: SymbolBook) -> VenueOrder | None:
         our_side,
         our_type,
         our_time,
-        STATUSES[status] if works else status_told(status, filled, executions),
+        STATUSES[status] if works else status_told(record, status, filled, value),
         status,
         _size(status, filled, None if our_type is _MARKET and our_side is _BUY else left),
         filled or _NOTHING,
-        (value or None) if filled else _NOTHING,
+        (value or None) if filled else (value or _NOTHING),
         price or None,
         stop_price or None,
         None,
@@ -195,7 +198,7 @@ def _amount_or_empty(record: Record, name: str) -> object:
 _FIELDS: dict[str, Reader] = {
     **dict.fromkeys(("product_id", "order_id"), text),
     "order_side": partial(word, known=SIDES),
-    "order_type": partial(_known_word, known=_TYPES),
+    "order_type": text,
     "status": text_or_empty,
     "client_order_id": optional_text,
     "post_only": _flag,

@@ -25,7 +25,7 @@ from exchanges.fields import (
 )
 from exchanges.kraken.symbols import EXCHANGE
 from exchanges.kraken.times import instant
-from exchanges.kraken.translate import TERMS, client_id, ended_status
+from exchanges.kraken.translate import ORDER_TYPES, TERMS, client_id, ended_status, nearest_type
 from exchanges.records import venue_fill, venue_order
 from exchanges.symbols import SymbolBook
 from messages.base import fast_init
@@ -62,8 +62,10 @@ _LIQUIDITY = {"m": Liquidity.MAKER, "t": Liquidity.TAKER}
 _NEEDED = frozenset({"symbol", "side", "order_type", "order_status"})
 _execution_values = several(("exec_id", "symbol", "side", "last_price", "last_qty"))
 _STATIC = "static"
+_MAY_BE_RELATIVE = frozenset({"limit_price_type", "triggers"})
+"""Of orders of types that we do not place, these say how their prices follow the market, and no prices."""
 _STREAM = FillSource.STREAM
-_MARKET, _STOP_MARKET = OrderType.MARKET, OrderType.STOP_MARKET
+_STOP_MARKET = OrderType.STOP_MARKET
 _FILLED = PublicStatus.FILLED
 
 
@@ -156,7 +158,7 @@ class LiveOrders:
             return Event(fill=fill, complete=fill is not None, at_ms=at_ms, kind=kind)
         state = dict(self._live.get(order_id, {}))
         for name, read in _LASTING.items():
-            if name in entry:
+            if name in entry and not (name in _MAY_BE_RELATIVE and state.get("order_type") not in ORDER_TYPES):
                 state[name] = read(entry, name)
         if not _is_whole(state):
             return Event(fill=fill, complete=fill is not None, at_ms=at_ms, kind=kind)
@@ -169,9 +171,7 @@ class LiveOrders:
 
     def _order(self, order_id: str, state: dict[str, Any], entry: Record, at_ms: int) -> VenueOrder:
         get = state.get
-        terms = TERMS.get((state["side"], state["order_type"]))
-        if terms is None:
-            raise UnreadableError("side or order_type is unknown")
+        terms = TERMS.get((state["side"], state["order_type"])) or _nearest_terms(state)
         side, kind, with_limit, with_trigger = terms
         status, filled = state["order_status"], get("cum_qty", ZERO)
         size, quote_size = get("order_qty"), get("cash_order_qty")
@@ -190,8 +190,8 @@ class LiveOrders:
             get("cl_ord_id"),
             side,
             kind,
-            _time_in_force(get("time_in_force"), kind),
-            _status(status, size, filled, reason, by_quote=quote_size is not None),
+            _time_in_force(get("time_in_force"), state["order_type"], kind),
+            _status(status, size, filled, get("cum_cost"), reason, by_quote=quote_size is not None),
             status,
             size,
             filled,
@@ -240,9 +240,23 @@ def _is_whole(state: Record) -> bool:
     return "cum_qty" in state or state["order_status"] in _UNTOUCHED
 
 
-def _status(status: str, size: Decimal, filled: Decimal, reason: str, *, by_quote: bool) -> PublicStatus | None:
+def _nearest_terms(state: Record) -> tuple[Side, OrderType, bool, bool]:
+    """Give the terms that an order of a type that we do not place is most like, by its prices."""
+    with_limit = state.get("limit_price") is not None
+    with_trigger = state.get("stop_price") is not None
+    kind = nearest_type(with_limit=with_limit, with_trigger=with_trigger)
+    terms = TERMS.get((state["side"], kind))
+    if terms is None:
+        raise UnreadableError("side is unknown")
+    return terms
+
+
+def _status(
+    status: str, size: Decimal, filled: Decimal, value: Decimal | None, reason: str, *, by_quote: bool
+) -> PublicStatus | None:
     found = _STATUSES.get(status)
-    if found is None:
+    if found is None or (value and not filled and found in ENDED_STATUSES):
+        # What was paid or got for says that something has executed, so the end is not told completely.
         return None
     if found is _FILLED:
         # An order that says it is done and has executed less than it should has not told everything.
@@ -250,12 +264,12 @@ def _status(status: str, size: Decimal, filled: Decimal, reason: str, *, by_quot
     return ended_status(found, filled, reason)
 
 
-def _time_in_force(told: TimeInForce | None, kind: OrderType) -> TimeInForce:
-    if kind is _MARKET:
+def _time_in_force(told: TimeInForce | None, order_type: str, kind: OrderType) -> TimeInForce:
+    if order_type == "market":
         return TimeInForce.IOC
     if told is not None:
         return told
-    if kind is _STOP_MARKET:
+    if kind is _STOP_MARKET or order_type not in ORDER_TYPES:
         # It rests until it is triggered.
         return TimeInForce.GTC
     raise UnreadableError("time_in_force is not told")

@@ -14,7 +14,7 @@ from exchanges.fields import UnreadableError, as_list, as_record
 from exchanges.kraken.orders import names_one_order
 from exchanges.kraken.outcomes import INVALID_ORDER, UNKNOWN_ORDER, begins
 from exchanges.kraken.questions import APART, CALL, Questions, Rows, pages, read_rows, rows_of
-from exchanges.kraken.translate import client_id
+from exchanges.kraken.translate import client_id, tells_executions
 from messages.commands import AmendVenueOrder, CancelVenueOrder, LookUpOrder
 from messages.fills import VenueFill
 from messages.reports import CallReport, OrderFound, OrderNotFound
@@ -165,7 +165,7 @@ def _not_found(asking: Questions, request: LookUpOrder, untold: Untold) -> CallR
 
 def _executions(asking: Questions, request: LookUpOrder, found: Found) -> tuple[tuple[VenueFill, ...], bool]:
     if not found.order.filled_size:
-        return (), True
+        return (), not tells_executions(found.record)
     if not request.with_fills:
         return (), False
     try:

@@ -12,6 +12,7 @@ from exchanges.kraken.capabilities import CAPABILITIES
 from exchanges.kraken.lookups import by_id, trades_of
 from exchanges.kraken.orders import Params
 from exchanges.kraken.questions import APART, CALL, HISTORY_CALL, Questions, Rows, pages, read_rows, rows_of
+from exchanges.kraken.translate import tells_executions
 from messages.commands import FetchBalances, FetchFills, FetchOpenOrders, SearchOrder
 from messages.fills import VenueFill
 from messages.reports import BalancesFetched, CallReport, FillsFetched, OpenOrdersFetched, OrdersSearched
@@ -104,7 +105,7 @@ def _fills_of_order(asking: Questions, venue_order_id: str) -> tuple[VenueFill, 
     found = by_id(asking, venue_order_id)
     if isinstance(found, Untold):
         raise IncompleteError(Untold(reason="unknown_order"))
-    if not found.order.filled_size:
+    if not found.order.filled_size and not tells_executions(found.record):
         return ()
     listed, complete = trades_of(asking, found)
     if not complete:

@@ -1,11 +1,14 @@
 """Kraken's REST records to our messages: orders, executions, balances.
 
-Pure. It never guesses: an unknown status stays unknown, and a record with an unknown type or side, or with a field
-missing or of the wrong kind, is unreadable as a whole (`UnreadableError`). Records do not tell a time in force: an
-order with an end of life is GTT, a market order IOC, and any other GTC, as every one is that rests.
+Pure. It never guesses: an unknown status stays unknown, and a record with an unknown side, or with a field missing or
+of the wrong kind, is unreadable as a whole (`UnreadableError`). An order of a type that we do not place, which the
+account's owner may have made elsewhere, is read as one of the type that its prices make it most like. Records do not
+tell a time in force: an order with an end of life is GTT, a market order IOC, and any other GTC, as every one is that
+rests.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from decimal import Context, Decimal
 from functools import partial
 from typing import Any
@@ -33,7 +36,7 @@ from exchanges.kraken.times import optional_seconds, seconds, seconds_or_none
 from exchanges.records import venue_fill, venue_order
 from exchanges.symbols import SymbolBook
 from messages.fills import FillSource, Liquidity, VenueFill
-from messages.types import ZERO, OrderType, PublicStatus, Side, TimeInForce, VenueOrder
+from messages.types import ENDED_STATUSES, ZERO, OrderType, PublicStatus, Side, TimeInForce, VenueOrder
 
 ORDER_TYPES: dict[str, tuple[OrderType, bool, bool]] = {
     "market": (OrderType.MARKET, False, False),
@@ -88,7 +91,7 @@ _ORDER_FIELDS: dict[str, Reader] = {
 _DESCRIPTION_FIELDS: dict[str, Reader] = {
     "pair": text,
     "type": partial(word, known=SIDES),
-    "ordertype": partial(word, known=ORDER_TYPES),
+    "ordertype": text,
 }
 _order_values = several(("status", "vol", "vol_exec", "cost", "opentm", "oflags"))
 _description_values = several(("pair", "type", "ordertype", "price", "price2"))
@@ -115,9 +118,13 @@ def read_order(venue_order_id: str, value: Any, symbols: SymbolBook) -> VenueOrd
     get = record.get
     # These are left out of many orders.
     sometimes = (get("expiretm"), get("closetm"), get("cl_ord_id"), get("reason"))
-    order = _order(venue_order_id, _order_values(record) + sometimes, _description_values(description), symbols)
+    values, terms = _order_values(record) + sometimes, _description_values(description)
+    order = _order(venue_order_id, values, terms, symbols)
+    if order is None and _is_foreign(terms):
+        order = _order(venue_order_id, values, _as_known(*terms), symbols)
     if order is not None:
-        return order
+        believed = order.filled_size or order.status not in ENDED_STATUSES or not tells_executions(record)
+        return order if believed else replace(order, status=None)
     for name, read in _DESCRIPTION_FIELDS.items():
         read(description, name)
     raise fault(record, _ORDER_FIELDS, "descr")
@@ -188,6 +195,33 @@ def _order(
         ended_ms or None,
         reason or "",
     )
+
+
+def tells_executions(record: Mapping[str, Any]) -> bool:
+    """Tell whether an order's record speaks of executions by anything but the volume executed, which may lag behind."""
+    misc = record.get("misc")
+    partly = misc is not None and (type(misc) is not str or "partial" in misc)
+    return partly or bool(record.get("trades")) or bool(amount(record, "cost"))
+
+
+def nearest_type(*, with_limit: bool, with_trigger: bool) -> str:
+    """Give the type that has the same prices as an order of a type that we do not place."""
+    if with_trigger:
+        return "stop-loss-limit" if with_limit else "stop-loss"
+    return "limit" if with_limit else "market"
+
+
+def _is_foreign(description: tuple[Any, ...]) -> bool:
+    kind = description[2]
+    return type(kind) is str and bool(kind) and kind not in ORDER_TYPES
+
+
+def _as_known(pair: Any, side: Any, kind: str, price: Any, price2: Any) -> tuple[Any, ...]:
+    # A price that moves with the market is told as a distance, which is none.
+    first, second = bool(unsigned_or_none(price)), bool(unsigned_or_none(price2))
+    with_trigger = first and (second or "stop" in kind or "profit" in kind)
+    known = nearest_type(with_limit=second if with_trigger else first, with_trigger=with_trigger)
+    return pair, side, known, price, price2
 
 
 def _status(status: str, size: Decimal, filled: Decimal, reason: str, *, by_quote: bool) -> PublicStatus | None:

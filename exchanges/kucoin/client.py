@@ -75,15 +75,16 @@ class KucoinClient(AdapterClient):
 
     def place(self, request: PlaceOrder, venue_symbol: str, symbols: SymbolBook) -> CallReport:
         """Place an order, once."""
-        now_ms = self._clock.now_ms()
         if request.type in STOPS:
             last_price = self._last_price(request)
             if last_price is None:
                 reason, evidence = "price_unknown", self._local("the side of the market it triggers on is not known")
                 return not_processed(request, reason, evidence, retry_after_ms=UNPRICED_MS)
-            path, body = STOP_PATH, stop_body(request, venue_symbol, now_ms=now_ms, last_price=last_price)
+            path, body = STOP_PATH, stop_body(
+                request, venue_symbol, now_ms=self._clock.now_ms(), last_price=last_price
+            )
         else:
-            path, body = PLACE_PATH, place_body(request, venue_symbol, now_ms=now_ms)
+            path, body = PLACE_PATH, place_body(request, venue_symbol, now_ms=self._clock.now_ms())
         result = self.session.order_call(
             CallKind.PLACE,
             1,

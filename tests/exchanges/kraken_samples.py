@@ -90,6 +90,8 @@ ORDER: dict[str, Any] = {
     "oflags": "fciq",
     "trades": [TRADE_ID],
 }
+UNTOUCHED: dict[str, Any] = {"vol_exec": "0.00000000", "cost": "0.00000", "misc": "", "trades": []}
+"""What is told of an order of which nothing has executed."""
 CANCELLED: dict[str, Any] = {
     **ORDER,
     "status": "canceled",

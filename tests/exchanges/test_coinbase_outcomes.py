@@ -44,6 +44,14 @@ DEFINITE = (
     *("STOP_ALREADY_TRIGGERED", "BREACHED_RISK_LIMIT", "PRODUCT_TRADING_HALTED", "TRADING_DISABLED"),
     "OPEN_BRACKET_ORDERS",
 )
+BY_STATE = (
+    *("INSUFFICIENT_FUND", "INSUFFICIENT_FUNDS", "INVALID_LEDGER_BALANCE", "INVALID_LIMIT_PRICE"),
+    *("INVALID_LIMIT_PRICE_POST_ONLY", "INVALID_NO_LIQUIDITY", "COMMANDER_REJECTED_NEW_ORDER"),
+    *("LIMIT_PRICE_TOO_FAR_FROM_MARKET", "LIMIT_ORDER_PRICE_EXCEEDS_PRICE_BAND_ON_BUY"),
+    *("LIMIT_ORDER_PRICE_EXCEEDS_PRICE_BAND_ON_SELL", "STOP_ALREADY_TRIGGERED", "BREACHED_RISK_LIMIT"),
+    "OPEN_BRACKET_ORDERS",
+)
+"""Refusals that an order of an earlier attempt can be the cause of."""
 NOT_SAID = "UNKNOWN_FAILURE_REASON"
 NO_PREVIEW = "UNKNOWN_PREVIEW_FAILURE_REASON"
 
@@ -53,7 +61,28 @@ NO_PREVIEW = "UNKNOWN_PREVIEW_FAILURE_REASON"
 
 @pytest.mark.parametrize("reason", DEFINITE)
 def test_place_refused_for_a_listed_reason_is_definite(reason):
-    assert classify_place(reason, NO_PREVIEW).kind is OutcomeClass.DEFINITE
+    assert classify_place(reason, NO_PREVIEW, attempt=1).kind is OutcomeClass.DEFINITE
+
+
+@pytest.mark.parametrize("reason", DEFINITE)
+def test_place_refused_for_what_an_earlier_attempt_can_have_caused_is_doubted_from_the_second_on(reason):
+    kind = OutcomeClass.AMBIGUOUS if reason in BY_STATE else OutcomeClass.DEFINITE
+    assert classify_place(reason, NO_PREVIEW, attempt=2).kind is kind
+
+
+@pytest.mark.parametrize(
+    ("order_reason", "preview_reason", "kind"),
+    [
+        (NOT_SAID, "PREVIEW_INSUFFICIENT_FUND", OutcomeClass.AMBIGUOUS),
+        (NOT_SAID, "PREVIEW_INVALID_LEDGER_BALANCE", OutcomeClass.AMBIGUOUS),
+        (NOT_SAID, "PREVIEW_STOP_PRICE_ABOVE_LAST_TRADE_PRICE", OutcomeClass.AMBIGUOUS),
+        ("INVALID_REQUEST", "PREVIEW_INSUFFICIENT_FUND", OutcomeClass.AMBIGUOUS),
+        (NOT_SAID, "PREVIEW_INVALID_BASE_SIZE_TOO_SMALL", OutcomeClass.DEFINITE),
+        ("INSUFFICIENT_FUND", "DUPLICATE_CLIENT_ORDER_ID", OutcomeClass.EXISTS),
+    ],
+)
+def test_preview_of_a_later_attempt_is_doubted_unless_it_is_about_the_request(order_reason, preview_reason, kind):
+    assert classify_place(order_reason, preview_reason, attempt=2).kind is kind
 
 
 @pytest.mark.parametrize(
@@ -75,7 +104,7 @@ def test_place_refused_for_a_listed_reason_is_definite(reason):
     ],
 )
 def test_place_refused_for_other_reasons_proves_what_the_table_says(order_reason, preview_reason, kind):
-    assert classify_place(order_reason, preview_reason).kind is kind
+    assert classify_place(order_reason, preview_reason, attempt=1).kind is kind
 
 
 @pytest.mark.parametrize(

@@ -92,6 +92,15 @@ def test_look_up_of_an_order_without_executions_asks_for_none():
         assert (report.fills, report.fills_complete, venue.called("fills")) == ((), True, [])
 
 
+@pytest.mark.parametrize("told_of", [{"filled_value": "240"}, {"completion_percentage": "40"}])
+def test_look_up_of_an_end_that_contradicts_itself_proves_no_end_and_no_executions(told_of):
+    nothing = {"filled_size": "0", "filled_value": "0", "number_of_fills": "0", "completion_percentage": "0"}
+    ended = {**ORDER, "status": "CANCELLED", **nothing, **told_of}
+    with Venue(get_order=[told({"order": ended})], get_fills=[fills_page([])]) as venue:
+        report = client(venue).execute(look_up())
+    assert (report.order.status, report.fills, report.fills_complete) == (None, (), False)
+
+
 def test_look_up_of_a_filled_order_that_does_not_say_what_it_filled_reads_its_executions():
     filled = {**FRESH, "status": "FILLED", "number_of_fills": "2"}
     with Venue(get_order=[told({"order": filled})], get_fills=[fills_page(FILLS)]) as venue:

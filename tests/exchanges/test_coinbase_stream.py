@@ -177,10 +177,10 @@ def test_empty_snapshot_reports_nothing():
 
 
 def test_order_that_cannot_be_read_is_told_beside_the_others():
-    bad = {**UPDATE, "order_type": "Bracket"}
+    bad = {**UPDATE, "order_side": "Bracket"}
     reports = Connection().read(orders(0, UPDATE, bad, {**UPDATE, "order_id": "2"})).reports
     assert [type(report) for report in reports] == [OrderReported, FrameUnreadable, OrderReported]
-    assert "order_type" in reports[1].reason
+    assert "order_side" in reports[1].reason
 
 
 def test_order_of_another_market_is_left_out():

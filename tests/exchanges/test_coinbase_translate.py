@@ -169,9 +169,9 @@ def test_order_configuration_says_type_time_in_force_and_terms(kind, terms, expe
 @pytest.mark.parametrize(
     ("kind", "terms"),
     [
-        ("trigger_bracket_gtc", {**SIZED, "stop_trigger_price": "50000"}),
-        ("twap_limit_gtd", SIZED),
-        ("scaled_limit_gtc", SIZED),
+        ("scaled_limit_gtc", {"orders": []}),
+        ("trigger_bracket_gtc", {"limit_price": "70000", "stop_trigger_price": "50000"}),
+        ("twap_limit_gtd", {"base_size": "0", "limit_price": "60000"}),
         ("limit_limit_gtc", SIZED),
         ("limit_limit_gtc", {**SIZED, "post_only": "true"}),
         ("limit_limit_gtc", {"base_size": "0.01", "limit_price": "", "post_only": True}),
@@ -237,11 +237,33 @@ def test_status_is_read_alike_in_lists_and_events_and_a_new_one_stays_unknown(wo
     ],
 )
 def test_end_without_what_it_has_executed_is_not_believed(status, filled, executions, expected):
-    shown = {"status": status, "filled_value": "", "number_of_fills": executions}
+    shown = {"status": status, "filled_value": "", "number_of_fills": executions, "completion_percentage": "0"}
     listed = order({**ORDER, **shown, "filled_size": filled})
     told = update(**shown, cumulative_quantity=filled)
     assert (listed.status, listed.filled_size) == (expected, 0)
     assert (told.status, told.filled_size) == (expected, 0)
+
+
+@pytest.mark.parametrize("filled", ["0", ""])
+@pytest.mark.parametrize(
+    ("value", "share", "expected"),
+    [
+        ("240", "0", None),
+        ("0", "40", None),
+        ("0", "much", None),
+        ("", "40.00", None),
+        ("0", "0.00", PublicStatus.CANCELLED),
+        ("0", "", PublicStatus.CANCELLED),
+        ("", None, PublicStatus.CANCELLED),
+        ("0", 0, PublicStatus.CANCELLED),
+    ],
+)
+def test_end_with_nothing_executed_is_not_believed_against_its_value_or_share(filled, value, share, expected):
+    shown = {"status": "CANCELLED", "filled_value": value, "number_of_fills": "0", "completion_percentage": share}
+    listed = order({**ORDER, **shown, "filled_size": filled})
+    told = update(**shown, cumulative_quantity=filled)
+    assert (listed.status, told.status) == (expected, expected)
+    assert listed.filled_value == told.filled_value == D(value or 0)
 
 
 @pytest.mark.parametrize(
@@ -423,7 +445,9 @@ def test_words_of_events_are_read_in_any_spelling(changes, kind, lasting):
 @pytest.mark.parametrize(
     "changes",
     [
-        {"order_type": "Bracket"},
+        {"order_type": ""},
+        {"order_type": 5},
+        {"order_type": "Bracket", "order_side": "UNKNOWN_ORDER_SIDE"},
         {"order_type": "Stop Limit"},
         {"limit_price": ""},
         {"limit_price": "0"},

@@ -29,6 +29,38 @@ from messages.types import EvidenceSource, OrderType, PublicStatus, Side, TimeIn
 # ----- orders
 
 
+@pytest.mark.parametrize(
+    ("changes", "kind", "price"),
+    [
+        ({"order_type": "iceberg"}, OrderType.LIMIT, 26500),
+        (
+            {
+                "order_type": "trailing-stop",
+                "limit_price": None,
+                "limit_price_type": "pct",
+                "triggers": {"price": Decimal(5), "price_type": "pct"},
+                "time_in_force": None,
+            },
+            OrderType.MARKET,
+            None,
+        ),
+    ],
+)
+def test_order_of_a_type_we_do_not_place_is_reported_as_the_type_its_prices_make_it_like(changes, kind, price):
+    (report,) = reports_of(snapshot({**OPEN, **changes}))
+    assert isinstance(report, OrderReported)
+    assert (report.order.type, report.order.price, report.order.size) == (kind, price, Decimal("0.005"))
+    assert report.order.time_in_force is TimeInForce.GTC
+
+
+def test_end_with_nothing_executed_is_not_believed_while_something_was_paid():
+    contradicted = {**ENDED, "order_id": STREAM_ORDER_ID, "cum_cost": Decimal("132.9995")}
+    reports = reports_of(snapshot(OPEN), frame("update", 2, contradicted))
+    assert (reports[-1].order.status, reports[-1].order.filled_size) == (None, 0)
+    plain = reports_of(snapshot(OPEN), frame("update", 2, {**ENDED, "order_id": STREAM_ORDER_ID}))
+    assert plain[-1].order.status is PublicStatus.CANCELLED
+
+
 def test_documented_life_of_an_order_is_reported_step_by_step():
     events = (PENDING_NEW, NEW, TRADED, FILLED)
     reports = reports_of(snapshot(), *(frame("update", number, each) for number, each in enumerate(events, 2)))
@@ -158,7 +190,8 @@ def test_market_order_by_quote_is_sized_by_what_has_executed():
 @pytest.mark.parametrize(
     "changes",
     [
-        {"order_type": "iceberg"},
+        {"order_type": ["limit"]},
+        {"order_type": "iceberg", "side": "hold"},
         {"side": "hold"},
         {"symbol": "NEW/USD"},
         {"order_qty": "x"},

@@ -184,7 +184,8 @@ def test_amend_to_terms_that_the_order_is_shown_with_is_sent_all_the_same():
 
 
 def test_amend_refused_for_an_order_that_was_shown_with_its_terms_is_ambiguous():
-    with Venue(AmendOrder=[refused("EGeneral:Invalid arguments")], QueryOrders=[told({ORDER_ID: CHANGED})] * 2) as venue:
+    refusal = refused("EGeneral:Invalid arguments")
+    with Venue(AmendOrder=[refusal], QueryOrders=[told({ORDER_ID: CHANGED})] * 2) as venue:
         report = client(venue).execute(amend())
     assert isinstance(report, AmendAmbiguous)
     assert report.reason == "refused_as_shown"

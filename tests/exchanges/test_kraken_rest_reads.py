@@ -13,6 +13,7 @@ from kraken_samples import (
     ORDER_ID,
     TRADE,
     TRADE_ID,
+    UNTOUCHED,
     Venue,
     cancel,
     client,
@@ -83,10 +84,18 @@ def test_look_up_by_the_venues_id_finds_order_and_executions():
 
 
 def test_look_up_of_an_order_without_executions_asks_once():
-    report, venue = ask(look_up(), QueryOrders=[told({ORDER_ID: {**ORDER, "vol_exec": "0.00000000"}})])
+    report, venue = ask(look_up(), QueryOrders=[told({ORDER_ID: {**ORDER, **UNTOUCHED}})])
     assert isinstance(report, OrderFound)
     assert (report.fills, report.fills_complete) == ((), True)
     assert venue.called("QueryTrades") == []
+
+
+@pytest.mark.parametrize("told_of", [{"cost": "10312.50000"}, {"trades": [TRADE_ID]}, {"misc": "partial"}])
+def test_look_up_of_an_end_that_contradicts_itself_proves_no_end_and_no_executions(told_of):
+    shown = {**CANCELLED, **UNTOUCHED, **told_of}
+    report, _ = ask(look_up(), QueryOrders=[told({ORDER_ID: shown})])
+    assert isinstance(report, OrderFound)
+    assert (report.order.status, report.fills, report.fills_complete) == (None, (), False)
 
 
 @pytest.mark.parametrize(
@@ -170,7 +179,7 @@ def test_look_up_by_client_id_reads_executions_by_the_venues_id():
 
 
 def test_look_up_by_client_id_finds_a_closed_order():
-    closed = {**CANCELLED, "vol_exec": "0.00000000", "cl_ord_id": DASHED_ID.upper()}
+    closed = {**CANCELLED, **UNTOUCHED, "cl_ord_id": DASHED_ID.upper()}
     report, _ = ask(look_up(venue_order_id=None), ClosedOrders=[told({"closed": {ORDER_ID: closed}, "count": 1})])
     assert isinstance(report, OrderFound)
     assert report.order.status is PublicStatus.CANCELLED

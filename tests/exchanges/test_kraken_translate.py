@@ -15,6 +15,7 @@ from kraken_samples import (
     ORDER_ID,
     TRADE,
     TRADE_ID,
+    UNTOUCHED,
     to_json,
 )
 
@@ -78,12 +79,22 @@ def test_order_cancelled_has_its_end_and_reason():
         ({"status": "closed"}, None),
         ({"status": "closed", "oflags": "fciq,viqc"}, PublicStatus.FILLED),
         ({"status": "closed", "oflags": "fciq,viqc", "vol_exec": "0.00000000"}, None),
-        ({"status": "canceled", "reason": "User requested", "vol_exec": "0.00000000"}, PublicStatus.CANCELLED),
+        ({"status": "canceled", "reason": "User requested", **UNTOUCHED}, PublicStatus.CANCELLED),
+        # Nothing executed, and yet something was paid, executions are named, or it says that it is partial.
+        ({"status": "canceled", **UNTOUCHED, "cost": "10312.50000"}, None),
+        ({"status": "canceled", **UNTOUCHED, "trades": [TRADE_ID]}, None),
+        ({"status": "canceled", **UNTOUCHED, "misc": "amended,partial"}, None),
+        ({"status": "canceled", **UNTOUCHED, "misc": 5}, None),
+        ({"status": "canceled", "reason": "Post only order", **UNTOUCHED, "cost": "1"}, None),
+        ({"status": "expired", **UNTOUCHED, "cost": "1"}, None),
+        ({"status": "expired", **UNTOUCHED}, PublicStatus.EXPIRED),
+        ({"status": "canceled", **UNTOUCHED, "trades": [], "misc": "amended"}, PublicStatus.CANCELLED),
+        ({"status": "open", **UNTOUCHED, "cost": "1"}, PublicStatus.OPEN),
         ({"status": "canceled"}, PublicStatus.CANCELLED),
-        ({"status": "canceled", "reason": None, "vol_exec": "0.00000000"}, PublicStatus.CANCELLED),
-        ({"status": "canceled", "reason": "Post only order", "vol_exec": "0.00000000"}, PublicStatus.FAILED),
-        ({"status": "canceled", "reason": "Insufficient funds (x)", "vol_exec": "0.00000000"}, PublicStatus.FAILED),
-        ({"status": "canceled", "reason": "Self trade", "vol_exec": "0.00000000"}, PublicStatus.FAILED),
+        ({"status": "canceled", "reason": None, **UNTOUCHED}, PublicStatus.CANCELLED),
+        ({"status": "canceled", "reason": "Post only order", **UNTOUCHED}, PublicStatus.FAILED),
+        ({"status": "canceled", "reason": "Insufficient funds (x)", **UNTOUCHED}, PublicStatus.FAILED),
+        ({"status": "canceled", "reason": "Self trade", **UNTOUCHED}, PublicStatus.FAILED),
         ({"status": "canceled", "reason": "Insufficient funds"}, PublicStatus.CANCELLED),
         ({"status": "something-new"}, None),
     ],
@@ -114,10 +125,10 @@ def test_order_types_have_their_prices(changes, kind, price, stop_price):
 @pytest.mark.parametrize(
     "changes",
     [
-        {"ordertype": "iceberg"},
-        {"ordertype": "trailing-stop"},
-        {"ordertype": "settle-position"},
         {"ordertype": ["limit"]},
+        {"ordertype": ""},
+        {"ordertype": None},
+        {"ordertype": "iceberg", "type": "hold"},
         {"type": "hold"},
         {"price": "0"},
         {"price": "+5%"},
@@ -165,7 +176,25 @@ def test_order_unreadable_names_the_field():
     with pytest.raises(UnreadableError, match="vol_exec"):
         read({**ORDER, "vol_exec": "x"})
     with pytest.raises(UnreadableError, match="ordertype"):
-        read(described(ordertype="iceberg"))
+        read(described(ordertype=5))
+
+
+@pytest.mark.parametrize(
+    ("changes", "kind", "price", "stop_price"),
+    [
+        ({"ordertype": "iceberg"}, OrderType.LIMIT, 27500, None),
+        ({"ordertype": "settle-position", "price": "0"}, OrderType.MARKET, None, None),
+        ({"ordertype": "trailing-stop", "price": "+5.0%"}, OrderType.MARKET, None, None),
+        ({"ordertype": "trailing-stop", "price": "26000"}, OrderType.STOP_MARKET, None, 26000),
+        ({"ordertype": "trailing-stop-limit", "price": "26000", "price2": "25900"}, OrderType.STOP_LIMIT, 25900, 26000),
+        ({"ordertype": "something-new", "price": "26000", "price2": "25900"}, OrderType.STOP_LIMIT, 25900, 26000),
+    ],
+)
+def test_order_of_a_type_we_do_not_place_is_read_as_the_type_its_prices_make_it_like(changes, kind, price, stop_price):
+    order = read({**described(**changes), "cl_ord_id": "from-the-app"})
+    assert (order.type, order.price, order.stop_price) == (kind, price, stop_price)
+    assert (order.client_order_id, order.side, order.status) == ("from-the-app", Side.BUY, PublicStatus.OPEN)
+    assert (order.size, order.filled_size) == (Decimal("1.25"), Decimal("0.375"))
 
 
 def test_order_with_an_end_of_life_is_gtt():

@@ -34,6 +34,7 @@ from kucoin_samples import (
     told,
 )
 from loopback import answer, break_mid_body, break_off, hang, unused_port
+from stream_server import wait_for
 
 from exchanges.http import SystemClock
 from messages.reports import (
@@ -176,6 +177,8 @@ DONE = PLACED | {"status": "done", "remainSize": "0"}
         (PLACED | {"status": "match"}, {}, None),
         (DONE | {"originSize": "0", "dealSize": "0.5"}, {"quote_size": Decimal(5)}, PublicStatus.FILLED),
         (DONE | {"originSize": None}, {"quote_size": Decimal(5)}, PublicStatus.CANCELLED),
+        (DONE | {"canceledFunds": "5.0"}, {"quote_size": Decimal(5)}, PublicStatus.CANCELLED),
+        (DONE | {"canceledFunds": "2"}, {"quote_size": Decimal(5)}, None),
     ],
 )
 def test_place_answered_by_an_ended_order_says_how_it_ended(record, changes, status):
@@ -185,6 +188,13 @@ def test_place_answered_by_an_ended_order_says_how_it_ended(record, changes, sta
         report = client(venue).execute(place(**changes))
     assert isinstance(report, PlaceAccepted)
     assert (report.order.status, report.order.filled_size) == (status, Decimal(record["dealSize"]))
+
+
+def test_place_answered_by_a_working_order_of_which_a_part_was_cancelled_is_of_the_size_that_is_left():
+    with Venue({PLACE: [told(PLACED | {"canceledSize": "0.000004", "dealSize": "0.000001"})]}) as venue:
+        report = client(venue).execute(place())
+    assert isinstance(report, PlaceAccepted)
+    assert (report.order.status, report.order.size) == (PublicStatus.OPEN, Decimal("0.000006"))
 
 
 def test_place_acknowledged_without_status_is_accepted_without_order():
@@ -357,6 +367,18 @@ def test_stop_triggers_from_the_side_of_the_market_it_is_on(side, stop_price, ki
         "side": side.value.lower(), "type": "market", "size": "0.0000100",
         "stop": kind, "stopPrice": stop_price, "tradeType": "TRADE",
     }  # fmt: skip
+
+
+def test_stop_with_a_lifetime_counts_from_after_the_question_for_the_price():
+    ends_ms = SystemClock().now_ms() + 90_000
+
+    def late(server, connection, request):
+        wait_for(lambda: SystemClock().now_ms() > ends_ms - 89_000)
+        return told(LAST)(server, connection, request)
+
+    with Venue({PLACE_STOP: [told({"orderId": STOP_ID})], PRICE: [late]}) as venue:
+        client(venue).execute(place_stop(time_in_force=TimeInForce.GTT, expires_at_ms=ends_ms))
+    assert body_of(venue, PLACE_STOP)["cancelAfter"] <= 88
 
 
 @pytest.mark.parametrize("price", [error("500000"), told(LAST | {"price": "0"}), told({})])

@@ -416,8 +416,8 @@ def test_damaged_order_event_is_unreadable_or_still_true(event):
     assert (order.client_order_id or "") == (record.get("clientOid") or "")
     assert order.side.value.lower() == record["side"]
     assert order.type.value.lower() == record["orderType"]
-    gone = Decimal(record.get("canceledSize") or 0)
-    assert order.size + gone == Decimal(record.get("originSize") or 0) or order.size == Decimal(record.get("originSize") or 0)
+    gone, whole = (Decimal(record.get(name) or 0) for name in ("canceledSize", "originSize"))
+    assert whole in (order.size, order.size + gone)
     assert order.quote_size is None or order.quote_size == Decimal(record["originFunds"])
     assert order.status is None or order.filled_size == Decimal(record.get("filledSize") or 0)
     ended = order.status in (PublicStatus.FILLED, PublicStatus.CANCELLED)

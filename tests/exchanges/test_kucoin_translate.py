@@ -273,8 +273,8 @@ def test_damaged_order_is_unreadable_or_still_true(record):
     assert read.side.value.lower() == record["side"]
     assert read.type.value.lower() == record["type"]
     assert read.filled_size == Decimal(record["dealSize"])
-    cancelled = Decimal(record["cancelledSize"])
-    assert read.size == Decimal(record["size"]) or (record["active"] and read.size + cancelled == Decimal(record["size"]))
+    cancelled, whole = Decimal(record["cancelledSize"]), Decimal(record["size"])
+    assert read.size == whole or (record["active"] and read.size + cancelled == whole)
     assert read.filled_value == Decimal(record["dealFunds"]) or (read.filled_size and read.filled_value is None)
     assert (read.price or 0) == Decimal(record.get("price") or 0)
     assert read.quote_size is None or read.quote_size == Decimal(record["funds"])

@@ -36,9 +36,9 @@ def test_main_job_piped_prints_lines_and_ends_without_duplicates_or_losses() -> 
     assert re.search(r" [1-9] positions? compared, 0 false; 0 violations in all", out)
     table = {line.split()[0]: line.split()[1:] for line in lines if line.split()[:1] and line.split()[0] in VENUES}
     assert table.keys() == set(VENUES)
-    for intents, orders, _, *wrong in table.values():
-        assert int(intents) > 0
-        assert int(orders) > 0
+    for asked, placed, _, *wrong in table.values():
+        assert int(asked) > 0
+        assert int(placed) > 0
         assert wrong == ["0", "0", "0", "0"]
     assert "some demo orders carry a fill timeout of 1 to 3 s" in errors
     parts = re.search(
@@ -93,7 +93,7 @@ def test_main_job_with_metrics_serves_them(tmp_path: Path) -> None:
         job.stdout.readline()
         body = urllib.request.urlopen(announced.split()[-1], timeout=10).read().decode()
         job.send_signal(signal.SIGINT)
-        job.communicate(timeout=60)
+        job.communicate(timeout=120)
 
     assert job.returncode == 0
     assert "idempotency_cache_misses" in body
