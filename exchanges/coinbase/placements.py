@@ -12,7 +12,7 @@ from exchanges.coinbase.outcomes import classify_http, classify_place, usable
 from exchanges.coinbase.rest import BASE_PATH
 from exchanges.coinbase.translate import our_client_id, words_told
 from exchanges.failures import place_unknown
-from exchanges.fields import Record, UnreadableError, as_record, flag, optional_text, text, text_or_empty
+from exchanges.fields import Record, UnreadableError, as_record, flag, optional_text, text
 from exchanges.http import HttpAnswer, HttpFailure, HttpResult
 from exchanges.outcomes import HTTP_OK
 from exchanges.refusals import place_failed, place_refused
@@ -70,7 +70,7 @@ def _accepted(request: PlaceOrder, record: Record, answer: HttpAnswer, venue_sym
     owned = named is not None and our_client_id(named.lower()) == request.client_order_id
     if named is not None and not owned:
         raise UnreadableError("the answer is about another order")
-    about = text_or_empty(response, "product_id"), text_or_empty(response, "side")
+    about = response.get("product_id"), response.get("side")
     if not owned or about != (venue_symbol, request.side.value):
         # Books of two products may be one, and then either may be named. The id is not thrown away: it tells more.
         evidence = answer_evidence(_PLACED, _PLACE, answer, detail="the answer is not as documented")

@@ -175,7 +175,7 @@ def _executions(asking: Questions, request: LookUpOrder, found: Found) -> tuple[
 
 
 def trades_of(asking: Questions, found: Found) -> tuple[tuple[VenueFill, ...], bool]:
-    """Read the executions that an order's record names, and whether they are all: the list may lag behind the total."""
+    """Read the executions that an order's record names, and whether they are all: list and total may lag behind."""
     wanted = [each for each in as_list(found.record.get("trades", [])) if type(each) is str]
     rows: dict[str, Any] = {}
     for start in range(0, len(wanted), TRADES_AT_ONCE):
@@ -183,4 +183,5 @@ def trades_of(asking: Questions, found: Found) -> tuple[tuple[VenueFill, ...], b
         rows |= as_record(asking.must(_TRADES, [("txid", ",".join(some))]).payload)
     fills, _ = read_rows(rows, asking.trade)
     own = tuple(fill for fill in fills if fill.venue_order_id == found.order.venue_order_id)
-    return own, exact_sum(fill.size for fill in own) == found.order.filled_size
+    filled = found.order.filled_size
+    return own, bool(filled) and exact_sum(fill.size for fill in own) == filled

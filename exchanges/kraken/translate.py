@@ -130,9 +130,10 @@ def read_order(venue_order_id: str, value: Any, symbols: SymbolBook) -> VenueOrd
     raise fault(record, _ORDER_FIELDS, "descr")
 
 
-def _order(
-    venue_order_id: str, values: tuple[Any, ...], description: tuple[Any, ...], symbols: SymbolBook
-) -> VenueOrder | None:
+_Values = tuple[Any, ...]
+
+
+def _order(venue_order_id: str, values: _Values, description: _Values, symbols: SymbolBook) -> VenueOrder | None:
     """Make an order of what its record says, absent fields as None; None when any of it is not as documented.
 
     In one go, because this runs for every order of every list.
@@ -211,12 +212,12 @@ def nearest_type(*, with_limit: bool, with_trigger: bool) -> str:
     return "limit" if with_limit else "market"
 
 
-def _is_foreign(description: tuple[Any, ...]) -> bool:
+def _is_foreign(description: _Values) -> bool:
     kind = description[2]
     return type(kind) is str and bool(kind) and kind not in ORDER_TYPES
 
 
-def _as_known(pair: Any, side: Any, kind: str, price: Any, price2: Any) -> tuple[Any, ...]:
+def _as_known(pair: Any, side: Any, kind: str, price: Any, price2: Any) -> _Values:
     # A price that moves with the market is told as a distance, which is none.
     first, second = bool(unsigned_or_none(price)), bool(unsigned_or_none(price2))
     with_trigger = first and (second or "stop" in kind or "profit" in kind)

@@ -63,7 +63,6 @@ _TERMS = {
 # Reading a member of an enumeration by its class costs more than reading a field, so those of every record stand here.
 _OPEN, _PENDING = PublicStatus.OPEN, PublicStatus.PENDING
 _FILLED, _CANCELLED, _EXPIRED = PublicStatus.FILLED, PublicStatus.CANCELLED, PublicStatus.EXPIRED
-_GTT = TimeInForce.GTT
 # Sums of amounts with up to forty digits stay exact.
 _EXACT = Context(prec=100)
 _REST = FillSource.REST
@@ -140,15 +139,9 @@ def read_order(value: Any, symbols: SymbolBook) -> VenueOrder:
         raise UnreadableError("price is missing")
     gone = ZERO if gone == "0" else amount(record, "cancelledSize")
     if active:
-        status: PublicStatus | None = _OPEN if in_book or filled else _PENDING
-        if gone:
-            size, status = working_size(size, filled, gone, status)
-    elif (not filled) is not (not filled_value):
-        status = None
+        size, status = working_size(size, filled, gone, _OPEN if in_book or filled else _PENDING)
     else:
-        status = ended_as(size, filled, gone) if size else _ended_by_funds(record, quote, filled, cancelled=cancelled)
-        if status is _CANCELLED and our_time is _GTT and _lived_out(record, created_ms, updated_ms):
-            status = _EXPIRED
+        status = _end_of(record, size, quote, filled, gone, contradicted=(not filled) is not (not filled_value))
     return venue_order(
         EXCHANGE,
         symbols.canonical(symbol),
@@ -216,16 +209,27 @@ def ended_by_funds(
     return _CANCELLED if cancelled and gone in (ZERO, funds) else None
 
 
-def _ended_by_funds(
-    record: Record, funds: Decimal | None, filled: Decimal, *, cancelled: bool
+def _end_of(
+    record: Record, size: Decimal, funds: Decimal | None, filled: Decimal, gone: Decimal, *, contradicted: bool
 ) -> PublicStatus | None:
-    gone = amount(record, "cancelledFunds")
-    return ended_by_funds(funds, filled, gone, cancelled=cancelled or gone > ZERO)
+    # `contradicted`: something has executed and has no value, or the other way round.
+    if contradicted:
+        return None
+    if not size:
+        funds_gone = amount(record, "cancelledFunds")
+        cancelled = flag(record, "cancelExist") or funds_gone > ZERO
+        return ended_by_funds(funds, filled, funds_gone, cancelled=cancelled)
+    status = ended_as(size, filled, gone)
+    return _EXPIRED if status is _CANCELLED and _lived_out(record) else status
 
 
-def _lived_out(record: Record, created_ms: int, updated_ms: int) -> bool:
+def _lived_out(record: Record) -> bool:
+    if record["timeInForce"] != "GTT" or record["type"] == "market":
+        # On a market order it is shown and means nothing.
+        return False
     lifetime_s = optional_integer(record, "cancelAfter")
-    return lifetime_s is not None and 0 < lifetime_s * 1000 <= updated_ms - created_ms
+    lived_ms = integer(record, "lastUpdatedAt") - integer(record, "createdAt")
+    return lifetime_s is not None and 0 < lifetime_s * 1000 <= lived_ms
 
 
 def read_stop(value: Any, symbols: SymbolBook) -> VenueOrder:

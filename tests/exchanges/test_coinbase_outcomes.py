@@ -6,6 +6,7 @@ from coinbase_samples import (
     ORDER,
     PLACED,
     REFUSED,
+    SENT_ID,
     VENUE_ID,
     Venue,
     client,
@@ -179,6 +180,12 @@ def test_place_refused_inside_a_200_is_rejected_in_the_venues_words():
     assert (report.code, report.text) == ("INSUFFICIENT_FUND", "Insufficient balance in source account")
 
 
+def test_place_refused_for_funds_on_a_later_attempt_is_ambiguous():
+    report = placed(told(REFUSED), request=place(attempt=2))
+    assert isinstance(report, PlaceAmbiguous)
+    assert (report.reason, report.known_to_exist) == ("rejected_or_duplicate", False)
+
+
 def test_place_of_a_used_client_id_is_known_to_exist():
     error = {**REFUSED["error_response"], "new_order_failure_reason": "DUPLICATE_CLIENT_ORDER_ID"}
     report = placed(told({**REFUSED, "error_response": error}))
@@ -187,6 +194,23 @@ def test_place_of_a_used_client_id_is_known_to_exist():
 
 
 ACCEPTED = PLACED["success_response"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "exists"),
+    [
+        # Books of two products may be one, and the order is shown under the other.
+        ({"product_id": "BTC-USDC"}, True),
+        ({"product_id": None}, True),
+        ({"side": "buy"}, True),
+        ({"side": None, "client_order_id": SENT_ID.upper()}, True),
+        ({"client_order_id": None}, False),
+    ],
+)
+def test_place_accepted_in_other_words_is_ambiguous_and_keeps_the_orders_id(changes, exists):
+    report = placed(told({**PLACED, "success_response": {**ACCEPTED, **changes}}))
+    assert isinstance(report, PlaceAmbiguous)
+    assert (report.venue_order_id, report.known_to_exist) == (VENUE_ID, exists)
 
 
 @pytest.mark.parametrize(
@@ -205,8 +229,6 @@ ACCEPTED = PLACED["success_response"]
         ({"success": False, "order_id": "", "failure_reason": "INSUFFICIENT_FUND"}, None),
         ({**PLACED, "success_response": {**ACCEPTED, "order_id": ""}}, None),
         ({**PLACED, "success_response": {**ACCEPTED, "client_order_id": "another"}}, None),
-        ({**PLACED, "success_response": {**ACCEPTED, "side": "SELL"}}, None),
-        ({**PLACED, "success_response": {**ACCEPTED, "product_id": "ETH-USD"}}, None),
         ({**PLACED, "success": False, "error_response": REFUSED["error_response"]}, VENUE_ID),
         ({**PLACED, "error_response": REFUSED["error_response"]}, VENUE_ID),
     ],

@@ -244,28 +244,6 @@ def test_end_without_what_it_has_executed_is_not_believed(status, filled, execut
     assert (told.status, told.filled_size) == (expected, 0)
 
 
-@pytest.mark.parametrize("filled", ["0", ""])
-@pytest.mark.parametrize(
-    ("value", "share", "expected"),
-    [
-        ("240", "0", None),
-        ("0", "40", None),
-        ("0", "much", None),
-        ("", "40.00", None),
-        ("0", "0.00", PublicStatus.CANCELLED),
-        ("0", "", PublicStatus.CANCELLED),
-        ("", None, PublicStatus.CANCELLED),
-        ("0", 0, PublicStatus.CANCELLED),
-    ],
-)
-def test_end_with_nothing_executed_is_not_believed_against_its_value_or_share(filled, value, share, expected):
-    shown = {"status": "CANCELLED", "filled_value": value, "number_of_fills": "0", "completion_percentage": share}
-    listed = order({**ORDER, **shown, "filled_size": filled})
-    told = update(**shown, cumulative_quantity=filled)
-    assert (listed.status, told.status) == (expected, expected)
-    assert listed.filled_value == told.filled_value == D(value or 0)
-
-
 @pytest.mark.parametrize(
     ("filled", "value", "expected"),
     [("0", "0", D(0)), ("0", "", D(0)), ("0.004", "", None), ("0.004", "0", None), ("0.004", "240.0", D(240))],

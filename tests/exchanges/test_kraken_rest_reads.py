@@ -72,6 +72,16 @@ def rows(count, sample, start=0, **changes):
 # ----- look-ups
 
 
+def test_list_with_an_order_of_a_type_we_do_not_place_shows_every_order():
+    trailing = {**ORDER, "descr": {**DESCRIPTION, "ordertype": "trailing-stop", "price": "+5.0%"}}
+    report, _ = ask(
+        FetchOpenOrders(account_id="1", exchange="kraken"),
+        OpenOrders=[told({"open": {ORDER_ID: ORDER, "OTHER1-KSTLS-7DZZO5": trailing}})],
+    )
+    assert isinstance(report, OpenOrdersFetched)
+    assert (len(report.orders), report.unreadable) == (2, 0)
+
+
 def test_look_up_by_the_venues_id_finds_order_and_executions():
     report, venue = ask(
         look_up(), QueryOrders=[told({ORDER_ID: ORDER})], QueryTrades=[told({TRADE_ID: TRADE})]
@@ -396,6 +406,7 @@ def test_fills_of_one_order_are_those_it_names():
     [
         {"QueryOrders": [told({})]},
         {"QueryOrders": [told({ORDER_ID: ORDER})]},
+        {"QueryOrders": [told({ORDER_ID: {**ORDER, **UNTOUCHED, "cost": "10312.50000"}})]},
         {"QueryOrders": [told({ORDER_ID: ORDER})], "QueryTrades": [told({TRADE_ID: {**TRADE, "vol": "0.1"}})]},
     ],
 )

@@ -111,6 +111,12 @@ def test_order_with_a_lifetime_expires_when_it_is_over(cancel_after, lived_ms, s
     assert read_order(record, BOOK).status is status
 
 
+def test_market_order_never_expires():
+    record = ENDED | {"type": "market", "timeInForce": "GTT", "cancelAfter": 1}
+    record["lastUpdatedAt"] = record["createdAt"] + 5000
+    assert read_order(record, BOOK).status is PublicStatus.CANCELLED
+
+
 def test_order_without_lifetime_never_expires():
     record = ENDED | {"cancelAfter": 1, "lastUpdatedAt": ENDED["createdAt"] + 5000}
     assert read_order(record, BOOK).status is PublicStatus.CANCELLED
