@@ -26,7 +26,7 @@ from messages.reports import (
     PriceFetched,
     ServerTimeFetched,
 )
-from messages.types import ONE, OrderType, PublicStatus, Side
+from messages.types import ENDED_STATUSES, ONE, OrderType, PublicStatus, Side, VenueOrder
 
 OPEN_ORDERS = 2_500
 PAGES = 2.5
@@ -188,9 +188,16 @@ def searches_read_every_page_of_history(desk: Desk) -> None:
     for row in rows:
         desk.control.cancel(row["orderId"])
     last = desk.rest()
-    _, report = desk.search_until(last)
-    shown = {order.venue_order_id: order for order in report.orders}
-    assert shown.keys() == {row["venueOrderId"] for row in (*rows, last)}
+
+    def shown_ended() -> dict[str, VenueOrder] | None:
+        # Some venues show for a moment that an order is being cancelled.
+        _, report = desk.search_until(last)
+        shown = {order.venue_order_id: order for order in report.orders}
+        assert shown.keys() == {row["venueOrderId"] for row in (*rows, last)}
+        ended = all(shown[row["venueOrderId"]].status in ENDED_STATUSES for row in rows)
+        return shown if ended else None
+
+    shown = desk.eventually(shown_ended, "the venue shows every cancelled order as ended")
     for row in rows:
         check_order(desk.can, shown[row["venueOrderId"]], desk.now(row))
 

@@ -87,9 +87,10 @@ class LimitAudit:
             return
         others = [each for each in orders.values() if each.state not in _NOT_LIVE and each is not order]
         before = order.size * (order.price or order.stop_price or 0)
-        if change.size > order.size or change.size * (change.price or change.stop_price or 0) > before:
-            # What makes no sum larger than it is may be done, whatever the sums are.
-            self._check_sums(order, others, position)
+        # What makes a sum no larger than it is may be done, whatever that sum is.
+        grows = change.size > order.size
+        if grows or change.size * (change.price or change.stop_price or 0) > before:
+            self._check_sums(order, others, position if grows else None)
         if change.price != order.price:
             self._check_neighbours(account, order, others)
 
@@ -121,7 +122,9 @@ class LimitAudit:
         if limits.allowed_symbols is not None and order.symbol not in limits.allowed_symbols:
             self._violate("limits", f"{order.order_id} is in {order.symbol}, which is not allowed")
 
-    def _check_sums(self, order: Order, others: list[Order], position: Callable[[str], Position | None]) -> None:
+    def _check_sums(
+        self, order: Order, others: list[Order], position: Callable[[str], Position | None] | None
+    ) -> None:
         assert self.policy is not None
         limits = self.policy.risk
         mine = self._worth(order)
@@ -139,7 +142,7 @@ class LimitAudit:
                 known = None if mine is None or None in values else mine + sum(each or 0 for each in values)
                 self._hold(what, order, known, limit)
         limit = limits.max_position.get(order.symbol)
-        if limit is not None:
+        if limit is not None and position is not None:
             self._check_reach(order, others, position(order.symbol), limit)
 
     def _worth(self, order: Order) -> Fraction | None:
