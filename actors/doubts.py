@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from actors.memory import AccountMemory
 from actors.notes import Unwatched, Watched
 from actors.turn import Turn
-from messages.types import OrderState
 
 
 def doubted(memory: AccountMemory) -> Iterator[str]:
@@ -33,8 +32,6 @@ def in_doubt(memory: AccountMemory, exchange: str, symbol: str) -> bool:
     """
     looked_up = {*memory.watched, *memory.held}
     orders = [order for order_id in looked_up if (order := memory.orders.get(order_id)) is not None]
-    # What has executed whole is read once more at some venues; nothing of it can be missing.
-    orders = [order for order in orders if order.state is not OrderState.FILLED]
     orders += [order for order in memory.live_orders(exchange) if order.verification is not None]
     place = exchange, symbol
     return any((order.exchange, order.symbol) == place for order in orders) or any(

@@ -308,17 +308,6 @@ def test_close_is_refused_while_executions_of_an_order_that_nobody_knows_are_in_
     assert "an order of it is being looked up" in refused.text
 
 
-def test_close_right_after_a_market_order_that_is_read_once_more_is_placed() -> None:
-    account = MarginAccount()
-    place = account.placed(side=Side.BUY, size=D(2), **MARKET)
-    account.accept(place, None, venue_order_id="7")
-    account.hear_fill(executed(place, "2", "70", venue_order_id="7", price=D(6000), **FEES))
-    account.sent.clear()
-    account.do(close(symbol=CONTRACT))
-    (sold,) = account.to_venue(PlaceOrder)
-    assert (sold.side, sold.size) == (Side.SELL, 2)
-
-
 @pytest.mark.parametrize("drift", ["-2", "-1", "1"])
 def test_close_is_refused_while_the_venue_was_found_to_hold_something_else(drift: str) -> None:
     account = MarginAccount()
