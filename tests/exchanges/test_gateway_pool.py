@@ -387,4 +387,4 @@ def test_credential_shows_nothing():
 
 
 def test_capabilities_are_listed_for_every_venue():
-    assert [item.venue for item in capabilities()] == ["binance"]
+    assert [item.venue for item in capabilities()] == ["binance", "coinbase", "kraken", "kucoin", "mexc", "projectx"]

@@ -47,7 +47,7 @@ class TimeoutAudit:
         self._met_ms: dict[tuple[str, str], int] = {}
         """The same: until when a timer of it may run that met somebody else's cancel."""
         self._stepped_ms: int | None = None
-        """Our clock right after it was set last."""
+        """The most that our clock has read right after it was set."""
 
     def on_lease(self, account: str) -> None:
         """Somebody begins to load the account."""
@@ -60,7 +60,8 @@ class TimeoutAudit:
 
     def on_clock_set(self) -> None:
         """Our clock was set."""
-        self._stepped_ms = self._now_ms()
+        # Set back twice, it may have read more before the first time than it does after the second one.
+        self._stepped_ms = max(self._stepped_ms or 0, self._now_ms())
 
     def is_over(self, started_ms: int, time_ms: int) -> bool:
         """Whether so much time can have passed since then; our clock says nothing about that when it was set."""
