@@ -20,6 +20,8 @@ from messages.types import ZERO, Evidence, EvidenceSource, Order, PublicStatus, 
 _APART_MS: Final = 2000
 """Executions of one order farther apart are not two names of one."""
 VOIDED: Final = "the venue has taken back an execution that is booked"
+_BEHIND_MS: Final = 1000
+"""After so long, a list that was behind a stream is asked for again."""
 _NAMED_TWICE: Final = "an execution may be named twice"
 _WORKS_ON: Final = "the venue shows it working after its end"
 LASTING: Final = frozenset({VOIDED, _NAMED_TWICE, _WORKS_ON})
@@ -51,7 +53,12 @@ def without_second_names(
     unnamed = [fill for fill in booked if fill.fill_id not in names]
     if not unnamed:
         return new
-    if claim is not None:
+    if any(not _shown_by_now(desk, order, fill, evidence) for fill in unnamed):
+        # The list may be behind the stream: a later one names what is booked, or goes on naming something else.
+        held = [fill for fill in new if any(_near(fill, other) for other in unnamed)]
+        if held:
+            reread(turn, desk, order, delay_ms=_BEHIND_MS)
+    elif claim is not None:
         held = [fill for fill in new if any(_near(fill, other) for other in unnamed)]
         room = missing_quantity(order, claim.filled_size, desk.policy.fill_tolerance)
         if not held or sum((fill.size for fill in new), ZERO) <= room:
@@ -69,11 +76,18 @@ def hear_of_ended(turn: Turn, desk: Desk, order: Order, claim: VenueOrder, evide
     asked = asked_ms(evidence)
     if order.state not in TERMINAL or claim.status not in _WORKING or asked is None:
         return
-    if order.venue_order_id != claim.venue_order_id or asked < order.state_since_ms + desk.exchange(order).settle_ms:
+    # Twice the time, because both moments are our wall clock's, which may be set in between.
+    late_ms = 2 * desk.exchange(order).settle_ms
+    if order.venue_order_id != claim.venue_order_id or asked < order.state_since_ms + late_ms:
         return
     if claim.size > ZERO and claim.filled_size >= claim.size:
         return
     ask_person(turn, order, "EvidenceContradicted", _WORKS_ON, venue_status=claim.venue_status)
+
+
+def _shown_by_now(desk: Desk, order: Order, booked: Fill, evidence: Evidence) -> bool:
+    asked = asked_ms(evidence)
+    return asked is not None and asked >= booked.received_ms + desk.exchange(order).settle_ms
 
 
 def _near(new: Fill, booked: Fill) -> bool:

@@ -84,7 +84,8 @@ def is_quiet(books: Iterable[PublishedViews]) -> bool:
 
 def is_settled(order: Order) -> bool:
     """Whether nothing about the order is unknown or under way."""
-    return order.state not in _MOVING and not order.cancel_pending and order.verification is None
+    changing = order.cancel_pending or order.modification is not None
+    return order.state not in _MOVING and not changing and order.verification is None
 
 
 def only(

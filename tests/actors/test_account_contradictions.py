@@ -36,8 +36,20 @@ def look_up(account: Account, place: PlaceOrder, claim: VenueOrder, *fills: Venu
     account.do(make(OrderFound, **head, order=claim, fills=fills, fills_complete=True, evidence=evidence))
 
 
+def test_execution_of_a_list_that_is_behind_the_stream_waits_and_is_booked_when_the_list_has_caught_up() -> None:
+    account, place = half_filled()
+
+    look_up(account, place, shown(place, filled_size=D("0.003")), executed(place, "0.003", "E2"))
+
+    assert (account.order(place).filled_size, account.order(place).needs_review) == (D("0.005"), False)
+    both = (executed(place, "0.005", "E1"), executed(place, "0.003", "E2"))
+    look_up(account, place, shown(place, filled_size=D("0.008")), *both)
+    assert account.order(place).filled_size == D("0.008")
+
+
 def test_execution_that_a_look_up_names_otherwise_is_not_booked_again_and_a_person_is_asked() -> None:
     account, place = half_filled()
+    account.pass_ms(4000)
 
     look_up(account, place, shown(place, filled_size=D("0.005")), executed(place, "0.005", "T9"))
 
@@ -49,6 +61,7 @@ def test_execution_that_a_look_up_names_otherwise_is_not_booked_again_and_a_pers
 
 def test_two_executions_alike_are_both_booked_where_the_venue_counts_both() -> None:
     account, place = half_filled()
+    account.pass_ms(4000)
 
     look_up(account, place, shown(place, filled_size=D("0.01")), executed(place, "0.005", "T9"))
 
@@ -57,6 +70,7 @@ def test_two_executions_alike_are_both_booked_where_the_venue_counts_both() -> N
 
 def test_execution_merged_by_a_list_is_not_booked_beside_its_parts() -> None:
     account, place = half_filled()
+    account.pass_ms(4000)
 
     look_up(account, place, shown(place, filled_size=D("0.008")), executed(place, "0.008", "T9"))
 
@@ -66,6 +80,7 @@ def test_execution_merged_by_a_list_is_not_booked_beside_its_parts() -> None:
 
 def test_execution_of_a_list_that_is_like_a_booked_one_is_decided_by_reading_the_order() -> None:
     account, place = half_filled()
+    account.pass_ms(4000)
 
     account.list_fills(executed(place, "0.005", "T9"))
 
@@ -74,7 +89,7 @@ def test_execution_of_a_list_that_is_like_a_booked_one_is_decided_by_reading_the
     assert account.order(place).filled_size == D("0.01")
 
 
-@pytest.mark.parametrize(("after_ms", "asks"), [(2000, False), (4000, True)])
+@pytest.mark.parametrize(("after_ms", "asks"), [(5000, False), (7000, True)])
 def test_order_shown_working_long_after_its_end_is_left_to_a_person(after_ms: int, *, asks: bool) -> None:
     account = Account()
     place = account.working("28")
