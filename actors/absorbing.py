@@ -10,7 +10,7 @@ from decimal import Decimal
 from actors import contradictions, overlays
 from actors.desk import CANCEL_AGAIN_MS, Desk, cancel_request, known_again, reread
 from actors.domain.chains import first, never_placed, was_placed
-from actors.domain.claims import Absorbed, absorb
+from actors.domain.claims import Absorbed, absorb, amend_of
 from actors.domain.fills import fill_key, missing_quantity, price_deviation_percent
 from actors.domain.lifecycle import AT_VENUE, TERMINAL, evolve
 from actors.domain.modification import says_other_terms
@@ -19,6 +19,7 @@ from actors.notes import FillRepeated, Held, HeldGone, SeenWorking
 from actors.reminders import cancel_again_timer
 from actors.runtime.outcome import CancelTimer
 from actors.turn import Turn
+from exchanges.gateway import AmendScope
 from messages.base import copied
 from messages.events import ManualReviewRequired, Severity
 from messages.fills import Fill, FillSource, VenueFill
@@ -26,6 +27,7 @@ from messages.types import (
     ZERO,
     AttemptOutcome,
     Evidence,
+    EvidenceSource,
     IdempotencyEntry,
     IdempotencyStatus,
     Order,
@@ -36,6 +38,7 @@ from messages.types import (
     VerificationPhase,
 )
 
+_ENDED_UNFILLED = frozenset({PublicStatus.CANCELLED, PublicStatus.EXPIRED, PublicStatus.FAILED})
 _WORKING_CLAIM = frozenset({PublicStatus.OPEN, PublicStatus.PENDING, None})
 
 
@@ -64,6 +67,7 @@ def absorb_claim(
         known_as = order.venue_order_id
         order = followed(turn, desk, order, claim)
         went_on = order.venue_order_id != known_as
+    claim = _unless_it_hides_a_change(turn, desk, order, claim, evidence)
     if claim is not None and not fills and _says_nothing_new(turn, order, claim, tolerance):
         turn.note(SeenWorking(order.order_id, turn.now_ms))
         return Absorbed(order=order)
@@ -102,6 +106,20 @@ def absorb_claim(
     if after.modification is not None and not merged.twin:
         merged.order = overlays.settle_by_read(turn, desk, after, claim, evidence)
     return merged
+
+
+def _unless_it_hides_a_change(
+    turn: Turn, desk: Desk, order: Order, claim: VenueOrder | None, evidence: Evidence
+) -> VenueOrder | None:
+    # An order that ends while a change of it is on its way: not every event says the terms that it ended with. The
+    # record does, and is read before the end is believed.
+    changing = amend_of(order) is not None and desk.exchange(order).capabilities.amend is AmendScope.NATIVE
+    if claim is None or not changing or evidence.source is not EvidenceSource.STREAM:
+        return claim
+    if claim.status not in _ENDED_UNFILLED:
+        return claim
+    reread(turn, desk, order, delay_ms=0)
+    return None
 
 
 def is_old_word(desk: Desk, order: Order, claim: VenueOrder) -> bool:
