@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from random import Random
+from typing import TypedDict
 
 from exchanges.binance.capabilities import CAPABILITIES as BINANCE
 from exchanges.binance.capabilities import REST_URL as BINANCE_REST_URL
@@ -22,7 +23,7 @@ from exchanges.coinbase.sign import ClaimForm
 from exchanges.coinbase.sign import signer_for as coinbase_signer_for
 from exchanges.coinbase.stream import CoinbaseStream
 from exchanges.gateway import Capabilities, UserStream
-from exchanges.gateway_pool import PooledGateway, default_read_workers
+from exchanges.gateway_pool import ClockedClient, PooledGateway, default_read_workers
 from exchanges.http import Clock
 from exchanges.kraken.capabilities import CAPABILITIES as KRAKEN
 from exchanges.kraken.capabilities import REST_URL as KRAKEN_REST_URL
@@ -51,7 +52,7 @@ from exchanges.projectx.client import ProjectXClient
 from exchanges.projectx.rest import Logins
 from exchanges.projectx.sign import Login
 from exchanges.projectx.stream import ProjectXStream
-from exchanges.stream import WebSocketStream
+from exchanges.stream import StreamProtocol, WebSocketStream
 
 CANCEL_WORKERS = 2
 
@@ -110,7 +111,9 @@ def open_gateway(
     build = _VENUES.get(venue)
     if build is None:
         raise UnknownVenueError(f"no adapter for {venue!r}; there is one for {', '.join(sorted(_VENUES))}")
-    gateway = build(account_id, credential, settings, clock, random)
+    can = next(each for each in capabilities() if each.venue == venue)
+    rim = _Rim(account_id=account_id, settings=settings, clock=clock, random=random, can=can)
+    gateway = build(credential, rim)
     if settings.settle_ms is not None:
         gateway.capabilities = replace(gateway.capabilities, settle_ms=settings.settle_ms)
     return gateway
@@ -121,186 +124,149 @@ def capabilities() -> tuple[Capabilities, ...]:
     return (BINANCE, COINBASE, KRAKEN, KUCOIN, MEXC, PROJECTX)
 
 
-def _binance(
-    account_id: str, credential: Credential, settings: VenueSettings, clock: Clock, random: Random
-) -> PooledGateway:
-    signer = signer_for(credential.api_secret)
-    workers = settings.max_in_flight or BINANCE.max_in_flight
-    client = BinanceClient(
-        api_key=credential.api_key,
-        signer=signer,
-        clock=clock,
-        rest_url=settings.rest_url or BINANCE_REST_URL,
-        aliases=settings.aliases,
-        call_timeout_ms=settings.call_timeout_ms,
-        pool_size=workers + CANCEL_WORKERS + default_read_workers(workers),
-        neighbours=settings.neighbours,
-    )
+class _ClientSettings(TypedDict):
+    clock: Clock
+    rest_url: str
+    aliases: Mapping[str, str]
+    call_timeout_ms: int
+    pool_size: int
+    neighbours: Neighbours | None
 
-    def stream() -> UserStream:
-        protocol = BinanceStream(
-            account_id=account_id,
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Rim:
+    """What the adapters of all venues are wired with."""
+
+    account_id: str
+    settings: VenueSettings
+    clock: Clock
+    random: Random
+    can: Capabilities
+
+    @property
+    def workers(self) -> int:
+        return self.settings.max_in_flight or self.can.max_in_flight
+
+    def client_settings(self, rest_url: str) -> _ClientSettings:
+        """Give the arguments that every client takes; `rest_url` is the venue's own address."""
+        return {
+            "clock": self.clock,
+            "rest_url": self.settings.rest_url or rest_url,
+            "aliases": self.settings.aliases,
+            "call_timeout_ms": self.settings.call_timeout_ms,
+            "pool_size": self.workers + CANCEL_WORKERS + default_read_workers(self.workers),
+            "neighbours": self.settings.neighbours,
+        }
+
+    def gateway(self, client: ClockedClient, protocol: Callable[[], StreamProtocol]) -> PooledGateway:
+        """Put workers before a client, and a stream beside it that begins with a protocol of its own."""
+
+        def stream() -> UserStream:
+            return WebSocketStream(
+                account_id=self.account_id,
+                exchange=self.can.venue,
+                protocol=protocol(),
+                clock=self.clock,
+                random=self.random,
+            )
+
+        return PooledGateway(
+            client=client,
+            stream_factory=stream,
+            workers=self.workers,
+            cancel_workers=CANCEL_WORKERS,
+            clock=self.clock,
+        )
+
+
+def _binance(credential: Credential, rim: _Rim) -> PooledGateway:
+    signer = signer_for(credential.api_secret)
+    client = BinanceClient(api_key=credential.api_key, signer=signer, **rim.client_settings(BINANCE_REST_URL))
+    return rim.gateway(
+        client,
+        lambda: BinanceStream(
+            account_id=rim.account_id,
             api_key=credential.api_key,
             signer=signer,
             session=client.session,
-            url=settings.stream_url or BINANCE_STREAM_URL,
-        )
-        return WebSocketStream(
-            account_id=account_id, exchange=BINANCE.venue, protocol=protocol, clock=clock, random=random
-        )
-
-    return PooledGateway(
-        client=client, stream_factory=stream, workers=workers, cancel_workers=CANCEL_WORKERS, clock=clock
+            url=rim.settings.stream_url or BINANCE_STREAM_URL,
+        ),
     )
 
 
-def _coinbase(
-    account_id: str, credential: Credential, settings: VenueSettings, clock: Clock, random: Random
-) -> PooledGateway:
-    workers = settings.max_in_flight or COINBASE.max_in_flight
+def _coinbase(credential: Credential, rim: _Rim) -> PooledGateway:
     client = CoinbaseClient(
-        signer=coinbase_signer_for(credential.api_key, credential.api_secret, settings.token_claims),
-        clock=clock,
-        rest_url=settings.rest_url or COINBASE_REST_URL,
-        aliases=settings.aliases,
-        call_timeout_ms=settings.call_timeout_ms,
-        pool_size=workers + CANCEL_WORKERS + default_read_workers(workers),
-        neighbours=settings.neighbours,
-        settle_ms=settings.settle_ms,
+        signer=coinbase_signer_for(credential.api_key, credential.api_secret, rim.settings.token_claims),
+        settle_ms=rim.settings.settle_ms,
+        **rim.client_settings(COINBASE_REST_URL),
     )
-
-    def stream() -> UserStream:
-        protocol = CoinbaseStream(account_id=account_id, session=client.session, url=settings.stream_url)
-        return WebSocketStream(
-            account_id=account_id, exchange=COINBASE.venue, protocol=protocol, clock=clock, random=random
-        )
-
-    return PooledGateway(
-        client=client, stream_factory=stream, workers=workers, cancel_workers=CANCEL_WORKERS, clock=clock
+    return rim.gateway(
+        client,
+        lambda: CoinbaseStream(account_id=rim.account_id, session=client.session, url=rim.settings.stream_url),
     )
 
 
-def _kraken(
-    account_id: str, credential: Credential, settings: VenueSettings, clock: Clock, random: Random
-) -> PooledGateway:
-    workers = settings.max_in_flight or KRAKEN.max_in_flight
+def _kraken(credential: Credential, rim: _Rim) -> PooledGateway:
     # Named so that the store's records do not reveal the key.
     named = f"kraken-{sha256(credential.api_key.encode()).hexdigest()}"
     client = KrakenClient(
         api_key=credential.api_key,
         signer=KrakenSigner(credential.api_secret),
-        nonces=NonceSource(named, clock=clock, ceiling=settings.nonces),
-        clock=clock,
-        rest_url=settings.rest_url or KRAKEN_REST_URL,
-        aliases=settings.aliases,
-        call_timeout_ms=settings.call_timeout_ms,
-        pool_size=workers + CANCEL_WORKERS + default_read_workers(workers),
-        neighbours=settings.neighbours,
+        nonces=NonceSource(named, clock=rim.clock, ceiling=rim.settings.nonces),
+        **rim.client_settings(KRAKEN_REST_URL),
     )
-
-    def stream() -> UserStream:
-        protocol = KrakenStream(
-            account_id=account_id, session=client.session, url=settings.stream_url or KRAKEN_STREAM_URL
-        )
-        return WebSocketStream(
-            account_id=account_id, exchange=KRAKEN.venue, protocol=protocol, clock=clock, random=random
-        )
-
-    return PooledGateway(
-        client=client, stream_factory=stream, workers=workers, cancel_workers=CANCEL_WORKERS, clock=clock
-    )
-
-
-def _kucoin(
-    account_id: str, credential: Credential, settings: VenueSettings, clock: Clock, random: Random
-) -> PooledGateway:
-    workers = settings.max_in_flight or KUCOIN.max_in_flight
-    client = KucoinClient(
-        signer=KucoinSigner(
-            api_key=credential.api_key, secret=credential.api_secret, passphrase=credential.passphrase
+    return rim.gateway(
+        client,
+        lambda: KrakenStream(
+            account_id=rim.account_id, session=client.session, url=rim.settings.stream_url or KRAKEN_STREAM_URL
         ),
-        clock=clock,
-        rest_url=settings.rest_url or KUCOIN_REST_URL,
-        aliases=settings.aliases,
-        call_timeout_ms=settings.call_timeout_ms,
-        pool_size=workers + CANCEL_WORKERS + default_read_workers(workers),
-        neighbours=settings.neighbours,
-    )
-
-    def stream() -> UserStream:
-        protocol = KucoinStream(
-            account_id=account_id, session=client.session, url=settings.stream_url or KUCOIN_STREAM_URL
-        )
-        return WebSocketStream(
-            account_id=account_id, exchange=KUCOIN.venue, protocol=protocol, clock=clock, random=random
-        )
-
-    return PooledGateway(
-        client=client, stream_factory=stream, workers=workers, cancel_workers=CANCEL_WORKERS, clock=clock
     )
 
 
-def _mexc(
-    account_id: str, credential: Credential, settings: VenueSettings, clock: Clock, random: Random
-) -> PooledGateway:
-    workers = settings.max_in_flight or MEXC.max_in_flight
+def _kucoin(credential: Credential, rim: _Rim) -> PooledGateway:
+    signer = KucoinSigner(api_key=credential.api_key, secret=credential.api_secret, passphrase=credential.passphrase)
+    client = KucoinClient(signer=signer, **rim.client_settings(KUCOIN_REST_URL))
+    return rim.gateway(
+        client,
+        lambda: KucoinStream(
+            account_id=rim.account_id, session=client.session, url=rim.settings.stream_url or KUCOIN_STREAM_URL
+        ),
+    )
+
+
+def _mexc(credential: Credential, rim: _Rim) -> PooledGateway:
     client = MexcClient(
         api_key=credential.api_key,
         signer=MexcSigner(credential.api_secret),
-        clock=clock,
-        rest_url=settings.rest_url or MEXC_REST_URL,
-        aliases=settings.aliases,
-        call_timeout_ms=settings.call_timeout_ms,
-        pool_size=workers + CANCEL_WORKERS + default_read_workers(workers),
-        neighbours=settings.neighbours,
+        **rim.client_settings(MEXC_REST_URL),
     )
-
-    def stream() -> UserStream:
-        protocol = MexcStream(
-            account_id=account_id, session=client.session, url=settings.stream_url or MEXC_STREAM_URL
-        )
-        return WebSocketStream(
-            account_id=account_id, exchange=MEXC.venue, protocol=protocol, clock=clock, random=random
-        )
-
-    return PooledGateway(
-        client=client, stream_factory=stream, workers=workers, cancel_workers=CANCEL_WORKERS, clock=clock
+    return rim.gateway(
+        client,
+        lambda: MexcStream(
+            account_id=rim.account_id, session=client.session, url=rim.settings.stream_url or MEXC_STREAM_URL
+        ),
     )
 
 
-def _projectx(
-    account_id: str, credential: Credential, settings: VenueSettings, clock: Clock, random: Random
-) -> PooledGateway:
-    workers = settings.max_in_flight or PROJECTX.max_in_flight
+def _projectx(credential: Credential, rim: _Rim) -> PooledGateway:
     client = ProjectXClient(
         login=Login(user_name=credential.user_name, api_key=credential.api_key),
         account=credential.account_number,
-        clock=clock,
-        rest_url=settings.rest_url or PROJECTX_REST_URL,
-        aliases=settings.aliases,
-        call_timeout_ms=settings.call_timeout_ms,
-        pool_size=workers + CANCEL_WORKERS + default_read_workers(workers),
-        neighbours=settings.neighbours,
-        logins=settings.logins,
+        logins=rim.settings.logins,
+        **rim.client_settings(PROJECTX_REST_URL),
     )
-
-    def stream() -> UserStream:
-        protocol = ProjectXStream(
-            account_id=account_id,
+    return rim.gateway(
+        client,
+        lambda: ProjectXStream(
+            account_id=rim.account_id,
             session=client.session,
-            url=settings.stream_url or PROJECTX_STREAM_URL,
-            fill_event=settings.fill_event_name,
-        )
-        return WebSocketStream(
-            account_id=account_id, exchange=PROJECTX.venue, protocol=protocol, clock=clock, random=random
-        )
-
-    return PooledGateway(
-        client=client, stream_factory=stream, workers=workers, cancel_workers=CANCEL_WORKERS, clock=clock
+            url=rim.settings.stream_url or PROJECTX_STREAM_URL,
+            fill_event=rim.settings.fill_event_name,
+        ),
     )
 
 
-_VENUES: Mapping[str, Callable[[str, Credential, VenueSettings, Clock, Random], PooledGateway]] = {
+_VENUES: Mapping[str, Callable[[Credential, _Rim], PooledGateway]] = {
     BINANCE.venue: _binance,
     COINBASE.venue: _coinbase,
     KRAKEN.venue: _kraken,

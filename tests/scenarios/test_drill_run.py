@@ -55,6 +55,7 @@ def test_drill_with_lost_answers_and_a_killed_store_breaks_nothing() -> None:
 
 
 def test_drill_of_many_fills_closes_positions_once_and_times_orders_out() -> None:
+    # A seed that closes what was bought: on spot, nothing else can be closed.
     result = run_drill(options(intents=80, fills_max=40), lambda _: None, threading.Event())
 
     found = result.as_json()
@@ -151,7 +152,7 @@ def test_command_with_a_wrong_argument_says_so_and_exits_with_two(arguments: tup
 
 
 def options(*, intents: int, fills_max: int) -> DrillOptions:
-    return DrillOptions(venue="binance", intents=intents, seed=2, faults=(), fills_max=fills_max)
+    return DrillOptions(venue="binance", intents=intents, seed=17, faults=(), fills_max=fills_max)
 
 
 def test_schedule_of_a_seed_is_the_same_each_time_and_has_every_fault() -> None:

@@ -76,7 +76,9 @@ def test_ask_of_an_account_that_fails_meanwhile_is_told_so(oms: Oms, monkeypatch
 
 def test_query_about_an_account_out_of_service_says_how_old_the_answer_is(oms: Oms) -> None:
     views = oms.views("a1")
-    views.gates["binance"], views.agreed_ms["binance"], views.as_of_ms = "", 5, 7
+    for exchange in oms.runtime.policies["a1"].exchanges:
+        views.gates[exchange], views.agreed_ms[exchange] = "", 5
+    views.as_of_ms = 7
     fresh = oms.ask(GetOrders(account_id="a1"))
     oms._on_account_lost("a1")
     stale = oms.ask(GetOrders(account_id="a1"))
