@@ -7,16 +7,17 @@ execution twice, or leave a claim that is held back without a look-up on its way
 from collections.abc import Sequence
 from decimal import Decimal
 
-from actors import contradictions, overlays
+from actors import contradictions, elsewhere, overlays, uniting
 from actors.desk import CANCEL_AGAIN_MS, Desk, cancel_request, known_again, reread
-from actors.domain.chains import first, never_placed, was_placed
+from actors.domain.chains import first, never_came, never_placed, was_placed
 from actors.domain.claims import Absorbed, absorb, amend_of
 from actors.domain.fills import fill_key, missing_quantity, price_deviation_percent
-from actors.domain.lifecycle import AT_VENUE, TERMINAL, evolve
+from actors.domain.lifecycle import AT_VENUE, TERMINAL, evolve, transition
 from actors.domain.modification import says_other_terms
 from actors.domain.succession import goes_on_as, was_before
 from actors.notes import FillRepeated, Held, HeldGone, SeenWorking
 from actors.reminders import cancel_again_timer
+from actors.rows import key_of
 from actors.runtime.outcome import CancelTimer
 from actors.turn import Turn
 from exchanges.gateway import AmendScope
@@ -39,6 +40,7 @@ from messages.types import (
 )
 
 _ENDED_UNFILLED = frozenset({PublicStatus.CANCELLED, PublicStatus.EXPIRED, PublicStatus.FAILED})
+_DENIED = frozenset({OrderState.FAILED, OrderState.REJECTED, OrderState.CANCELLED})
 _WORKING_CLAIM = frozenset({PublicStatus.OPEN, PublicStatus.PENDING, None})
 
 
@@ -68,28 +70,42 @@ def absorb_claim(
         order = followed(turn, desk, order, claim)
         went_on = order.venue_order_id != known_as
     claim = _unless_it_hides_a_change(turn, desk, order, claim, evidence)
-    if claim is not None and not fills and _says_nothing_new(turn, order, claim, tolerance):
+    order, moved, told_more = _united(turn, order, claim, fills, evidence)
+    terms_ms = None if claim is None else elsewhere.believed_ms(turn, desk, order, claim, evidence)
+    adds_nothing = not fills and not moved and not told_more and terms_ms is None
+    if adds_nothing and claim is not None and _says_nothing_new(turn, order, claim, tolerance):
         turn.note(SeenWorking(order.order_id, turn.now_ms))
         return Absorbed(order=order)
-    parked = turn.memory.parked_for(order, claim) if turn.memory.parked else ()
-    new = new_fills(turn, desk, order, (*fills, *parked), evidence, source)
-    new = contradictions.without_second_names(turn, desk, order, claim, fills, new, evidence)
+    parked = _parked_for(turn, order, claim if claim is not None else next(iter(fills), None))
+    new = new_fills(turn, desk, order, (*fills, *parked), evidence, source, after=len(moved))
+    new = contradictions.without_second_names(turn, desk, order, claim, fills, new, evidence, moved)
     order = turn.order(order.order_id) or order
     merged = absorb(
-        order, claim, new,
+        order, claim, (*moved, *new),
         at_ms=turn.now_ms, evidence=evidence, tolerance=tolerance, trigger=trigger,
-        amended=amended, went_on=went_on,
+        amended=amended, went_on=went_on, terms_ms=terms_ms,
     )  # fmt: skip
     if not merged.twin:
         _release(turn, desk, merged)
-        for explained in parked:
-            turn.unpark(explained)
     if merged.order is not order:
-        turn.save(merged.order, merged.transitions, merged.fills)
+        turn.save(merged.order, merged.transitions, new if moved else merged.fills)
+    if not merged.twin:
+        _unpark(turn, order, parked)
     _tell_operators(turn, order, merged, claim)
-    for fill in merged.fills:
+    for fill in merged.fills[len(moved) :]:
         _check_price(turn, desk, fill)
     _look_again(turn, desk, order, claim, merged, evidence)
+    if told_more:
+        reread(turn, desk, merged.order, delay_ms=0)
+    _follow_up(turn, desk, order, claim, merged, evidence)
+    if merged.order.modification is not None and not merged.twin:
+        merged.order = overlays.settle_by_read(turn, desk, merged.order, claim, evidence)
+    return merged
+
+
+def _follow_up(
+    turn: Turn, desk: Desk, order: Order, claim: VenueOrder | None, merged: Absorbed, evidence: Evidence
+) -> None:
     after = merged.order
     if merged.stale and claim is not None:
         contradictions.hear_of_ended(turn, desk, after, claim, evidence)
@@ -103,9 +119,6 @@ def absorb_claim(
         request_placed(turn, after)
     elif order.state is OrderState.SUBMITTED and after.state is not OrderState.SUBMITTED:
         after_acknowledgement(turn, after)
-    if after.modification is not None and not merged.twin:
-        merged.order = overlays.settle_by_read(turn, desk, after, claim, evidence)
-    return merged
 
 
 def _unless_it_hides_a_change(
@@ -120,6 +133,42 @@ def _unless_it_hides_a_change(
         return claim
     reread(turn, desk, order, delay_ms=0)
     return None
+
+
+def _united(
+    turn: Turn, order: Order, claim: VenueOrder | None, fills: Sequence[VenueFill], evidence: Evidence
+) -> tuple[Order, tuple[Fill, ...], bool]:
+    # The order, the executions that it takes over from another record of it, and whether it has to be read for more.
+    venue_order_id = order.venue_order_id
+    if venue_order_id is None:
+        told = fills[:1] if claim is None else (claim,)
+        venue_order_id = next((record.venue_order_id for record in told), None)
+    other = uniting.other_record(turn, order, venue_order_id)
+    if other is None:
+        return order, (), False
+    if other.state not in TERMINAL and is_denied(turn, order):
+        order = taken_back(turn, order, evidence)
+    united = uniting.unite(turn, order, other)
+    if united.order is not order:
+        turn.save(united.order)
+        turn.effect(cancel_again_timer(order.order_id, CANCEL_AGAIN_MS))
+    order = contradictions.take_over_review(turn, united.order, other)
+    return order, united.fills, united.told_more
+
+
+def _parked_for(turn: Turn, order: Order, told: VenueOrder | VenueFill | None) -> tuple[VenueFill, ...]:
+    # Less those that this very turn found to be taken back, or has booked.
+    parked = turn.memory.parked_for(order, told) if turn.memory.parked else ()
+    return tuple(fill for fill in parked if key_of(fill) not in turn.unparked)
+
+
+def _unpark(turn: Turn, order: Order, parked: Sequence[VenueFill]) -> None:
+    for explained in parked:
+        # One that may be booked under another name waits on, until a later list tells, or a person has to.
+        # It is booked under its order's symbol, whatever it was told under.
+        key = fill_key(order.exchange, order.symbol, explained.venue_order_id, explained.fill_id)
+        if turn.booked(key) is not None or contradictions.is_named_twice(turn, order):
+            turn.unpark(explained)
 
 
 def is_old_word(desk: Desk, order: Order, claim: VenueOrder) -> bool:
@@ -178,10 +227,13 @@ def new_fills(
     fills: Sequence[VenueFill],
     evidence: Evidence,
     source: FillSource | None = None,
+    *,
+    after: int = 0,
 ) -> list[Fill]:
     """The executions among `fills` that are not booked yet, as ours, in order.
 
-    They are the order's, so they are named by its symbol, whatever the record that told them calls it.
+    They are the order's, so they are named by its symbol, whatever the record that told them calls it. `after`: how
+    many executions that are booked the order has yet to be moved by.
     """
     fresh: dict[str, Fill] = {}
     offset_ms = desk.offsets_ms.get(order.exchange, 0)
@@ -209,7 +261,7 @@ def new_fills(
             venue_time_ms=fill.venue_time_ms,
             received_ms=evidence.received_ms,
             source=source or fill.source,
-            sequence=order.fill_count + len(fresh) + 1,
+            sequence=order.fill_count + after + len(fresh) + 1,
             reference_price=order.price if order.price is not None else order.stop_price,
             latency_ms=evidence.received_ms + offset_ms - fill.venue_time_ms,
         )
@@ -321,6 +373,36 @@ def _ended(turn: Turn, order: Order, *, complete: bool) -> None:
         request_failed(turn, order, order.reason)
 
 
+def is_denied(turn: Turn, order: Order) -> bool:
+    """Whether an order was held, up to this turn, for never having been at its venue, and not by the venue's own word
+    on it.
+    """
+    before = turn.memory.orders.get(order.order_id)
+    known = before is not None and before.venue_order_id is None and never_came(before)
+    return known and order.state in _DENIED
+
+
+def taken_back(turn: Turn, order: Order, evidence: Evidence) -> Order:
+    """An order that was held for never placed, and that its venue has: it is taken for working until it is read, so
+    that nobody places it again or believes it cancelled.
+    """
+    turn.alert(
+        "TerminalCorrection", Severity.CRITICAL, "an order held for dead is at its venue",
+        order_id=order.order_id, state=str(order.state),
+    )  # fmt: skip
+    # Whoever cancelled it wants it cancelled still.
+    cancel = order.cancel_pending or order.state is OrderState.CANCELLED
+    back, step = transition(
+        order, OrderState.ACKNOWLEDGED, Trigger.VENUE_CORRECTION, turn.now_ms,
+        reason="found_working", evidence=evidence, cancel_pending=cancel,
+    )  # fmt: skip
+    turn.save(back, (step,))
+    request_placed(turn, back)
+    if cancel:
+        turn.effect(cancel_again_timer(order.order_id, CANCEL_AGAIN_MS))
+    return back
+
+
 def request_failed(turn: Turn, order: Order, error: str) -> None:
     """An order is proven not to exist. Where that is so of every order that its request has led to, record that the
     request may be made again.
@@ -369,21 +451,28 @@ def _tell_operators(turn: Turn, before: Order, merged: Absorbed, claim: VenueOrd
             "SecondVenueOrder", Severity.CRITICAL, "the venue has two orders under one client order id",
             second=claim.venue_order_id, **name,
         )  # fmt: skip
-    place = (before.exchange, before.symbol, merged.order.venue_order_id or "")
-    first = turn.memory.by_venue_id.get(place) or turn.memory.forgotten.get(place, before.order_id)
-    if before.venue_order_id is None and first != before.order_id:
-        turn.alert(
-            "VenueIdReused", Severity.CRITICAL,
-            "the venue gives an order number a second time: executions under it cannot be told from the first order's; "
-            "do not use one store with a venue that starts its numbers anew",
-            venue_order_id=place[2], first=first, **name,
-        )  # fmt: skip
+    if before.venue_order_id is None:
+        tell_reused(turn, merged.order)
     if merged.order.overfilled and not before.overfilled:
         _tell_overfill(turn, merged.order)
     if merged.unknown_status and claim is not None:
         turn.alert(
             "UnknownVenueStatus", Severity.WARNING, "the venue used a status we do not know; the order is read again",
             status=claim.venue_status, **name,
+        )  # fmt: skip
+
+
+def tell_reused(turn: Turn, order: Order) -> None:
+    """Say it if another order, that is not this one, has had the venue order id that an order has just been given."""
+    place = (order.exchange, order.symbol, order.venue_order_id or "")
+    memory = turn.memory
+    first = memory.by_venue_id.get(place) or memory.forgotten.get(place) or turn.owner(*place) or order.order_id
+    if turn.united.get(first, first) != order.order_id:
+        turn.alert(
+            "VenueIdReused", Severity.CRITICAL,
+            "the venue gives an order number a second time: executions under it cannot be told from the first order's; "
+            "do not use one store with a venue that starts its numbers anew",
+            venue_order_id=place[2], first=first, order_id=order.order_id, state=str(order.state),
         )  # fmt: skip
 
 

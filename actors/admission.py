@@ -32,9 +32,10 @@ from actors.policy import AccountPolicy, ExchangePolicy
 from actors.pretrade import Judged, Objection
 from actors.reclaiming import claim_lost
 from actors.reminders import expiry_timer
-from actors.turn import Turn, settled_reply
+from actors.settled import settled_reply
+from actors.turn import Turn
 from messages.base import fast_init
-from messages.commands import ClosePosition, OrderTerms, PlaceOrder, SubmitOrder
+from messages.commands import OrderTerms, PlaceOrder, SubmitOrder
 from messages.events import RiskRuleTriggered, Severity
 from messages.queries import OrderAdmitted, RefusalCode
 from messages.types import (
@@ -91,7 +92,8 @@ def submit(turn: Turn, command: SubmitOrder, policy: AccountPolicy, now: Circums
     terms = resolve_terms(command)
     wrong = check_terms(terms, turn.now_ms)
     if command.exchange not in policy.exchanges:
-        turn.refuse(command.correlation_id, RefusalCode.UNKNOWN_EXCHANGE, no_such_exchange(command, policy))
+        text = policy.no_such_exchange(command.account_id, command.exchange)
+        turn.refuse(command.correlation_id, RefusalCode.UNKNOWN_EXCHANGE, text)
     elif wrong is not None:
         refuse(turn, command.correlation_id, wrong)
     else:
@@ -440,12 +442,6 @@ def refuse(turn: Turn, correlation_id: str, reason: RefusalReason) -> None:
     turn.refuse(
         correlation_id, reason.code, reason.text, rule=reason.rule, limit=reason.limit, actual=reason.actual
     )
-
-
-def no_such_exchange(command: OrderTerms | ClosePosition, policy: AccountPolicy) -> str:
-    """Say that the account has no exchange of the name in a command, and which ones it has."""
-    have = ", ".join(sorted(policy.exchanges)) or "none"
-    return f"account {command.account_id!r} has no exchange {command.exchange!r}; it has: {have}"
 
 
 def _identity(terms: OrderTerms) -> str:

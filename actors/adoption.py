@@ -7,6 +7,7 @@ any other is external: visible, counted, untouched by automatic rules.
 from collections.abc import Sequence
 from functools import reduce
 
+from actors import uniting
 from actors.absorbing import absorb_claim, goes_on, is_old_word
 from actors.desk import Desk
 from actors.domain.arithmetic import EXACT
@@ -47,8 +48,7 @@ def take_in(
     A second venue order under a client id we know becomes an order of its own. One of which nothing but executions
     was kept is back as the order it was.
     """
-    known = turn.memory.match(claim)
-    order = turn.order(known.order_id) if known is not None else None
+    order = uniting.about(turn, desk, claim)
     if order is not None and is_old_word(desk, order, claim):
         return Absorbed(order=order, stale=True)
     if order is None:

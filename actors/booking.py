@@ -8,13 +8,16 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Final
 
+from actors import uniting
 from actors.absorbing import absorb_claim
 from actors.adoption import is_forgotten, take_in
-from actors.contradictions import VOIDED, ask_person
+from actors.contradictions import leave_to_person
 from actors.desk import Desk
 from actors.domain.arithmetic import plain
 from actors.domain.fills import fill_key
+from actors.domain.reviews import VOIDED
 from actors.housekeeping import taken_in_alone
+from actors.notes import Told
 from actors.reminders import ParkedDue
 from actors.runtime.outcome import CancelTimer, SetTimer
 from actors.turn import Turn
@@ -48,16 +51,32 @@ def on_fill_received(turn: Turn, desk: Desk, report: FillReceived) -> None:
 
 
 def on_fill_voided(turn: Turn, report: FillVoided) -> None:
+    """The stream told that the venue has taken back an execution."""
+    take_note_of_voided(turn, report.exchange, report.symbol, report.venue_order_id, report.fill_id)
+
+
+def take_note_of_voided(turn: Turn, exchange: str, symbol: str, venue_order_id: str, fill_id: str) -> None:
     """The venue has taken back an execution. What is booked is never unbooked: a person has to see order and position,
-    and until then nothing is closed of what the venue is found not to hold.
+    and until then nothing is closed of what the venue is found not to hold. Told once; one that is not booked may be
+    yet, by a word that is late, and is not done with.
     """
-    booked = turn.booked(fill_key(report.exchange, report.symbol, report.venue_order_id, report.fill_id))
-    if booked is None:
+    key = fill_key(exchange, symbol, venue_order_id, fill_id)
+    parked = turn.memory.parked.get((exchange, symbol, venue_order_id), {}).get(key)
+    if parked is not None:
+        # It never counted, so nothing is to be booked for it when its order becomes known.
+        turn.unpark(parked.fill)
+    booked = turn.booked(key)
+    if booked is None or key in turn.memory.told:
         return
+    turn.note(Told(key))
+    turn.alert(
+        "ExecutionVoided", Severity.CRITICAL, VOIDED,
+        order_id=booked.order_id, symbol=symbol, fill_id=fill_id, size=plain(booked.size), price=plain(booked.price),
+    )  # fmt: skip
     order = turn.order(booked.order_id)
+    # Of an order that was forgotten there is nothing to review; the position has the execution all the same.
     if order is not None:
-        details = {"fill_id": report.fill_id, "size": plain(booked.size), "price": plain(booked.price)}
-        ask_person(turn, order, "ExecutionVoided", VOIDED, **details)
+        leave_to_person(turn, order, VOIDED)
 
 
 def on_fills_fetched(turn: Turn, desk: Desk, report: FillsFetched) -> bool:
@@ -76,7 +95,7 @@ def on_unlisted(
     """Executions of a search whose orders it does not show. Those of orders that we do not know either count from the
     moment up to which executions are known: what lies before is booked, or from before our time.
     """
-    missed = [fill for fill in fills if fill.venue_time_ms >= since_venue_ms or _order_of(turn, fill) is not None]
+    missed = [fill for fill in fills if fill.venue_time_ms >= since_venue_ms or _order_of(turn, desk, fill) is not None]
     _receive(turn, desk, report, missed, report.evidence, FillSource.RECONCILE)
 
 
@@ -93,7 +112,7 @@ def _receive(
         by_order.setdefault((fill.exchange, fill.symbol, fill.venue_order_id), []).append(fill)
     booked = True
     for place, own in by_order.items():
-        order = _order_of(turn, own[0])
+        order = _order_of(turn, desk, own[0])
         if order is not None:
             merge = partial(absorb_claim, turn, desk, order, None, own, evidence, Trigger.RECONCILIATION, source)
             booked = taken_in_alone(turn, report, own[0], merge) and booked
@@ -102,9 +121,8 @@ def _receive(
     return booked
 
 
-def _order_of(turn: Turn, fill: VenueFill) -> Order | None:
-    known = turn.memory.match(fill)
-    order = turn.order(known.order_id) if known is not None else None
+def _order_of(turn: Turn, desk: Desk, fill: VenueFill) -> Order | None:
+    order = uniting.about(turn, desk, fill)
     return order if order is not None and order.venue_order_id in (None, fill.venue_order_id) else None
 
 
@@ -194,4 +212,5 @@ def on_parked_answer(turn: Turn, desk: Desk, report: LookUpReport) -> None:
     if place not in turn.memory.parked and is_forgotten(turn, report.order):
         return
     take_in(turn, desk, report.account_id, report.order, report.fills, report.evidence, Trigger.RECONCILIATION)
-    turn.effect(CancelTimer(f"{PARKED}{':'.join(place)}"))
+    if not turn.memory.parked.get(place, {}).keys() - turn.unparked:
+        turn.effect(CancelTimer(f"{PARKED}{':'.join(place)}"))

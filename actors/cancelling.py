@@ -57,7 +57,7 @@ class CancelGroups:
 
     def cancel_orders(self, turn: Turn, command: CancelOrders) -> None:
         """Cancel the orders that are named."""
-        named = _find(turn, command.order_ids)
+        named = turn.memory.find_all(command.order_ids)
         found = {name: None if order is None else overlays.latest(turn, order) for name, order in named.items()}
         group = _Group(command, turn.now_ms, unknown=tuple(name for name, order in found.items() if order is None))
         self._cancel(turn, group, [order for order in found.values() if order is not None])
@@ -67,8 +67,7 @@ class CancelGroups:
         """Cancel what works on the exchanges and symbols meant; the answer has our ids of the orders."""
         known = self._desk.policy.exchanges
         if command.exchange is not None and command.exchange not in known:
-            have = ", ".join(sorted(known)) or "none"
-            text = f"account {command.account_id!r} has no exchange {command.exchange!r}; it has: {have}"
+            text = self._desk.policy.no_such_exchange(command.account_id, command.exchange)
             turn.refuse(command.correlation_id, RefusalCode.UNKNOWN_EXCHANGE, text)
             return ()
         self._room.withdraw(turn, lambda *place: _meant(command, *place), RefusalCode.WITHDRAWN, _WITHDRAWN)
@@ -133,6 +132,9 @@ class CancelGroups:
             return
         settled = [order.order_id for _, order in turn.changed_orders() if _settled(order)]
         for group in list(self._groups.values()):
+            for other in [name for name in group.left if name in turn.united]:
+                del group.left[other]
+                group.left[turn.united[other]] = None
             hits = [order_id for order_id in settled if order_id in group.left]
             for order_id in hits:
                 del group.left[order_id]
@@ -226,18 +228,3 @@ def _settled(order: Order) -> bool:
 def _meant_by(turn: Turn, order: Order) -> list[Order]:
     # Who names an order that was replaced means what works in its place; while it is being replaced, both may work.
     return chains.working(order, turn.order)[::-1] or [overlays.latest(turn, order)]
-
-
-def _find(turn: Turn, names: Iterable[str]) -> dict[str, Order | None]:
-    # As `AccountMemory.find`, with one walk through the orders for all names.
-    memory = turn.memory
-    found = {name: memory.orders.get(name) for name in names}
-    hits: dict[str, set[str]] = {name: set() for name, order in found.items() if order is None}
-    if hits:
-        for (_, client_id), order_id in memory.by_client_id.items():
-            if client_id in hits:
-                hits[client_id].add(order_id)
-        for (_, _, venue_id), order_id in memory.by_venue_id.items():
-            if venue_id in hits:
-                hits[venue_id].add(order_id)
-    return found | {name: memory.orders[each.pop()] for name, each in hits.items() if len(each) == 1}

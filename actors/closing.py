@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Final
 
 from actors import askers
-from actors.admission import Circumstances, closed_for, no_such_exchange, submit
+from actors.admission import Circumstances, closed_for, submit
 from actors.commanding import cancel, refused_late
 from actors.desk import Desk
 from actors.domain.arithmetic import apart_by, plain
@@ -89,7 +89,7 @@ def _conflict(turn: Turn, command: ClosePosition, known: PositionClose | None) -
 
 def _obstacle(turn: Turn, desk: Desk, command: ClosePosition, now: Circumstances) -> tuple[RefusalCode, str] | None:
     if command.exchange not in desk.policy.exchanges:
-        return RefusalCode.UNKNOWN_EXCHANGE, no_such_exchange(command, desk.policy)
+        return RefusalCode.UNKNOWN_EXCHANGE, desk.policy.no_such_exchange(command.account_id, command.exchange)
     closed = closed_for(command.exchange, desk.policy, now)
     position = turn.memory.positions.get((command.exchange, command.symbol))
     if closed is not None or (position is not None and position.size):

@@ -5,11 +5,12 @@ Every function fills a `Turn`. Must never: take a cancel that was asked for as a
 
 from dataclasses import replace
 
-from actors import askers, modify_askers, overlays
-from actors.absorbing import request_failed
+from actors import askers, modify_askers, overlays, uniting
+from actors.absorbing import absorb_claim, request_failed
 from actors.desk import Desk, cancel_request, request_round
 from actors.domain import chains
 from actors.domain.lifecycle import TERMINAL, UNSENT, evolve, transition
+from actors.domain.matching import equals
 from actors.domain.verification import proven_unplaced
 from actors.notes import Waiter
 from actors.policy import AccountPolicy
@@ -151,13 +152,18 @@ def resolve_review(turn: Turn, desk: Desk, command: ResolveReview) -> None:
             updated_at_ms=turn.now_ms,
         )
         turn.save(attached)
+        if uniting.other_record(turn, order, attached.venue_order_id) is not None:
+            evidence = _said_by(command, turn.now_ms, "attached by the operator")
+            attached = absorb_claim(turn, desk, attached, None, (), evidence, Trigger.MANUAL_RESOLUTION).order
         request_round(turn, desk, attached, due_in_ms=0)
         turn.reply(ReviewResolved(correlation_id=command.correlation_id, view=turn.view_of(attached)))
 
 
 def _may_attach(turn: Turn, order: Order, venue_order_id: str) -> bool:
     owner = turn.memory.by_venue_id.get((order.exchange, order.symbol, venue_order_id), order.order_id)
-    return owner == order.order_id and order.venue_order_id in (None, venue_order_id)
+    other = uniting.other_record(turn, order, venue_order_id)
+    free = owner == order.order_id if other is None else equals(order, other)
+    return free and order.venue_order_id in (None, venue_order_id)
 
 
 def refused_late(turn: Turn, policy: AccountPolicy, command: AccountCommand) -> bool:
@@ -188,12 +194,7 @@ def report_command(turn: Turn, message: ReportCommand) -> None:
 
 
 def _declare_absent(turn: Turn, order: Order, command: ResolveReview) -> None:
-    evidence = Evidence(
-        source=EvidenceSource.OPERATOR,
-        endpoint=f"operator:{command.operator}",
-        received_ms=turn.now_ms,
-        detail="declared absent by the operator",
-    )
+    evidence = _said_by(command, turn.now_ms, "declared absent by the operator")
     ended, step = transition(
         order,
         OrderState.FAILED,
@@ -202,10 +203,18 @@ def _declare_absent(turn: Turn, order: Order, command: ResolveReview) -> None:
         reason="declared_absent",
         evidence=evidence,
         completion=CompletionReason.NOT_PLACED,
+        needs_review=False,
+        review_reason="",
     )
     turn.save(ended, (step,))
     request_failed(turn, ended, "declared absent by the operator")
     turn.reply(ReviewResolved(correlation_id=command.correlation_id, view=turn.view_of(ended)))
+
+
+def _said_by(command: ResolveReview, now_ms: int, what: str) -> Evidence:
+    return Evidence(
+        source=EvidenceSource.OPERATOR, endpoint=f"operator:{command.operator}", received_ms=now_ms, detail=what
+    )
 
 
 def never_sent(order: Order) -> bool:
@@ -255,21 +264,29 @@ def _ask_venue(turn: Turn, desk: Desk, order: Order, command: CancelOrder) -> No
         turn.save(order)
     # Whoever cancels again does not trust the first request, and cancelling twice is harmless.
     turn.send(desk.exchange_address[order.exchange], cancel_request(order))
-    if command.reply_when == "committed":
-        shown = turn.view_of(order)
-        turn.reply(OrderUnresolved(correlation_id=command.correlation_id, view=shown, text="cancel asked"))
-    elif command.correlation_id:
+    if not _answered_at_once(turn, command, order) and command.correlation_id:
         turn.note(Waiter(order.order_id, command.correlation_id, cancel=True))
 
 
 def _cancel_both(turn: Turn, desk: Desk, new: Order, command: CancelOrder) -> None:
     # One request of ours holds both orders: whether either works is known when both are known.
     _ask_venue(turn, desk, new, replace(command, correlation_id=""))
-    shown = turn.order(new.order_id) or new
-    if command.reply_when == "committed":
-        view = turn.view_of(shown)
-        turn.reply(OrderUnresolved(correlation_id=command.correlation_id, view=view, text="cancel asked"))
+    both = chains.working(turn.order(new.order_id) or new, turn.order)
+    if _answered_at_once(turn, command, *both):
         return
     key = modify_askers.outcome_of(new.order_id)
     waiter = modify_askers.ModifyWaiter(key, command.correlation_id, cancel=True, about=new.order_id)
     modify_askers.wait(turn, waiter)
+
+
+def _answered_at_once(turn: Turn, command: CancelOrder, *orders: Order) -> bool:
+    """Answer a host who does not wait for the venue, or whose order is left to a person, which may take long: that the
+    cancel was sent, and why nobody knows what becomes of it.
+    """
+    doubtful = next((order for order in orders if order.needs_review), None)
+    if doubtful is None and command.reply_when != "committed":
+        return False
+    text = "cancel asked" if doubtful is None else f"cancel asked; the order needs a review: {doubtful.review_reason}"
+    view = turn.view_of(doubtful or orders[0])
+    turn.reply(OrderUnresolved(correlation_id=command.correlation_id, view=view, text=text))
+    return True

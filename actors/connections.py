@@ -7,7 +7,7 @@ list that was asked for before the stream was up.
 
 from random import Random
 
-from actors import recovery
+from actors import recovery, valuing
 from actors.auditing import Audits
 from actors.cancelling import CancelGroups
 from actors.desk import Desk
@@ -29,12 +29,13 @@ from actors.syncing import SYNC, Syncing
 from actors.turn import Turn
 from actors.views import PublishedViews
 from actors.waiting import WaitingRoom
-from messages.commands import FetchOpenOrders, FetchPrice
+from messages.commands import FetchInstruments, FetchOpenOrders, FetchPrice, FetchServerTime
 from messages.control import ChildFailed
 from messages.events import GateChanged, Severity, StreamHealthChanged
 from messages.reports import (
     FetchFailed,
     FrameUnreadable,
+    InstrumentsFetched,
     LookUpFailed,
     OpenOrdersFetched,
     OrdersSearched,
@@ -46,13 +47,16 @@ from messages.reports import (
 )
 
 _COMPARE_SOON_MS = 500
+_NOT_CONNECTED = "not connected yet"
+_FIRST_STEPS = frozenset({FetchServerTime.__name__, FetchInstruments.__name__})
+"""What is asked before a user stream is opened."""
 
 
 class Connections:
     """Of one account. Handlers fill a `Turn`; the state here is the account's own and never stored."""
 
     def __init__(self, policy: AccountPolicy, views: PublishedViews, desk: Desk) -> None:
-        self.gates = dict.fromkeys(policy.exchanges, "not connected yet")
+        self.gates = dict.fromkeys(policy.exchanges, _NOT_CONNECTED)
         """Per exchange: empty when open, else why it is closed."""
         self.showing = Showing(views, self.gates)
         self._policy = policy
@@ -72,7 +76,9 @@ class Connections:
         self._unread_ms: dict[str, int] = {}
         """Exchanges whose stream said something unreadable, and when, until a list asked for since is merged."""
         self._failures: dict[str, tuple[int, ...]] = {}
-        self.close_all("not connected yet")
+        self._told: set[tuple[str, str]] = set()
+        """Exchanges, and what was said to be wrong with names of symbols there."""
+        self.close_all(_NOT_CONNECTED)
 
     def close_all(self, why: str) -> None:
         """Close every gate, as when the account is not ours or not loaded."""
@@ -155,6 +161,14 @@ class Connections:
         elif up_since_ms is not None and asked_ms is not None and asked_ms >= up_since_ms:
             self._set_gate(turn, report.exchange, "")
 
+    def on_instruments(self, turn: Turn, report: InstrumentsFetched) -> None:
+        """Learn trading rules; what is wrong with the names of the configuration is told once."""
+        valuing.on_instruments(turn, report)
+        for problem in report.alias_problems:
+            if (report.exchange, problem) not in self._told:
+                self._told.add((report.exchange, problem))
+                turn.alert("AliasProblem", Severity.WARNING, f"symbols.aliases: {problem}", exchange=report.exchange)
+
     def on_history(self, turn: Turn, report: OrdersSearched | LookUpFailed) -> None:
         """Merge a symbol's recent history, or ask for it again."""
         if isinstance(report, LookUpFailed):
@@ -167,6 +181,9 @@ class Connections:
     def on_fetch_failed(self, turn: Turn, report: FetchFailed) -> None:
         """A list or a price could not be read: whoever waits for it is told."""
         why = f"{report.exchange} could not be asked ({report.reason})"
+        if report.request in _FIRST_STEPS and self.gates[report.exchange].startswith(_NOT_CONNECTED):
+            # Without them no stream is opened, whose end would say why.
+            self._set_gate(turn, report.exchange, f"{_NOT_CONNECTED}: {why}")
         if report.request == FetchPrice.__name__:
             self.prices.answered(turn, report.exchange, report.symbol)
             self.room.fail(turn, Need.PRICE, report.exchange, report.symbol, asked_ms=report.sent_ms, why=why)

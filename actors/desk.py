@@ -77,7 +77,7 @@ def reread(turn: Turn, desk: Desk, order: Order, *, delay_ms: int, for_fills: bo
     """
     if order.verification is not None:
         return
-    watched = turn.memory.watched.get(order.order_id)
+    watched = turn.watched(order.order_id)
     if watched is None:
         turn.note(Watched(order.order_id, for_fills=for_fills))
         request_round(turn, desk, order, due_in_ms=delay_ms)

@@ -13,7 +13,6 @@ from actors.admission import (
     decided,
     draft_of,
     entry_of,
-    no_such_exchange,
     refuse,
     refuse_forgotten,
     refuse_identity,
@@ -33,7 +32,8 @@ def create_draft(turn: Turn, command: CreateDraft, policy: AccountPolicy) -> Non
     terms = resolve_terms(command)
     wrong = check_terms(terms, turn.now_ms)
     if command.exchange not in policy.exchanges:
-        turn.refuse(command.correlation_id, RefusalCode.UNKNOWN_EXCHANGE, no_such_exchange(command, policy))
+        text = policy.no_such_exchange(command.account_id, command.exchange)
+        turn.refuse(command.correlation_id, RefusalCode.UNKNOWN_EXCHANGE, text)
         return
     if wrong is not None:
         refuse(turn, command.correlation_id, wrong)

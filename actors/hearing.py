@@ -5,7 +5,7 @@ Each function of the parts does one thing; here stands which part a message is f
 
 from typing import TypeAlias, assert_never
 
-from actors import amending, booking, modifying, replacing, settlement, valuing, verifying
+from actors import amending, booking, modifying, replacing, settlement, strays, verifying
 from actors.adoption import is_forgotten, take_in
 from actors.booking import PARKED
 from actors.commanding import expire
@@ -100,6 +100,8 @@ class Hearing:
     def hear(self, turn: Turn, report: VenueReport) -> None:
         """Take in a venue's report."""
         desk = self._desk
+        if isinstance(report, FillsFetched | OrdersSearched):
+            report = strays.hear(turn, report)
         # Before it is merged: merging repairs what a comparison is to show.
         self._connections.parity.on_report(turn, report)
         match report:
@@ -223,7 +225,7 @@ class Hearing:
             case BalancesFetched():
                 connections.audits.on_balances(turn, report)
             case InstrumentsFetched():
-                valuing.on_instruments(turn, report)
+                connections.on_instruments(turn, report)
             case PriceFetched():
                 connections.on_price(turn, report)
             case ServerTimeFetched():

@@ -26,10 +26,14 @@ from actors.notes import (
     InHand,
     ModificationConflict,
     OrderForgotten,
+    OrderUnited,
+    OtherTerms,
+    OtherTermsGone,
     ParkedGone,
     Repeated,
     SeenWorking,
     ShownAs,
+    Told,
     Uncompared,
     Unwatched,
     Vanished,
@@ -37,6 +41,7 @@ from actors.notes import (
     WaitersGone,
     Watched,
 )
+from messages.base import copied
 from messages.fills import CloseState, Fill, ParkedFill, Position, PositionClose, VenueFill
 from messages.risk import KillSwitch, LoggedOut
 from messages.types import (
@@ -48,6 +53,9 @@ from messages.types import (
     StateTransition,
     VenueOrder,
 )
+
+_TOLD_MAX = 10_000
+"""So many are remembered; then all are forgotten, and told again while lists show them."""
 
 Record = Order | StateTransition | Fill | Position | KillSwitch
 
@@ -71,6 +79,8 @@ class AccountMemory:
     positions: dict[tuple[str, str], Position] = field(default_factory=dict)
     parked: dict[tuple[str, str, str], dict[str, ParkedFill]] = field(default_factory=dict)
     """By exchange, symbol and venue order id, then by fill key: executions of orders that are not known yet."""
+    told: set[str] = field(default_factory=set)
+    """Fill keys of executions of no order, and of booked ones that were taken back, that operators were told of."""
     closes: dict[str, PositionClose] = field(default_factory=dict)
     close_of: dict[str, str] = field(default_factory=dict)
     """By our order id: the close that this order was placed for."""
@@ -85,6 +95,10 @@ class AccountMemory:
     entries: dict[str, IdempotencyEntry] = field(default_factory=dict)
     by_client_id: dict[tuple[str, str], str] = field(default_factory=dict)
     by_venue_id: dict[tuple[str, str, str], str] = field(default_factory=dict)
+    displaced: dict[tuple[str, str, str], str] = field(default_factory=dict)
+    """By the same: the order that had that venue id before the one that has it now."""
+    became: dict[str, str] = field(default_factory=dict)
+    """Our ids of orders that turned out to be others, and of the order that each of them is."""
     live: dict[str, None] = field(default_factory=dict)
     """Orders in a non-terminal state, in order of arrival."""
     unresolved: dict[str, tuple[IdempotencyEntry, ...]] = field(default_factory=dict)
@@ -96,6 +110,8 @@ class AccountMemory:
     """Orders whose cancel or change their venue has accepted, and how often they were read since."""
     seen_working_ms: dict[str, int] = field(default_factory=dict)
     """Live orders that a venue has shown working since we started, and when it last did, our clock."""
+    other_terms: dict[str, OtherTerms] = field(default_factory=dict)
+    """By order: what a record without a time has shown of it, and no second one yet."""
     agreed_ms: dict[str, int] = field(default_factory=dict)
     """Per exchange: when the last complete list of open orders that was merged had been asked for, our clock."""
     kill_switch: KillSwitch | None = None
@@ -156,6 +172,14 @@ class AccountMemory:
                 self._remember_entry(record)
             case EntryForgotten():
                 self.entries.pop(record.key, None)
+            case OrderUnited():
+                self._unite(record)
+            case OtherTerms():
+                self.other_terms[record.order_id] = record
+            case OtherTermsGone():
+                self.other_terms.pop(record.order_id, None)
+            case Told():
+                self._remember_told(record)
             case _:
                 self._note(record)
 
@@ -220,12 +244,20 @@ class AccountMemory:
 
     def find(self, order_id: str) -> Order | None:
         """An order by our id, its client order id or its venue order id; None when no or several orders match."""
-        order = self.orders.get(order_id)
-        if order is not None:
-            return order
-        hits = {key for (_, client_id), key in self.by_client_id.items() if client_id == order_id}
-        hits |= {key for (_, _, venue_id), key in self.by_venue_id.items() if venue_id == order_id}
-        return self.orders[hits.pop()] if len(hits) == 1 else None
+        return self.find_all((order_id,))[order_id]
+
+    def find_all(self, names: Iterable[str]) -> dict[str, Order | None]:
+        """The same for many names, with one walk through the orders."""
+        found = {name: self.orders.get(name) or self.orders.get(self.became.get(name, "")) for name in names}
+        hits: dict[str, set[str]] = {name: set() for name, order in found.items() if order is None}
+        if hits:
+            for (_, client_id), order_id in self.by_client_id.items():
+                if client_id in hits:
+                    hits[client_id].add(order_id)
+            for (_, _, venue_id), order_id in self.by_venue_id.items():
+                if venue_id in hits:
+                    hits[venue_id].add(order_id)
+        return found | {name: self.orders[each.pop()] for name, each in hits.items() if len(each) == 1}
 
     def match(self, record: VenueOrder | VenueFill) -> Order | None:
         """The order that a venue's record is about: by venue id first, then by client id."""
@@ -254,13 +286,13 @@ class AccountMemory:
         spot = exchange not in self.margin and exchange not in self.unserved
         return assets.multiplier_of(self.instruments.get(place), self.positions.get(place), spot=spot)
 
-    def parked_for(self, order: Order, claim: VenueOrder | None) -> tuple[VenueFill, ...]:
-        """Parked executions that belong to an order, whose venue id is known or which the claim names.
+    def parked_for(self, order: Order, told: VenueOrder | VenueFill | None) -> tuple[VenueFill, ...]:
+        """Parked executions that belong to an order, whose venue id is known or which the record that was told names.
 
-        Parked under the claim's symbol too, where that is not the order's: they were told before the claim.
+        Parked under that record's symbol too, where it is not the order's: they were told before it.
         """
-        venue_order_id = order.venue_order_id or (claim.venue_order_id if claim is not None else "")
-        symbols = dict.fromkeys((order.symbol, order.symbol if claim is None else claim.symbol))
+        venue_order_id = order.venue_order_id or (told.venue_order_id if told is not None else "")
+        symbols = dict.fromkeys((order.symbol, order.symbol if told is None else told.symbol))
         places = (self.parked.get((order.exchange, symbol, venue_order_id), {}) for symbol in symbols)
         return tuple(each.fill for parked in places for each in parked.values())
 
@@ -307,20 +339,49 @@ class AccountMemory:
 
     def forget(self, order_id: str) -> None:
         """Keep nothing of an order that has ended but its executions."""
-        order = self.orders.pop(order_id)
+        order = self._remove_order(order_id)
         self.forgotten_ids.add(order_id)
         if order.venue_order_id is not None:
             self.forgotten[order.exchange, order.symbol, order.venue_order_id] = order_id
+
+    def _remove_order(self, order_id: str) -> Order:
+        order = self.orders.pop(order_id)
         client_key = order.exchange, order.client_order_id
         if self.by_client_id.get(client_key) == order_id:
             del self.by_client_id[client_key]
-        if order.venue_order_id is not None:
-            self.by_venue_id.pop((order.exchange, order.symbol, order.venue_order_id), None)
+        place = order.exchange, order.symbol, order.venue_order_id or ""
+        if self.displaced.get(place) == order_id:
+            del self.displaced[place]
+        if self.by_venue_id.get(place) == order_id:
+            del self.by_venue_id[place]
+            if place in self.displaced:
+                self.by_venue_id[place] = self.displaced.pop(place)
+        for gone in [name for name, into in self.became.items() if into == order_id]:
+            del self.became[gone]
         close_id = self.close_of.pop(order_id, None)
         if close_id is not None:
             self.closes.pop(close_id, None)
         for by_order in (self.transitions, self.evidence, self.unclaimed, self.waiters, self.watched, self.held):
             by_order.pop(order_id, None)
+        return order
+
+    def _unite(self, record: OrderUnited) -> None:
+        # Its executions are counted already; they only have another name.
+        for fill in record.fills:
+            key = fill_key(fill.exchange, fill.symbol, fill.venue_order_id, fill.fill_id)
+            self.fills.setdefault(record.into, {})[key] = fill
+            self.booked[key] = fill
+            self.fills_of(fill.account_id, fill.exchange, fill.symbol).rename(fill)
+        self.fills.pop(record.order_id, None)
+        moved = tuple(copied(waiter, order_id=record.into) for waiter in self.waiters.get(record.order_id, ()))
+        if moved:
+            self.waiters[record.into] = (*self.waiters.get(record.into, ()), *moved)
+        self._remove_order(record.order_id)
+        self.became[record.order_id] = record.into
+        self.exposure.remove(record.order_id)
+        self.resting.remove(record.order_id)
+        for by_order in (self.live, self.public, self.seen_working_ms, self.in_hand, self.other_terms):
+            by_order.pop(record.order_id, None)
 
     def _remember_order(self, order: Order) -> None:
         before = self.orders.get(order.order_id)
@@ -333,12 +394,17 @@ class AccountMemory:
         self.resting.put(order)
         self.by_client_id.setdefault((order.exchange, order.client_order_id), order.order_id)
         if order.venue_order_id is not None:
-            self.by_venue_id[order.exchange, order.symbol, order.venue_order_id] = order.order_id
+            place = order.exchange, order.symbol, order.venue_order_id
+            owner = self.by_venue_id.get(place, order.order_id)
+            if owner != order.order_id:
+                self.displaced[place] = owner
+            self.by_venue_id[place] = order.order_id
         if order.state in TERMINAL:
             self.live.pop(order.order_id, None)
             self.public.pop(order.order_id, None)
             self.seen_working_ms.pop(order.order_id, None)
             self.in_hand.pop(order.order_id, None)
+            self.other_terms.pop(order.order_id, None)
         else:
             self.live[order.order_id] = None
         if order.idempotency_key is None and not order.external:
@@ -405,6 +471,11 @@ class AccountMemory:
             self.in_hand[record.order_id] = record.looks
         else:
             self.in_hand.pop(record.order_id, None)
+
+    def _remember_told(self, record: Told) -> None:
+        if len(self.told) >= _TOLD_MAX:
+            self.told.clear()
+        self.told.add(record.key)
 
     def _answered(self, gone: WaitersGone) -> None:
         kept = () if gone.cancels_too else tuple(w for w in self.waiters.get(gone.order_id, ()) if w.cancel)

@@ -12,7 +12,7 @@ from actors.admission import Circumstances
 from actors.changing import Wish, change_sent, metadata, refuse, wait
 from actors.desk import Desk
 from actors.domain.arithmetic import EXACT, plain
-from actors.domain.chains import executed_before, was_placed
+from actors.domain.chains import executed_before, former, was_placed
 from actors.domain.claims import amend_of
 from actors.domain.lifecycle import TERMINAL, evolve, transition
 from actors.domain.modification import (
@@ -115,13 +115,9 @@ def _was_asked_before(turn: Turn, desk: Desk, command: ModifyOrder, order: Order
 
 
 def _legs(turn: Turn, desk: Desk, order: Order) -> Iterator[Order]:
-    former: list[str] = []
-    leg: Order | None = order
-    while leg is not None:
-        former.append(leg.order_id)
-        leg = turn.order(leg.replaces) if leg.replaces is not None else None
+    known_former = (leg.order_id for leg in (order, *former(order, turn.order)))
     ids = leg_ids(desk.policy.tag, order, turn.memory.orders.__contains__)
-    for order_id in dict.fromkeys((*former, *ids)):
+    for order_id in dict.fromkeys((*known_former, *ids)):
         known = turn.order(order_id)
         if known is not None:
             yield known

@@ -1,10 +1,11 @@
 """What an account remembers beside its stored records: small facts that need not survive a restart. Data only."""
 
 from dataclasses import dataclass
+from decimal import Decimal
 
 from messages.base import fast_init
 from messages.commands import ClosePosition
-from messages.fills import FillSource, VenueFill
+from messages.fills import Fill, FillSource, VenueFill
 from messages.types import Evidence, VenueOrder, VerificationPhase
 
 
@@ -21,6 +22,14 @@ class ParkedGone:
 
     key: str
     fill: VenueFill
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a list shows beside executions that count was told to operators."""
+
+    key: str
+    """The fill key of what it shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +173,34 @@ class OrderForgotten:
     """Nothing is kept about an order that has ended."""
 
     order_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class OtherTerms:
+    """A record without a time showed other terms of an order than ours."""
+
+    order_id: str
+    terms: tuple[tuple[str, Decimal], ...]
+    asked_ms: int
+    """When it was asked for, our clock."""
+
+
+@dataclass(frozen=True, slots=True)
+class OtherTermsGone:
+    """Such terms were believed, or are not shown any more."""
+
+    order_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class OrderUnited:
+    """An order that was taken in under its venue order id alone is another one of ours, and goes."""
+
+    order_id: str
+    into: str
+    """Our id of the order that it is."""
+    fills: tuple[Fill, ...]
+    """Its executions, named as that order's."""
 
 
 @fast_init

@@ -194,6 +194,7 @@ def amend_request(order: Order) -> AmendVenueOrder:
         size=wanted.size,
         price=wanted.price,
         stop_price=wanted.stop_price,
+        post_only=order.post_only,
         valid_until_venue_ms=0 if change is None else change.valid_until_venue_ms,
     )
 

@@ -62,7 +62,7 @@ class ParityChecks:
         known = self._desk.policy.exchanges
         exchanges = tuple(known) if command.exchange is None else (command.exchange,)
         if command.exchange is not None and command.exchange not in known:
-            text = f"the account does not trade on {command.exchange!r}; it does on {', '.join(known)}"
+            text = self._desk.policy.no_such_exchange(command.account_id, command.exchange)
             turn.refuse(command.correlation_id, RefusalCode.UNKNOWN_EXCHANGE, text)
             return
         self._askers.append(_Asker(command, exchanges))

@@ -136,6 +136,7 @@ class Look:
                 question = self._question(report.asked_venue_ms, now_ms, unreadable=report.unreadable)
                 self._note(FILLS, self._fills(memory, report, question))
                 self._tell_unreadable(FILLS, report.unreadable)
+                self._tell_unattributed(len(report.unattributed))
             case BalancesFetched():
                 # Balances carry no time of their own: they are not older than the question.
                 question = self._question(self.asked_ms + self._view.offset_ms, now_ms)
@@ -263,6 +264,10 @@ class Look:
     def _tell_unreadable(self, part: str, unreadable: int) -> None:
         if unreadable:
             self._failed.append((part, f"{unreadable} records could not be read"))
+
+    def _tell_unattributed(self, count: int) -> None:
+        if count:
+            self._failed.append((FILLS, f"{count} executions are of no order that the venue names"))
 
 
 def symbols_of(memory: AccountMemory, exchange: str, since_ms: int) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -119,3 +119,8 @@ class AccountPolicy:
         default_factory=lambda: {"stocks": 2, "forex": 5, "crypto": 8, "futures": 2}
     )
     """Decimal places that average prices are shown with, by asset type."""
+
+    def no_such_exchange(self, account_id: str, exchange: str) -> str:
+        """Say that the account has no exchange of a name, and which ones it has."""
+        have = ", ".join(sorted(self.exchanges)) or "none"
+        return f"account {account_id!r} has no exchange {exchange!r}; it has: {have}"

@@ -23,7 +23,7 @@ from actors.waiting import Held
 from messages.commands import CancelOrder
 from messages.events import RiskRuleTriggered, Severity
 from messages.queries import RefusalCode
-from messages.types import ZERO, InitiatedBy, Order, OrderType, Side, Trigger
+from messages.types import ZERO, InitiatedBy, Order, OrderType, Side, TimeInForce, Trigger
 
 _MINUTE_MS = 60_000
 _KILL_SWITCH = "killSwitch"
@@ -241,6 +241,7 @@ class PreTrade:
             placed_last_minute=memory.placed_within(_MINUTE_MS, turn.now_ms),
             assets=memory.assets_of(order.exchange, order.symbol),
             without=instead_of,
+            instrument=memory.instruments.get((order.exchange, order.symbol)),
         )
         return None if refused is None else Objection(refused, Trigger.RISK_RULE_REJECT)
 
@@ -254,11 +255,15 @@ def _within_reach(order: Order, other: Order) -> bool:
 
 def _same_level(order: Order, other: Order, ticks: int) -> Objection:
     whose = "an order that was not placed here" if other.external else "an order"
+    # It is sent so that it does not rest; that surprises who is refused because of it.
+    passing = other.time_in_force in (TimeInForce.IOC, TimeInForce.FOK)
+    kind = f"{other.type} {other.time_in_force}" if passing else other.type
+    ending = " and its end is not told yet" if passing else ""
     return Objection(
         RefusalReason(
             code=RefusalCode.DUPLICATE_ORDER,
             text=(
-                f"{whose}, {other.order_id}, is a {other.type} {other.side} of {other.symbol} at {_level(other)}, "
+                f"{whose}, {other.order_id}, is a {kind} {other.side} of {other.symbol} at {_level(other)}{ending}, "
                 f"within {ticks} {'tick' if ticks == 1 else 'ticks'} of {_level(order)}; allow_duplicate=True places "
                 "it all the same"
             ),

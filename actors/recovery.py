@@ -8,7 +8,7 @@ leads to a look-up.
 from collections.abc import Collection
 from functools import partial
 
-from actors import replacing
+from actors import replacing, uniting
 from actors.adoption import forgotten_id, is_forgotten, take_in
 from actors.booking import look_up_forgotten, on_unlisted, parked_timer
 from actors.desk import Desk, request_round, reread
@@ -200,7 +200,7 @@ def _is_recent(order: Order, since_ms: int) -> bool:
 def merge_open_orders(turn: Turn, desk: Desk, report: OpenOrdersFetched) -> None:
     """Merge a list of open orders, and look up every order of ours that should be in it and is not."""
     listed = set()
-    for claim in report.orders:
+    for claim in uniting.named_first(report.orders):
         listed.add((claim.symbol, claim.venue_order_id))
         if forgotten_id(turn, claim) is not None:
             look_up_forgotten(turn, desk, claim)
@@ -223,7 +223,7 @@ def merge_search(turn: Turn, desk: Desk, report: OrdersSearched, since_venue_ms:
     """
     late = {fill.venue_order_id for fill in report.fills if fill.venue_time_ms >= since_venue_ms}
     shown = set()
-    for claim in report.orders:
+    for claim in uniting.named_first(report.orders):
         known = turn.memory.match(claim)
         ours = is_ours(claim.client_order_id, desk.policy.tag)
         if is_forgotten(turn, claim):

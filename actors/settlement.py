@@ -7,14 +7,22 @@ without a look-up on its way.
 
 from collections.abc import Sequence
 
-from actors import in_hand, overlays
-from actors.absorbing import absorb_claim, after_acknowledgement, request_failed
+from actors import in_hand, overlays, uniting
+from actors.absorbing import (
+    absorb_claim,
+    after_acknowledgement,
+    is_denied,
+    request_failed,
+    taken_back,
+    tell_reused,
+)
 from actors.admission import next_attempt, place_request
 from actors.adoption import take_in
 from actors.desk import Desk, cancel_request, is_stopped, known_again, request_round, reread
 from actors.domain.chains import was_placed
 from actors.domain.claims import CANCEL_TRIGGER, ran_out_of_time
 from actors.domain.lifecycle import AT_VENUE, TERMINAL, evolve, transition
+from actors.domain.reviews import known_changes
 from actors.domain.verification import fence_of, may_send_again, proven_unplaced
 from actors.reminders import cancel_again_timer, resend_timer
 from actors.turn import Turn
@@ -64,27 +72,50 @@ def on_place_accepted(turn: Turn, desk: Desk, report: PlaceAccepted) -> None:
     if report.order is not None:
         _absorb_answer(turn, desk, order, report.order, report.fills, report.evidence, Trigger.API_ACKNOWLEDGED)
         return
+    if _has_been_shown(order, report):
+        if order.state not in TERMINAL and _ends_at_once(order):
+            reread(turn, desk, order, delay_ms=_ENDED_BY_MS)
+        return
+    known_otherwise = uniting.other_record(turn, order, report.venue_order_id) is not None
+    denied = is_denied(turn, order)
     if order.venue_order_id is None:
         attempts = _settle_attempt(order, report.attempt, AttemptOutcome.ACCEPTED)
         order = evolve(order, venue_order_id=report.venue_order_id, attempts=attempts)
+        if not known_otherwise:
+            tell_reused(turn, order)
     if order.state is OrderState.SUBMITTED:
         order, step = transition(
-            order, OrderState.ACKNOWLEDGED, Trigger.API_ACKNOWLEDGED, turn.now_ms,
-            evidence=report.evidence, verification=None, needs_review=False,
+            evolve(order, **known_changes(order)), OrderState.ACKNOWLEDGED, Trigger.API_ACKNOWLEDGED, turn.now_ms,
+            evidence=report.evidence, verification=None,
         )  # fmt: skip
         turn.save(order, (step,))
         known_again(turn, order, "found")
         after_acknowledgement(turn, order)
-        if turn.memory.parked_for(order, None):
-            # Executions that came before anybody knew the venue's id of their order.
-            absorb_claim(turn, desk, order, None, (), report.evidence, Trigger.API_ACKNOWLEDGED)
-        elif order.type is OrderType.MARKET or order.time_in_force in (TimeInForce.IOC, TimeInForce.FOK):
+        if known_otherwise or turn.memory.parked_for(order, None):
+            # Executions, or a word, that came before anybody knew the venue's id of their order.
+            order = absorb_claim(turn, desk, order, None, (), report.evidence, Trigger.API_ACKNOWLEDGED).order
+        if order.state not in TERMINAL and _ends_at_once(order):
             # It has ended by now, and an event that says so may never come.
             reread(turn, desk, order, delay_ms=_ENDED_BY_MS)
     else:
         # A bare acknowledgement of an order that went on without it: what it became is read from the venue.
+        if denied:
+            order = taken_back(turn, order, report.evidence)
         turn.save(order)
+        if known_otherwise:
+            order = absorb_claim(turn, desk, order, None, (), report.evidence, Trigger.API_ACKNOWLEDGED).order
         reread(turn, desk, order, delay_ms=_REREAD_DELAY_MS)
+
+
+def _has_been_shown(order: Order, report: PlaceAccepted) -> bool:
+    # A stream that was faster has shown the order under this very id: the answer, which says no more than that it was
+    # accepted, has nothing to add, and nothing about the order is unknown because of it.
+    denied = order.state in (OrderState.SUBMITTED, OrderState.REJECTED, OrderState.FAILED) or proven_unplaced(order)
+    return order.venue_order_id == report.venue_order_id and order.verification is None and not denied
+
+
+def _ends_at_once(order: Order) -> bool:
+    return order.type is OrderType.MARKET or order.time_in_force in (TimeInForce.IOC, TimeInForce.FOK)
 
 
 def on_place_rejected(turn: Turn, desk: Desk, report: PlaceRejected) -> None:
@@ -179,6 +210,9 @@ def begin_verification(
         updated_at_ms=turn.now_ms,
     )
     turn.save(order)
+    if uniting.other_record(turn, order, order.venue_order_id) is not None:
+        evidence = Evidence(source=EvidenceSource.LOCAL, endpoint="verification", received_ms=turn.now_ms)
+        absorb_claim(turn, desk, order, None, (), evidence, Trigger.RECONCILIATION)
     request_round(turn, desk, order, due_in_ms=0)
     if order.cancel_pending and not overlays.keeps_cancel(turn, order):
         turn.send(desk.exchange_address[order.exchange], cancel_request(order))
@@ -263,7 +297,8 @@ def on_cancel_report(
     turn: Turn, desk: Desk, report: CancelConfirmed | CancelRefused | CancelNotProcessed | CancelAmbiguous
 ) -> None:
     """Settle a cancel, or find out what became of it."""
-    order = turn.order(report.order_id)
+    # One that was asked for under another record of the order is answered under that one's name.
+    order = turn.order(report.order_id) or turn.order(turn.memory.became.get(report.order_id, ""))
     if order is None:
         return
     match report:

@@ -82,8 +82,7 @@ class Syncing:
         """Answer a host with what is young enough, and read the rest for it, all exchanges side by side."""
         policy = self._desk.policy
         if command.exchange is not None and command.exchange not in policy.exchanges:
-            have = ", ".join(sorted(policy.exchanges)) or "none"
-            text = f"account {command.account_id!r} has no exchange {command.exchange!r}; it has: {have}"
+            text = policy.no_such_exchange(command.account_id, command.exchange)
             turn.refuse(command.correlation_id, RefusalCode.UNKNOWN_EXCHANGE, text)
             return
         exchanges = tuple(policy.exchanges) if command.exchange is None else (command.exchange,)

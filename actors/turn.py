@@ -8,20 +8,34 @@ and how, is no decision.)
 from collections.abc import Iterable
 from decimal import Decimal
 
-from actors.domain.chains import answering, never_came
-from actors.domain.fills import fill_key
+from actors.domain.chains import answering
 from actors.domain.lifecycle import TERMINAL
 from actors.domain.positions import flat, position_key
 from actors.domain.projection import view
 from actors.errors import check
 from actors.memory import AccountMemory
 from actors.needs import Awaited
-from actors.notes import Agreed, BackInUse, EntryForgotten, OrderForgotten, ParkedGone, ShownAs, WaitersGone
+from actors.notes import (
+    Agreed,
+    BackInUse,
+    EntryForgotten,
+    Held,
+    InHand,
+    OrderForgotten,
+    OrderUnited,
+    ParkedGone,
+    ShownAs,
+    Unwatched,
+    WaitersGone,
+    Watched,
+)
 from actors.policy import PrivacyPolicy
+from actors.rows import key_of, remove_order, rewrite_step, write_step
 from actors.runtime.outcome import Effect, Outcome, Respond, Send
+from actors.settled import is_open, settled_reply
 from actors.store.port import EVERY_FIELD, Table, Write
 from messages.base import Message, copied
-from messages.codec import Encoding, encode_public, encode_record
+from messages.codec import encode_public, encode_record
 from messages.events import (
     Alert,
     Event,
@@ -33,7 +47,7 @@ from messages.events import (
     Severity,
 )
 from messages.fills import Fill, ParkedFill, Position, PositionClose, VenueFill
-from messages.queries import CancelDone, OrderPlaced, OrderUnresolved, RefusalCode, Refused, Reply
+from messages.queries import CancelDone, OrderUnresolved, RefusalCode, Refused, Reply
 from messages.risk import KillSwitch, LoggedOut
 from messages.types import (
     Evidence,
@@ -50,7 +64,6 @@ _PUBLIC = frozenset(
     {OrderState.PENDING, OrderState.SUBMITTED, OrderState.ACKNOWLEDGED, OrderState.PARTIALLY_FILLED}
 )
 _OPEN = PrivacyPolicy()
-_UNSETTLED = frozenset({OrderState.DRAFT, OrderState.PENDING, OrderState.SUBMITTED})
 
 
 class Turn:
@@ -76,7 +89,15 @@ class Turn:
         self._agreed_ms: dict[str, int] = {}
         self._logged_out = memory.logged_out is not None
         self._orders: dict[str, Order] = {}
+        self.united: dict[str, str] = {}
+        """Orders that this turn found to be others: our id of each, and of the order that it is."""
+        self._watched: dict[str, Watched | None] = {}
+        """Orders that this turn has looked up, and those that it has looked up no longer."""
+        self._by_venue_id: dict[tuple[str, str, str], str] = {}
+        """Orders that this turn records, by exchange, symbol and venue order id: the first of each."""
         self._rewritten: dict[str, None] = {}
+        self.unparked: set[str] = set()
+        """Executions that wait no longer for their orders, by key."""
         self._taken: dict[tuple[str, str], str] = {}
         """Fields of public hashes that this turn gives to orders, by exchange and field."""
         self._steps: list[StateTransition | Fill] = []
@@ -97,8 +118,18 @@ class Turn:
     # ----- reading
 
     def order(self, order_id: str) -> Order | None:
-        """An order as this turn has it so far."""
+        """An order as this turn has it so far; of one that turned out to be another one, that one."""
+        order_id = self.united.get(order_id, order_id)
         return self._orders.get(order_id) or self.memory.orders.get(order_id)
+
+    def owner(self, exchange: str, symbol: str, venue_order_id: str) -> str | None:
+        """Our id of the order that has a venue order id; the first one, where this turn gives it to two."""
+        place = exchange, symbol, venue_order_id
+        return self.memory.by_venue_id.get(place) or self._by_venue_id.get(place)
+
+    def watched(self, order_id: str) -> Watched | None:
+        """How far an order is looked up, as this turn has it so far; None: it is not."""
+        return self._watched[order_id] if order_id in self._watched else self.memory.watched.get(order_id)
 
     def changed_orders(self) -> Iterable[tuple[Order | None, Order]]:
         """Every order that this turn changes: as it was before, None for a new one, and as it is now."""
@@ -107,8 +138,11 @@ class Turn:
 
     def open_orders(self, exchange: str) -> list[Order]:
         """The orders of an exchange that have been submitted and not ended, as this turn has them so far."""
+        return [order for order in self._known(exchange) if order.state in _PUBLIC]
+
+    def _known(self, exchange: str) -> list[Order]:
         orders = {order.order_id: order for order in self.memory.live_orders(exchange)} | self._orders
-        return [order for order in orders.values() if order.exchange == exchange and order.state in _PUBLIC]
+        return [each for each in orders.values() if each.exchange == exchange and each.order_id not in self.united]
 
     def agreed_ms(self, exchange: str) -> int:
         """When the last complete list of an exchange's open orders was asked for, our clock; 0: there was none that our
@@ -147,9 +181,11 @@ class Turn:
             same = known.created_at_ms == order.created_at_ms and known.version <= order.version
             check(same, f"another order must not take the place of {order.order_id}")
         self._orders[order.order_id] = order
+        if order.venue_order_id is not None:
+            self._by_venue_id.setdefault((order.exchange, order.symbol, order.venue_order_id), order.order_id)
         for fill in fills:
             self._steps.append(fill)
-            self._booked[_fill_key(fill)] = fill
+            self._booked[key_of(fill)] = fill
         for step in transitions:
             self._steps.append(step)
             if step.evidence is not None:
@@ -166,12 +202,13 @@ class Turn:
     def park(self, fill: VenueFill) -> None:
         """Keep an execution of an order that is not known here."""
         parked = ParkedFill(fill=fill, parked_ms=self.now_ms)
-        self.outcome.writes.append(Write(Table.PARKED, _fill_key(fill), encode_record(parked)))
+        self.outcome.writes.append(Write(Table.PARKED, key_of(fill), encode_record(parked)))
         self.note(parked)
 
     def unpark(self, fill: VenueFill) -> None:
-        """A parked execution has found its order."""
-        key = _fill_key(fill)
+        """A parked execution has found its order, or was taken back."""
+        key = key_of(fill)
+        self.unparked.add(key)
         self.outcome.writes.append(Write(Table.PARKED, key, None))
         self.note(ParkedGone(key, fill))
 
@@ -219,17 +256,36 @@ class Turn:
 
     def forget_order(self, order: Order) -> None:
         """Keep nothing of an order that has ended but its executions."""
-        writes = self.outcome.writes
-        writes.append(Write(Table.ORDERS, order.order_id, None))
-        for step in self.memory.transitions.get(order.order_id, ()):
-            writes.append(_remove_step(step))
-        close_id = self.memory.close_of.get(order.order_id)
-        if close_id is not None:
-            writes.append(Write(Table.CLOSES, close_id, None))
+        self._remove(order)
         self.note(OrderForgotten(order.order_id))
 
+    def unite(self, other: Order, into: Order, fills: tuple[Fill, ...]) -> None:
+        """An order that this turn has not changed is the same as another one: it goes, and its executions, which are
+        booked and are given as that one's, are recorded as that one's.
+        """
+        check(other.order_id not in self._orders, f"{other.order_id} was changed by this turn")
+        self.united[other.order_id] = into.order_id
+        self._remove(other)
+        writes, field = self.outcome.writes, self.memory.shown_as.get(other.order_id)
+        for fill in fills:
+            writes.extend(rewrite_step(fill, self.outcome.encoding))
+        if field is not None:
+            writes.append(Write(Table.OPEN, field, None, self._exchange_ids[other.exchange]))
+            self.note(ShownAs(other.order_id, other.exchange, None))
+            self._taken[other.exchange, field] = into.order_id
+        self.note(OrderUnited(other.order_id, into.order_id, fills))
+
+    def _remove(self, order: Order) -> None:
+        steps = self.memory.transitions.get(order.order_id, ())
+        close_id = self.memory.close_of.get(order.order_id)
+        self.outcome.writes.extend(remove_order(order.order_id, steps, close_id))
+
     def note(self, record: object) -> None:
-        """Remember something that need not survive a restart."""
+        """Remember something that need not survive a restart; nothing of an order that turned out to be another."""
+        if isinstance(record, Watched | Held | InHand) and record.order_id in self.united:
+            return
+        if isinstance(record, Watched | Unwatched):
+            self._watched[record.order_id] = record if isinstance(record, Watched) else None
         self.outcome.apply.append(record)
 
     # ----- effects
@@ -268,15 +324,9 @@ class Turn:
         Without a view the answer shows nothing that must be durable first, so it waits for no store that is away.
         """
         refusal = Refused(
-            correlation_id=correlation_id,
-            code=code,
-            text=text,
-            rule=rule,
-            limit=limit,
-            actual=actual,
-            fields=fields,
+            correlation_id=correlation_id, code=code, text=text, rule=rule, limit=limit, actual=actual, fields=fields,
             view=view,
-        )
+        )  # fmt: skip
         self.refusal = refusal
         if view is not None:
             self.reply(refusal)
@@ -291,14 +341,10 @@ class Turn:
         """Say something an operator should know, in the account's stream."""
         self._alerts.append(
             Alert(
-                account_id=self.account_id,
-                name=name,
-                severity=severity,
-                text=text,
-                details=tuple(sorted(details.items())),
-                at_ms=self.now_ms,
+                account_id=self.account_id, name=name, severity=severity, text=text,
+                details=tuple(sorted(details.items())), at_ms=self.now_ms,
             )
-        )
+        )  # fmt: skip
 
     def event(self, event: Event) -> None:
         """Any other event, committed and published with the turn."""
@@ -333,7 +379,7 @@ class Turn:
         for step in self._steps:
             records.append(step)
             if self._cached or isinstance(step, Fill):
-                writes.append(_write_step(step, outcome.encoding))
+                writes.append(write_step(step, outcome.encoding))
         for position in self._book_positions():
             records.append(position)
             key = position_key(position.exchange, position.symbol)
@@ -371,10 +417,8 @@ class Turn:
             writes.append(Write(Table.LAST_SYNC, "", None, scope))
         elif exchange in self._agreed_ms:
             writes.append(Write(Table.LAST_SYNC, "", str(self.agreed_ms(exchange)).encode(), scope))
-        orders = {order.order_id: order for order in self.memory.live_orders(exchange)} | self._orders
-        for order in orders.values():
-            if order.exchange == exchange:
-                self._show(writes, order)
+        for order in self._known(exchange):
+            self._show(writes, order)
 
     def _show(self, writes: list[Write], order: Order) -> None:
         scope = self._exchange_ids[order.exchange]
@@ -413,21 +457,16 @@ class Turn:
             changed.add(step.order_id)
             if isinstance(step, Fill):
                 position = self._positions[step.exchange, step.symbol]
-                outcome.events.append(
-                    FillRecorded(account_id=step.account_id, fill=step, view=shown, position=position)
-                )
+                told = FillRecorded(account_id=step.account_id, fill=step, view=shown, position=position)
+                outcome.events.append(told)
             elif step.trigger is not Trigger.SUBSEQUENT_FILL:
                 # One more fill of an order is told by the fill's own event.
                 outcome.events.append(
                     OrderStateChanged(
-                        account_id=shown.account_id,
-                        view=shown,
-                        from_state=step.from_state,
-                        to_state=step.to_state,
-                        trigger=step.trigger,
-                        at_ms=step.at_ms,
+                        account_id=shown.account_id, view=shown, from_state=step.from_state, to_state=step.to_state,
+                        trigger=step.trigger, at_ms=step.at_ms,
                     )
-                )
+                )  # fmt: skip
         for order_id, shown in views.items():
             if order_id not in changed:
                 outcome.events.append(OrderUpdated(account_id=shown.account_id, view=shown))
@@ -435,7 +474,9 @@ class Turn:
 
     def _answer_waiters(self, order: Order) -> None:
         waiters = self.memory.waiters.get(order.order_id, ())
-        if not waiters or _is_open(order):
+        for other, into in self.united.items():
+            waiters += self.memory.waiters.get(other, ()) if into == order.order_id else ()
+        if not waiters or is_open(order):
             return
         ended = order.state in TERMINAL
         shown = self.view_of(order)
@@ -446,49 +487,8 @@ class Turn:
             if waiter.cancel and (ended or order.needs_review):
                 done = CancelDone if ended else OrderUnresolved
                 self.reply(done(correlation_id=waiter.correlation_id, view=shown))
-            elif not waiter.cancel and _is_open(fate):
+            elif not waiter.cancel and is_open(fate):
                 self.note(copied(waiter, order_id=fate.order_id))
             elif not waiter.cancel:
                 view = self.view_of(fate)
                 self.reply(settled_reply(fate, view, waiter.correlation_id, duplicate=waiter.duplicate))
-
-
-def settled_reply(order: Order, shown: OrderView, correlation_id: str, *, duplicate: bool) -> Reply:
-    """What the host that placed an order is told when its outcome is known, or cannot be known without a human."""
-    if never_came(order):
-        # What was refused here, and never sent, its venue has not refused.
-        by_venue = order.state is OrderState.REJECTED and bool(order.attempts)
-        return Refused(
-            correlation_id=correlation_id,
-            code=RefusalCode.VENUE_REJECTED if by_venue else RefusalCode.NOT_PLACED,
-            text=order.reason_text or order.reason,
-            view=shown,
-        )
-    if order.state in _UNSETTLED:
-        return OrderUnresolved(correlation_id=correlation_id, view=shown, text=order.review_reason)
-    return OrderPlaced(
-        correlation_id=correlation_id, view=shown, duplicate=duplicate, original_request_id=order.request_id
-    )
-
-
-def _is_open(order: Order) -> bool:
-    # Nobody knows yet what becomes of it, and there is no need of a person.
-    return order.state in _UNSETTLED and not order.needs_review
-
-
-def _remove_step(step: StateTransition) -> Write:
-    return Write(Table.TRANSITIONS, _step_field(step), None)
-
-
-def _step_field(step: StateTransition) -> str:
-    return f"{step.order_id}:{step.version}"
-
-
-def _write_step(step: StateTransition | Fill, encoding: Encoding) -> Write:
-    if isinstance(step, Fill):
-        return Write(Table.FILLS, _fill_key(step), encoding.record(step))
-    return Write(Table.TRANSITIONS, _step_field(step), encode_record(step))
-
-
-def _fill_key(fill: Fill | VenueFill) -> str:
-    return fill_key(fill.exchange, fill.symbol, fill.venue_order_id, fill.fill_id)

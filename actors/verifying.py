@@ -6,10 +6,9 @@ proven) and 'what has become of this order?' (it is `watched`; the venue has had
 
 from dataclasses import replace
 
-from actors import in_hand
+from actors import in_hand, uniting
 from actors.absorbing import absorb_claim, holds_back
 from actors.adoption import take_in
-from actors.contradictions import LASTING
 from actors.desk import CANCEL_AGAIN_MS, VERIFICATION, Desk, known_again, request_round
 from actors.domain.claims import Absorbed
 from actors.domain.idempotency import bare_client_id, is_ours
@@ -24,6 +23,7 @@ from actors.domain.matching import (
     agrees,
     judge_search,
 )
+from actors.domain.reviews import is_lasting
 from actors.domain.succession import goes_on_as
 from actors.domain.verification import next_round, proves_absence
 from actors.notes import Unwatched, Watched
@@ -65,6 +65,7 @@ def on_found(turn: Turn, desk: Desk, report: OrderFound) -> str:
     order = turn.order(report.order_id)
     if order is None:
         return "found"
+    order = uniting.meant(turn, desk, order, report.order)
     differing = agrees(order, report.order, desk.policy.tolerance)
     prefix = desk.exchange(order).capabilities.untriggered_prefix
     if not (_is_about(order, report.order) or goes_on_as(order, report.order, prefix)):
@@ -84,7 +85,10 @@ def on_found(turn: Turn, desk: Desk, report: OrderFound) -> str:
 
 
 def _open_ended(turn: Turn, desk: Desk, merged: Absorbed) -> bool:
-    # An answer may be older than an end that the stream has told meanwhile, and lack nothing by itself.
+    # An answer may be older than an end that the stream has told meanwhile, and lack nothing by itself. So may one that
+    # shows an order of which there was another record: what that one knew is not in the answer.
+    if merged.order.order_id in turn.united.values():
+        return True
     return merged.missing > ZERO or merged.unknown_status or holds_back(turn, desk, merged.order)
 
 
@@ -171,11 +175,11 @@ def _take_in_found(
     report: OrdersSearched,
 ) -> None:
     found = None
-    for venue_order in venue_orders:
+    for venue_order in uniting.named_first(venue_orders):
         merged = take_in(
             turn, desk, order.account_id, venue_order, report.fills, report.evidence, Trigger.VERIFICATION_FOUND
         )
-        if merged.order.order_id == order.order_id:
+        if merged.order.order_id == turn.united.get(order.order_id, order.order_id):
             found = merged
     if found is not None:
         _after_finding(turn, desk, found.order, complete=not _open_ended(turn, desk, found))
@@ -223,9 +227,10 @@ def _nothing_found(
     ):
         _round_over(turn, desk, order, asked)
         return "not_found"
-    if suspects:
-        ids = tuple(each.venue_order_id for each in suspects)
-        _review(turn, desk, order, asked, "an order under another client id equals this one in all else", ids)
+    ids = dict.fromkeys((*(each.venue_order_id for each in suspects), *uniting.look_alikes(turn, order)))
+    if ids:
+        why = "an order under another client id equals this one in all else"
+        _review(turn, desk, order, asked, why, tuple(ids))
         return "undecidable"
     last = order.attempts[-1]
     looked_up = " and from the look-up" if by_client_id else ""
@@ -251,7 +256,7 @@ def _after_finding(turn: Turn, desk: Desk, order: Order, *, complete: bool) -> N
     if not complete:
         _round_over(turn, desk, order, _asked(turn, order))
         return
-    if order.needs_review and order.review_reason not in LASTING:
+    if order.needs_review and not is_lasting(order):
         turn.save(evolve(order, needs_review=False, review_reason=""))
     if in_hand.look_again(turn, desk, order):
         return

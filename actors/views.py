@@ -6,11 +6,12 @@ Any thread may read it without a lock, because every value in it is immutable an
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
+from operator import attrgetter
 
 from actors.domain import assets
 from actors.domain.assets import Assets
 from actors.memory import Record
-from actors.notes import Agreed, OrderForgotten
+from actors.notes import Agreed, OrderForgotten, OrderUnited
 from messages.fills import Fill, Position
 from messages.risk import KillSwitch
 from messages.types import Evidence, Instrument, Order, StateTransition
@@ -89,5 +90,12 @@ class PublishedViews:
                 self.orders.pop(record.order_id, None)
                 self.transitions.pop(record.order_id, None)
                 self.evidence.pop(record.order_id, None)
+            case OrderUnited():
+                for by_order in (self.orders, self.transitions, self.evidence, self.fills):
+                    by_order.pop(record.order_id, None)
+                if record.fills:
+                    # The turn may have booked others since, which readers are shown before.
+                    fills = (*self.fills.get(record.into, ()), *record.fills)
+                    self.fills[record.into] = tuple(sorted(fills, key=attrgetter("sequence")))
             case _:
                 return

@@ -16,7 +16,7 @@ from exchanges.fields import UnreadableError
 from exchanges.gateway import Capabilities
 from exchanges.refusals import refused_here
 from exchanges.session import LISTING_TIMEOUT_MS, VenueSession
-from exchanges.symbols import SymbolBook
+from exchanges.symbols import SymbolBook, alias_problems
 from messages.commands import (
     AmendVenueOrder,
     CancelVenueOrder,
@@ -204,6 +204,8 @@ class AdapterClient(ABC):
             return unanswered(request, error.untold.reason, retry_after_ms=error.untold.retry_after_ms)
         except UnreadableError as error:
             return unanswered(request, f"unreadable: {error}")
+        finally:
+            asking.release()
 
     def _ask_for(self, request: Question, asking: Asking) -> Callable[[Asking], CallReport] | None:
         # None: it is about a symbol that the venue does not list.
@@ -234,6 +236,7 @@ class AdapterClient(ABC):
             order_id=request.order_id,
             instruments=listing.instruments,
             unreadable=listing.unreadable,
+            alias_problems=alias_problems(listing, self._session.aliases),
         )
 
     def _latest_price(self, request: FetchPrice) -> CallReport:

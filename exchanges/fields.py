@@ -24,6 +24,7 @@ Reader: TypeAlias = Callable[[Record, str], object]
 _UNSIGNED = r"[0-9]{1,40}+(?:\.[0-9]{1,40}+|)"
 _is_amount = re.compile(f"-?{_UNSIGNED}").fullmatch
 _are_four_amounts = re.compile(" ".join([_UNSIGNED] * 4)).fullmatch
+_are_amounts = re.compile(f"(?:{_UNSIGNED} )*+").fullmatch
 
 T = TypeVar("T")
 
@@ -137,6 +138,15 @@ def plain_amounts(values: tuple[Any, Any, Any, Any]) -> bool:
         return False
 
 
+def all_plain_amounts(written: Sequence[str], each: int) -> bool:
+    """Tell whether texts of `each` values, with a space after every value, have nothing but amounts without a sign.
+
+    For a whole list at once. The spaces are counted, so that none is part of a value.
+    """
+    told = "".join(written)
+    return told.count(" ") == each * len(written) and _are_amounts(told) is not None
+
+
 def signed_or_none(value: Any) -> Decimal | None:
     """Read an amount of either sign; None for anything else."""
     return Decimal(value) if type(value) is str and _is_amount(value) else None
@@ -213,36 +223,38 @@ def read_list(value: Any, read: Callable[[Any], T]) -> tuple[tuple[T, ...], int]
 _PLACES_MAX, _PLACES_FEW = 40, 20
 
 
-def signed_number(record: Record, name: str) -> Decimal:
-    """Require a number, or the text of one, of either sign."""
-    value: Any = record.get(name)
+def number_told(value: Any) -> Decimal | None:
+    """Read a number, or the text of one, of either sign; None for anything else."""
     kind = type(value)
-    found: Decimal | None
     if kind is Decimal:
         # What no amount can be is refused before anybody adds it up: 1E+400 is a number, too.
-        found = value if value.is_finite() and _fits(value) else None
-    elif kind is int:
-        found = Decimal(value) if abs(value) < 10**_PLACES_MAX else None
-    else:
-        found = signed_or_none(value)
+        return value if value.is_finite() and _fits(value) else None
+    if kind is int:
+        return Decimal(value) if abs(value) < 10**_PLACES_MAX else None
+    return signed_or_none(value)
+
+
+def signed_number(record: Record, name: str) -> Decimal:
+    """Require a number, or the text of one, of either sign."""
+    found = number_told(record.get(name))
     if found is None:
         raise UnreadableError(f"{name} is not a number")
     return found
 
 
 def _fits(value: Decimal) -> bool:
-    magnitude = value.adjusted()
-    if abs(magnitude) <= _PLACES_FEW and len(str(value)) <= _PLACES_FEW:
+    written = str(value)
+    if len(written) <= _PLACES_FEW and "E" not in written:
         # As nearly all are; asking for the exponent takes a list of the digits.
         return True
     exponent = value.as_tuple().exponent
-    return abs(magnitude) < _PLACES_MAX and isinstance(exponent, int) and -exponent <= _PLACES_MAX
+    return abs(value.adjusted()) < _PLACES_MAX and isinstance(exponent, int) and -exponent <= _PLACES_MAX
 
 
 def number(record: Record, name: str) -> Decimal:
     """Require a number, or the text of one, of zero or more."""
     found = signed_number(record, name)
-    if found < ZERO:
+    if found.is_signed() and found:
         raise UnreadableError(f"{name} is not a number of zero or more")
     return found
 

@@ -9,15 +9,16 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import Protocol
 
+from exchanges.credentials import told_in_words
 from exchanges.failures import not_processed, unknown
 from exchanges.gateway import Capabilities, UserStream, VenueClient
 from exchanges.http import Clock
 from messages.commands import AmendVenueOrder, CancelVenueOrder, PlaceOrder, ReplaceVenueOrder, VenueRequest
-from messages.reports import CallReport, StreamReport
+from messages.reports import CallReport, FetchFailed, StreamReport
 from messages.types import Evidence, EvidenceSource
 
 CLOSE_TIMEOUT_MS = 2000
@@ -213,9 +214,12 @@ class PooledGateway:
         if valid_until_ms is not None and self._clock.now_ms() + self._client.venue_offset_ms() >= valid_until_ms:
             return not_processed(request, "validity_passed", self._local("waited past its validity, never sent"))
         try:
-            return self._client.execute(request)
+            report = self._client.execute(request)
         except Exception as error:  # noqa: BLE001 - whatever broke, the request may have left: unknown, never silence
             return unknown(request, "internal_error", self._local(_where(error)))
+        if isinstance(report, FetchFailed):
+            return replace(report, reason=told_in_words(report.exchange, report.reason))
+        return report
 
     def _closing(self, request: VenueRequest) -> CallReport:
         return not_processed(request, "closing", self._local("the gateway was closed before it was sent"))

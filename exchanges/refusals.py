@@ -4,7 +4,7 @@ Pure and the same for every venue: the venue's table has said what the answer pr
 must never report more than the outcome's class proves.
 """
 
-from exchanges.answers import VenueError, answer_evidence, retry_after_ms
+from exchanges.answers import BAN_MAX_MS, SILENCE_MAX_MS, VenueError, answer_evidence, retry_after_ms
 from exchanges.failures import (
     cancel_half,
     cancel_not_processed,
@@ -31,6 +31,7 @@ from messages.types import Evidence, EvidenceSource
 
 _PLACED = EvidenceSource.PLACE_ANSWER
 _CANCELLED = EvidenceSource.CANCEL_ANSWER
+_BANNED = "banned"
 AMENDED = EvidenceSource.PLACE_ANSWER
 """An amend is, as far as evidence goes, a placement of other terms."""
 
@@ -169,4 +170,6 @@ def _amend_refused(request: AmendVenueOrder, code: str, words: str, evidence: Ev
 
 
 def _wait_ms(outcome: Outcome, answer: HttpAnswer) -> int:
-    return max(outcome.retry_after_ms, retry_after_ms(answer.headers))
+    # For no longer than the session is silent because of such an answer.
+    most_ms = BAN_MAX_MS if outcome.reason == _BANNED else SILENCE_MAX_MS
+    return min(max(outcome.retry_after_ms, retry_after_ms(answer.headers)), most_ms)

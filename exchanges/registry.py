@@ -55,6 +55,8 @@ from exchanges.projectx.stream import ProjectXStream
 from exchanges.stream import StreamProtocol, WebSocketStream
 
 CANCEL_WORKERS = 2
+_KRAKEN_READ_WORKERS = 8
+"""Its questions go out one by one all the same; but one that waits for room must not keep the next one waiting."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,8 +160,12 @@ class _Rim:
             "neighbours": self.settings.neighbours,
         }
 
-    def gateway(self, client: ClockedClient, protocol: Callable[[], StreamProtocol]) -> PooledGateway:
-        """Put workers before a client, and a stream beside it that begins with a protocol of its own."""
+    def gateway(
+        self, client: ClockedClient, protocol: Callable[[], StreamProtocol], *, read_workers: int | None = None
+    ) -> PooledGateway:
+        """Put workers before a client, and a stream beside it that begins with a protocol of its own. `read_workers`:
+        as `PooledGateway` takes them.
+        """
 
         def stream() -> UserStream:
             return WebSocketStream(
@@ -175,6 +181,7 @@ class _Rim:
             stream_factory=stream,
             workers=self.workers,
             cancel_workers=CANCEL_WORKERS,
+            read_workers=read_workers,
             clock=self.clock,
         )
 
@@ -197,7 +204,6 @@ def _binance(credential: Credential, rim: _Rim) -> PooledGateway:
 def _coinbase(credential: Credential, rim: _Rim) -> PooledGateway:
     client = CoinbaseClient(
         signer=coinbase_signer_for(credential.api_key, credential.api_secret, rim.settings.token_claims),
-        settle_ms=rim.settings.settle_ms,
         **rim.client_settings(COINBASE_REST_URL),
     )
     return rim.gateway(
@@ -220,6 +226,7 @@ def _kraken(credential: Credential, rim: _Rim) -> PooledGateway:
         lambda: KrakenStream(
             account_id=rim.account_id, session=client.session, url=rim.settings.stream_url or KRAKEN_STREAM_URL
         ),
+        read_workers=_KRAKEN_READ_WORKERS,
     )
 
 

@@ -7,14 +7,16 @@ itself, and sends nothing during a ban.
 
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from exchanges.answers import BAN_MAX_MS, SILENCE_MAX_MS, Told, Untold
 from exchanges.http import FORM, Clock, HttpAnswer, HttpClient, HttpFailure, HttpResult
 from exchanges.neighbours import Neighbours
 from exchanges.symbols import Listing, SymbolBook
-from exchanges.throttle import Budget, CallKind, Throttle
+from exchanges.throttle import NO_COST, Budget, CallKind, Throttle
 
 CLOCK_MAX_AGE_MS = 600_000
 """An offset older than this is read again, by the next question; placements and cancels never wait for that."""
@@ -77,8 +79,40 @@ class Meter:
         self.lock = threading.Lock()
 
 
+class _Turns:
+    # One call at a time. Cancels go before all else that waits, and questions wait for everything.
+
+    _ORDER: ClassVar = {CallKind.CANCEL: 0, CallKind.PLACE: 1, CallKind.AMEND: 1}
+    _LAST: ClassVar = 2
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._taken = False
+        self._waiting = [0] * (self._LAST + 1)
+
+    @contextmanager
+    def turn(self, kind: CallKind) -> Iterator[None]:
+        rank = self._ORDER.get(kind, self._LAST)
+        with self._changed:
+            self._waiting[rank] += 1
+            self._changed.wait_for(lambda: not self._taken and not any(self._waiting[:rank]))
+            self._waiting[rank] -= 1
+            self._taken = True
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._taken = False
+                self._changed.notify_all()
+
+
 class VenueSession(ABC):
     """Signed and unsigned calls under one credential. Thread-safe; shows no secret in its repr, results or errors."""
+
+    untimed: ClassVar[frozenset[CallKind]] = frozenset()
+    """Calls that say nothing of the venue's time, unless they have a validity: they are sent whether or not it is
+    known.
+    """
 
     def __init__(
         self,
@@ -93,8 +127,8 @@ class VenueSession(ABC):
         meter: Meter | None = None,
     ) -> None:
         """`budgets` are the limits to begin with. `one_at_a_time`: requests must reach the venue in the order in which
-        they were prepared, so that each waits for the answer to the one before. `meter`: what is counted together with
-        other sessions; None: this one counts for itself.
+        they were prepared, so that each waits for the answer to the one before, and cancels go first. `meter`: what is
+        counted together with other sessions; None: this one counts for itself.
         """
         meter = meter or Meter()
         self.clock = clock
@@ -106,7 +140,8 @@ class VenueSession(ABC):
             self._throttle.learn(budgets)
         self._neighbours = neighbours
         neighbours.join(self)
-        self._sending = threading.Lock() if one_at_a_time else None
+        self._sending = _Turns() if one_at_a_time else None
+        self._closing = threading.Event()
         self._base_ms = 0
         """Venue time minus our monotonic clock, aimed low: a wall clock that is set moves no proof."""
         self._base_known = False
@@ -263,13 +298,15 @@ class VenueSession(ABC):
         held = self._admit(kind, cost)
         return self._sent(prepared, cost, timeout_ms) if held is None else held
 
-    def ask(self, cost: Cost, prepare: Callable[[int], Prepared], timeout_ms: int) -> tuple[HttpResult, int]:
+    def ask(
+        self, cost: Cost, prepare: Callable[[int], Prepared], timeout_ms: int, kind: CallKind = CallKind.READ
+    ) -> tuple[HttpResult, int]:
         """Ask one signed question once; the venue time it was asked at, at least, comes second."""
         self._refresh_old_clock()
         if not self._knows_clock():
             return self._held("clock"), 0
         begun_ms, asked_venue_ms = self.clock.monotonic_ms(), self._venue_ms()
-        result = self.send(CallKind.READ, cost, prepare, timeout_ms=min(timeout_ms, self.call_timeout_ms))
+        result = self.send(kind, cost, prepare, timeout_ms=min(timeout_ms, self.call_timeout_ms))
         # Another worker may have corrected the clock meanwhile; the smaller one is the safe bound.
         return result, min(asked_venue_ms, begun_ms + self._base_ms)
 
@@ -287,15 +324,37 @@ class VenueSession(ABC):
         `prepare` signs the request for the venue time that it is given; it may raise `HeldBackError`.
         `valid_until_ms` is venue time: the call is not sent at or after it.
         """
-        if not self._knows_clock():
+        timed = kind not in self.untimed or valid_until_ms is not None
+        if timed and not self._knows_clock():
             return self._held("clock")
         held = self._admit(kind, cost)
         if held is not None:
             return held
         if self._sending is None:
             return self._send_prepared(cost, prepare, timeout_ms, valid_until_ms)
-        with self._sending:
+        with self._sending.turn(kind):
             return self._send_prepared(cost, prepare, timeout_ms, valid_until_ms)
+
+    def reserve(self, cost: Cost, spare: Cost) -> HttpFailure | None:
+        """Set room aside for questions to come, when there is enough for all of them and `spare` beside it; otherwise
+        tell how long to wait. What was set aside ends by `spent` or `release`, and calls that use it are sent at no
+        further cost.
+        """
+        return self._admit(CallKind.READ, cost, spare)
+
+    def spent(self, cost: Cost, result: HttpResult) -> None:
+        """Take note of how a call ended for which this was set aside."""
+        self._count(cost, result, now_ms=self.clock.monotonic_ms())
+
+    def release(self, cost: Cost) -> None:
+        """Give back what was set aside and not needed."""
+        now_ms = self.clock.monotonic_ms()
+        with self._throttle_lock:
+            self._throttle.settle(cost, sent_ms=now_ms, now_ms=now_ms, reported={})
+
+    def wait(self, wait_ms: int) -> bool:
+        """Let time pass until there is room; False when the session was closed meanwhile."""
+        return not self._closing.wait(wait_ms / 1000)
 
     def be_silent(self, wait_ms: int, *, kinds: Iterable[CallKind] = tuple(CallKind), banned: bool) -> None:
         """Send nothing of these kinds for a time, because the venue said so."""
@@ -304,7 +363,8 @@ class VenueSession(ABC):
             self._throttle.block(kinds, until_ms, ban=banned)
 
     def close(self) -> None:
-        """Close idle connections."""
+        """Close idle connections, and let nobody wait for room any longer."""
+        self._closing.set()
         self._neighbours.leave(self)
         self._http.close()
 
@@ -335,26 +395,16 @@ class VenueSession(ABC):
         )
         return self._settled(cost, result)
 
-    def _admit(self, kind: CallKind, cost: Cost) -> HttpFailure | None:
+    def _admit(self, kind: CallKind, cost: Cost, spare: Cost = NO_COST) -> HttpFailure | None:
         now_ms = self.clock.monotonic_ms()
         with self._throttle_lock:
-            wait_ms = self._throttle.admit(kind, now_ms, cost)
+            wait_ms = self._throttle.admit(kind, now_ms, cost, spare)
             reason = self._throttle.reason(now_ms) if wait_ms else ""
         return self._held(reason, wait_ms) if wait_ms else None
 
     def _settled(self, cost: Cost, result: HttpResult) -> HttpResult:
-        reported: Mapping[str, int] | None = None
-        elapsed_ms = result.received_ms - result.sent_ms
-        heed = _NOTHING
-        if isinstance(result, HttpAnswer):
-            reported = self.usage(result)
-            elapsed_ms = result.elapsed_ms
-            heed = self.heed(result) or _NOTHING
-        elif result.nothing_sent:
-            reported = {}
-        now_ms = self.clock.monotonic_ms()
-        with self._throttle_lock:
-            self._throttle.settle(cost, sent_ms=now_ms - elapsed_ms, now_ms=now_ms, reported=reported)
+        heed = (self.heed(result) if isinstance(result, HttpAnswer) else None) or _NOTHING
+        self._count(cost, result, now_ms=self.clock.monotonic_ms())
         if heed.distrust_clock:
             self.distrust_clock()
         if heed.silent_ms:
@@ -362,6 +412,17 @@ class VenueSession(ABC):
             most_ms = BAN_MAX_MS if heed.banned else SILENCE_MAX_MS
             tell(min(heed.silent_ms, most_ms), kinds=heed.kinds, banned=heed.banned)
         return result
+
+    def _count(self, cost: Cost, result: HttpResult, *, now_ms: int) -> None:
+        reported: Mapping[str, int] | None = None
+        elapsed_ms = result.received_ms - result.sent_ms
+        if isinstance(result, HttpAnswer):
+            reported = self.usage(result)
+            elapsed_ms = result.elapsed_ms
+        elif result.nothing_sent:
+            reported = {}
+        with self._throttle_lock:
+            self._throttle.settle(cost, sent_ms=now_ms - elapsed_ms, now_ms=now_ms, reported=reported)
 
     def _held(self, reason: str, wait_ms: int = 0) -> HttpFailure:
         now_ms = self.clock.now_ms()

@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 from websocket import ABNF, WebSocket, WebSocketBadStatusException, WebSocketException, WebSocketTimeoutException
 
+from exchanges.credentials import told_in_words
 from exchanges.http import Clock
 from exchanges.succession import StreamRules, Succession
 from messages.base import fast_init
@@ -249,7 +250,7 @@ class WebSocketStream:
                     account_id=self._account_id,
                     exchange=self._exchange,
                     connection=ended.connection,
-                    reason=ended.reason,
+                    reason=told_in_words(self._exchange, ended.reason),
                     received_ms=self._clock.now_ms(),
                 )
             )

@@ -21,6 +21,8 @@ class SymbolBook:
     """By every name that the venue has for a symbol."""
     to_venue: Mapping[str, str] = field(default_factory=dict)
     """The name that its requests take."""
+    hidden: Mapping[str, str] = field(default_factory=dict)
+    """By canonical name: the venue symbol that would have it, if an alias had not given it to another one."""
     on_unlisted: Callable[[], None] = field(default=lambda: None, compare=False, repr=False)
     """Called when a record names a symbol that is not listed."""
 
@@ -50,15 +52,16 @@ class SymbolBook:
         `aliases` maps canonical names of the configuration to venue symbols.
         """
         aliased = {venue: canonical for canonical, venue in aliases.items()}
-        to_canonical, to_venue = dict(self.to_canonical), dict(self.to_venue)
+        to_canonical, to_venue, hidden = dict(self.to_canonical), dict(self.to_venue), dict(self.hidden)
         for venue_symbol, plain in listed:
             name = aliased.get(venue_symbol) or plain
             if name in aliases and aliases[name] != venue_symbol:
                 # An alias gave this name to another symbol. What is at the venue under it must be named all the same.
+                hidden[name] = venue_symbol
                 name = venue_symbol
             if venue_symbol not in to_canonical and name not in to_venue:
                 to_canonical[venue_symbol], to_venue[name] = name, venue_symbol
-        return replace(self, to_canonical=to_canonical, to_venue=to_venue)
+        return replace(self, to_canonical=to_canonical, to_venue=to_venue, hidden=hidden)
 
     def also_called(self, others: Iterable[tuple[str, str]]) -> "SymbolBook":
         """Add (other name, venue symbol) pairs: further names that the venue's records have for listed symbols."""
@@ -79,3 +82,19 @@ class Listing:
     symbols: SymbolBook
     budgets: tuple[Budget, ...] | None = None
     """The venue's rate limits, where it tells them."""
+
+
+def alias_problems(listing: Listing, aliases: Mapping[str, str]) -> tuple[str, ...]:
+    """Say which aliases name nothing that the venue lists, and which hide a symbol of its own.
+
+    `aliases` maps canonical names of the configuration to venue symbols.
+    """
+    listed = {instrument.symbol for instrument in listing.instruments}
+    problems = []
+    for name, venue_symbol in aliases.items():
+        if name not in listed:
+            problems.append(f"{name} is to be {venue_symbol}, which the venue does not list for trading")
+        elif name in listing.symbols.hidden:
+            own = listing.symbols.hidden[name]
+            problems.append(f"{name} is {venue_symbol} here, so that the venue's own {name} ({own}) cannot be traded")
+    return tuple(problems)

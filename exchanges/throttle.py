@@ -8,6 +8,7 @@ never sends, waits or reads a clock, and during a ban it lets nothing through, w
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
 
 CANCEL_SHARE_PERCENT = 10
 """Part of every budget that only cancels may use."""
@@ -15,6 +16,7 @@ PLACE_SHARE_PERCENT = 10
 """Part of every budget, beside that of the cancels, which reads must leave to placements and amends."""
 CANCEL_HEAD_START_MS = 250
 """After a ban, cancels go first for this long."""
+NO_COST: Mapping[str, int] = MappingProxyType({})
 
 
 class CallKind(StrEnum):
@@ -24,6 +26,8 @@ class CallKind(StrEnum):
     AMEND = "amend"
     """May use as much as placements; what holds them back for their number does not concern it."""
     CANCEL = "cancel"
+    STREAM = "stream"
+    """Leads to a user stream, without which nothing is placed: may use as much as placements."""
     READ = "read"
 
 
@@ -46,6 +50,7 @@ _KEPT_FROM_PERCENT = {
     CallKind.CANCEL: 0,
     CallKind.PLACE: CANCEL_SHARE_PERCENT,
     CallKind.AMEND: CANCEL_SHARE_PERCENT,
+    CallKind.STREAM: CANCEL_SHARE_PERCENT,
     CallKind.READ: CANCEL_SHARE_PERCENT + PLACE_SHARE_PERCENT,
 }
 """How much of every budget a call of a kind may not use."""
@@ -67,12 +72,10 @@ class _Window:
             self.start_ms = start_ms
             self.used = 0
 
-    def wait_ms(self, cost: int, kind: CallKind, now_ms: int) -> int:
-        allowed = _allowed(self.budget, kind)
-        if self.used + self.pending + cost <= allowed:
+    def wait_ms(self, room: int, kind: CallKind, now_ms: int) -> int:
+        if self.used + self.pending + room <= _allowed(self.budget, kind):
             return 0
         return max(1, (self.start_ms or 0) + self.budget.window_ms - now_ms)
-
 
     def take(self, cost: int, sent_ms: int) -> None:
         if sent_ms >= (self.start_ms or 0):
@@ -98,9 +101,9 @@ class _Counter:
         self._used_milli = max(0, self._used_milli - elapsed_ms * self.budget.decay_milli_per_s // 1000)
         self._as_of_ms = now_ms
 
-    def wait_ms(self, cost: int, kind: CallKind, now_ms: int) -> int:
+    def wait_ms(self, room: int, kind: CallKind, now_ms: int) -> int:
         del now_ms
-        over_milli = self._used_milli + 1000 * (self.pending + cost - _allowed(self.budget, kind))
+        over_milli = self._used_milli + 1000 * (self.pending + room - _allowed(self.budget, kind))
         if over_milli <= 0:
             return 0
         return -(-over_milli * 1000 // self.budget.decay_milli_per_s)
@@ -145,17 +148,24 @@ class Throttle:
         """Adopt the difference between the venue's clock and the monotonic one: windows begin by the venue's clock."""
         self._phase_ms = phase_ms
 
-    def admit(self, kind: CallKind, now_ms: int, costs: Mapping[str, int]) -> int:
-        """Reserve a call's costs and answer 0, or answer how many milliseconds to wait and reserve nothing."""
+    def admit(
+        self, kind: CallKind, now_ms: int, costs: Mapping[str, int], spare: Mapping[str, int] = NO_COST
+    ) -> int:
+        """Reserve a call's costs and answer 0, or answer how many milliseconds to wait and reserve nothing.
+
+        `spare`, by unit like the costs, is what must be left to more urgent calls: room that has to be there beside the
+        costs, as far as the budget has so much, and that is not reserved.
+        """
         wait_ms = max(0, self._blocked_until_ms.get(kind, 0) - now_ms)
-        touched = [(window, cost) for unit, cost in costs.items() if cost for window in self._by_unit.get(unit, ())]
-        for window, cost in touched:
+        touched = [(unit, window) for unit, cost in costs.items() if cost for window in self._by_unit.get(unit, ())]
+        for unit, window in touched:
             window.roll(now_ms, self._phase_ms)
-            wait_ms = max(wait_ms, window.wait_ms(cost, kind, now_ms))
+            most = max(costs[unit], _allowed(window.budget, kind))
+            wait_ms = max(wait_ms, window.wait_ms(min(costs[unit] + spare.get(unit, 0), most), kind, now_ms))
         if wait_ms:
             return wait_ms
-        for window, cost in touched:
-            window.pending += cost
+        for unit, window in touched:
+            window.pending += costs[unit]
         return 0
 
     def settle(

@@ -1,9 +1,9 @@
-"""Times as several venues write them: RFC 3339, UTC, with up to nanosecond digits. Pure.
+"""Times as several venues write them: RFC 3339 in UTC with up to nanosecond digits, or ISO with an offset. Pure.
 
 Integers from end to end; what is finer than a millisecond is cut off, so that a time is never later than it was.
 """
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -23,5 +23,22 @@ def instant_or_none(value: Any) -> int | None:
         since = _from_iso(value) - _EPOCH
     except ValueError:
         # Digits in the right places, but no day or hour: the 30th of February.
+        return None
+    return (since.days * 86_400 + since.seconds) * 1000 + since.microseconds // 1000
+
+
+def written_instant(at_ms: int) -> str:
+    """Write a time, to the millisecond."""
+    return (_EPOCH + timedelta(milliseconds=at_ms)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def zoned_or_none(value: Any) -> int | None:
+    """Read an ISO time that says how far from UTC it is, milliseconds since 1970; None for anything else."""
+    if type(value) is not str:
+        return None
+    try:
+        since = _from_iso(value) - _EPOCH
+    except (ValueError, TypeError, OverflowError):
+        # One that does not say how far from UTC it is may be any of a day's.
         return None
     return (since.days * 86_400 + since.seconds) * 1000 + since.microseconds // 1000

@@ -102,7 +102,11 @@ class DiscardDraft(AccountCommand):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CancelOrder(AccountCommand):
-    """Cancel an order. Named by any of its ids: ours, the client order id or the venue's."""
+    """Cancel an order. Named by any of its ids: ours, the client order id or the venue's.
+
+    Answered by `CancelDone` once it works no longer. One that is in manual review may take a person's time to be known:
+    its cancel is sent, and answered at once by `OrderUnresolved`.
+    """
 
     order_id: str
     initiated_by: InitiatedBy = InitiatedBy.USER
@@ -283,6 +287,8 @@ class AmendVenueOrder(VenueCommand):
     """New total size, executed parts included."""
     price: Decimal | None = None
     stop_price: Decimal | None = None
+    post_only: bool = False
+    """What the order is: not every venue keeps it through a change by itself."""
     valid_until_venue_ms: int
     """Venue clock. Never sent at or after it."""
 

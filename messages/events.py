@@ -46,6 +46,18 @@ class OrderUpdated(Event):
     view: OrderView
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderMerged(Event):
+    """A record that was kept of an order under its venue order id alone is gone: it was about another order of ours,
+    which has its executions now.
+    """
+
+    order_id: str
+    """Our id of the record that is gone."""
+    into: str
+    """Our id of the order that it was about."""
+
+
 @fast_init
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FillRecorded(Event):

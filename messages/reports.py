@@ -197,6 +197,10 @@ class OrdersSearched(VenueReportBase):
     fills: tuple[VenueFill, ...] = ()
     unreadable: int = 0
     """Records that could not be parsed: above 0 the search cannot prove absence."""
+    voided: tuple[VenueFill, ...] = ()
+    """Executions that the venue has taken back."""
+    unattributed: tuple[VenueFill, ...] = ()
+    """Executions that the venue names no order of, and that may be any order's; their `venue_order_id` is empty."""
     sources: tuple[str, ...]
     """For example `openOrders`, `allOrders`, `myTrades`."""
     asked_venue_ms: int
@@ -230,6 +234,10 @@ class FillsFetched(VenueReportBase):
     symbol: str
     fills: tuple[VenueFill, ...]
     unreadable: int = 0
+    voided: tuple[VenueFill, ...] = ()
+    """Executions that the venue has taken back."""
+    unattributed: tuple[VenueFill, ...] = ()
+    """Executions that the venue names no order of, and that may be any order's; their `venue_order_id` is empty."""
     asked_venue_ms: int
 
 
@@ -247,6 +255,8 @@ class InstrumentsFetched(VenueReportBase):
 
     instruments: tuple[Instrument, ...]
     unreadable: int = 0
+    alias_problems: tuple[str, ...] = ()
+    """What somebody should know of the names that the configuration gives to symbols here, in words."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

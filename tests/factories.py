@@ -123,6 +123,7 @@ BY_NAME: dict[str, object] = {
     "handling": "SubmitOrder",
     "initiated_by": InitiatedBy.USER,
     "instruments": lambda: (make(Instrument),),
+    "into": CLIENT_ORDER_ID,
     "key": "ef" * 32,
     "last_accessed_ms": NOW_MS,
     "local_id": CLIENT_ORDER_ID,

@@ -167,9 +167,10 @@ def test_settings_with_a_key_of_a_later_feature_are_refused(path: str) -> None:
 
 
 def test_settings_with_a_venue_that_nobody_has_an_adapter_for_are_refused() -> None:
-    assert "exchanges.bitmex: is no known key" in refusal(nested("exchanges.bitmex.id", 9))
+    venues = "is no known key; the venues are coinbase, kraken, binance, kucoin, mexc, projectx"
+    assert f"exchanges.bitmex: {venues}" in refusal(nested("exchanges.bitmex.id", 9))
     account = {"id": "1", "exchanges": {"bitmex": {}}}
-    assert "accounts.0.exchanges.bitmex: is no known key" in refusal({"accounts": [account]})
+    assert f"accounts.0.exchanges.bitmex: {venues}" in refusal({"accounts": [account]})
     assert "must be one of 'coinbase', 'kraken', " in refusal({"paper": {"venues": ["bitmex"]}})
 
 

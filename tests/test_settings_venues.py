@@ -59,6 +59,15 @@ def test_account_number_alone_is_no_credential() -> None:
     assert "projectx.apiKeyEnv: or apiKeyFile is required beside accountNumber" in text
 
 
+@pytest.mark.parametrize(
+    ("number", "right"),
+    [("abc", "must be a whole number"), (1.5, "must be a whole number"), (0, f"must be between 1 and {2**63 - 1}")],
+)
+def test_account_number_that_is_none_is_refused_in_a_whole_sentence(number: object, right: str) -> None:
+    text = refusal(account("projectx", "apiKey", "userName", accountNumber=number), **ENVIRON)
+    assert text == f"settings: accounts.0.exchanges.projectx.accountNumber = {number!r}: {right}"
+
+
 FOREIGN_PARTS = [("mexc", "passphrase"), ("binance", "userName"), ("projectx", "apiSecret")]
 
 
@@ -90,6 +99,12 @@ def test_aliases_are_told_by_venue() -> None:
 def test_alias_that_names_a_venue_symbol_twice_is_refused() -> None:
     aliases = {"BTC-USD": {"binance": "BTCUSDT"}, "BITCOIN-USD": {"binance": "BTCUSDT"}}
     assert "symbols.aliases: must name each symbol of a venue once" in refusal(nested("symbols.aliases", aliases))
+
+
+def test_alias_for_a_venue_that_there_is_not_names_the_place_and_the_venues() -> None:
+    text = refusal(nested("symbols.aliases", {"BTC-USD": {"bitmex": "XBTUSD"}}))
+    assert text.startswith("settings: symbols.aliases.BTC-USD.bitmex: is no known key; it must be one of 'coinbase', ")
+    assert "[key]" not in text
 
 
 @pytest.mark.parametrize("name", ["ES", "btc-usd", "BTC USD", "CON.F.US"])

@@ -1,7 +1,7 @@
 """The command line: what `run.py` offers, its options, and the exit status of each program.
 
 0: it ran and nothing is wrong. 1: an invariant is broken. 2: it could not run; the reason stands on standard error.
-130: it was stopped before there was anything to judge.
+130: it was stopped before all was judged, and nothing that was is broken.
 Must never: install a signal handler or a log sink, which belong to `run.py`.
 """
 
@@ -22,7 +22,7 @@ from actors.app.progress import drill_progress, replay_progress
 from actors.app.recording import RecordingError
 from actors.app.replay import ReplayOptions, run_replay
 from actors.app.schedule import NAMES, UnknownFault, chosen_faults
-from actors.app.tables import check_table, drill_table, drills_table, replay_table
+from actors.app.tables import check_table, drill_lines, drill_table, drills_table, replay_table
 from actors.app.workload import FILLS_MAX
 from actors.settings import LoggingSettings, Settings
 from exchanges.paper import process as paper_process
@@ -126,15 +126,18 @@ def _add_drill(app: typer.Typer, host: Host) -> None:
             options = DrillOptions(
                 venue=name, intents=intents, seed=seed, faults=_faults(faults, name), fills_max=fills
             )
-            with drill_progress(host) as report:
+            with drill_progress(host, name) as report:
                 results.append(run_drill(options, report, host.stop))
             if results[-1].interrupted:
                 break
+            if venue == ALL and not as_json:
+                # The others take minutes, and somebody may end the program before them.
+                host.show(*drill_lines(results[-1]))
         _show_drills(host, results, as_json=as_json, together=venue == ALL)
         _say_again(host, results[-1].options, venue, faults)
-        if results[-1].interrupted:
-            raise typer.Exit(EXIT_INTERRUPTED)
-        raise typer.Exit(EXIT_BROKEN if any(result.verdict.violations for result in results) else 0)
+        if any(result.verdict.violations for result in results):
+            raise typer.Exit(EXIT_BROKEN)
+        raise typer.Exit(EXIT_INTERRUPTED if results[-1].interrupted else 0)
 
 
 def _venues(venue: str) -> tuple[str, ...]:
@@ -156,12 +159,14 @@ def _show_drills(host: Host, results: list[DrillResult], *, as_json: bool, toget
     if as_json:
         found = [result.as_json() for result in results]
         host.print_json({"drills": found} if together else found[0])
-    elif last.interrupted:
+        return
+    judged = [result for result in results if not result.interrupted]
+    if judged:
+        host.show(*(drills_table(judged) if together else drill_table(last)))
+    if last.interrupted:
         asked = f"{last.verdict.intents} of {last.options.intents} intents"
         where = f" at {last.options.venue}" if together else ""
-        host.out.print(f"interrupted after {asked}{where}; not judged", highlight=False)
-    else:
-        host.show(*(drills_table(results) if together else drill_table(last)))
+        host.out.print(f"interrupted after {asked}{where}; not judged{where and ' there'}", highlight=False)
 
 
 def _say_again(host: Host, options: DrillOptions, venue: str, faults: str) -> None:

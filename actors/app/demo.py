@@ -17,8 +17,11 @@ from rich.live import Live
 
 from actors.app.host import Host
 from actors.app.live import picture, plain_line
-from actors.app.main_end import VenueEnd, main_end
+from actors.app.main_end import awaited, main_end
 from actors.app.markets import VENUES, settle_ms
+from actors.app.progress import waiting
+from actors.app.schedule import names_at
+from actors.app.starting import wait_until_open
 from actors.app.trading import VenueTrading
 from actors.app.watch import Scene, Told, Watch
 from actors.app.workload import TIMEOUT_MS
@@ -33,7 +36,6 @@ _DEFAULT: Final = {
     "accounts": [
         {"id": name, "exchanges": {venue: {}}} for name, venue in zip(_ACCOUNTS, sorted(VENUES), strict=False)
     ],
-    "exchanges": {venue: {"settleMs": settle_ms(venue)} for venue in VENUES},
     "orderManagement": {
         # As often as the rate limits of the strictest venue allow beside everything else.
         "sync": {"reconcileIntervalSeconds": 30, "lookbackMinutes": 10},
@@ -72,15 +74,17 @@ class DemoOptions:
 
 def run_demo(options: DemoOptions, host: Host) -> bool:
     """Run until stopped or until the time is over; returns whether every promise was kept."""
-    settings = options.settings or Settings.load(_DEFAULT | {"paper": {"venues": list(VENUES), "seed": options.seed}})
+    settings = options.settings or _default(options)
     with ExitStack() as running:
         oms = Oms(settings, switch_interval_s=0.0005, on_fatal=lambda _: host.stop.set())
         if settings.metrics.enabled:
             # Before anything else is started: a port that is taken must not cost a store and a venue.
             host.progress.print(f"metrics on {_serve_metrics(settings.metrics, oms, running)}", soft_wrap=True)
         host.progress.print("starting the store and the venues …", style="dim")
-        oms.subscribe(partial(_say_owned, host, set()), Alert)
-        running.enter_context(oms)
+        oms.subscribe(partial(_say_first, host, set()), Alert)
+        oms.start(ready_timeout_s=0.0)
+        running.callback(oms.stop)
+        wait_until_open(oms, host)
         paper = oms.runtime.venues.paper
         until = None if options.seconds is None else time.monotonic() + options.seconds
         if paper is None or settings.is_live:
@@ -88,11 +92,26 @@ def run_demo(options: DemoOptions, host: Host) -> bool:
         return _Trading(oms, paper, options, host).run(until)
 
 
-def _say_owned(host: Host, said: set[str], alert: Alert) -> None:
-    # The account tries again and again; once is enough.
-    if alert.name == "AccountOwnedElsewhere" and alert.account_id not in said:
-        said.add(alert.account_id)
-        host.progress.print(f"account {alert.account_id} is owned by another process; waiting", soft_wrap=True)
+def _default(options: DemoOptions) -> Settings:
+    faults = {venue: names_at(venue) if options.faults else () for venue in VENUES}
+    source = {
+        "paper": {"venues": list(VENUES), "seed": options.seed},
+        "exchanges": {venue: {"settleMs": settle_ms(venue, names)} for venue, names in faults.items()},
+    }
+    return Settings.load(_DEFAULT | source)
+
+
+def _say_first(host: Host, said: set[str], alert: Alert) -> None:
+    """Say what keeps an account from working, or from what its configuration means, once."""
+    exchange = dict(alert.details).get("exchange", "")
+    told = {
+        "AccountOwnedElsewhere": f"account {alert.account_id} is owned by another process; waiting",
+        "AliasProblem": f"warning: {exchange}: {alert.text}",
+    }.get(alert.name)
+    # The account tries again and again, and accounts of one exchange read the same; once is enough.
+    if told is not None and told not in said:
+        said.add(told)
+        host.progress.print(told, highlight=False, markup=False, soft_wrap=True)
 
 
 def _serve_metrics(metrics: MetricsSettings, oms: Oms, running: ExitStack) -> str:
@@ -180,19 +199,17 @@ class _Trading:
         return self._watch.scene(told)
 
     def _compare(self) -> bool:
-        deadline = time.monotonic() + _SETTLE_S
+        began = time.monotonic()
         judged = {venue.venue: venue.judge() for venue in self._venues}
-        while time.monotonic() < deadline:
-            left = [venue for venue in self._venues if judged[venue.venue][1] or judged[venue.venue][0].violations]
-            if not left:
-                break
-            time.sleep(_FRAME_S)
-            judged |= {venue.venue: venue.judge() for venue in left}
-        ends = [
-            VenueEnd(venue=venue.venue, verdict=verdict, put_off=len(venue.ledger.put_off), unknown=unknown)
-            for venue in self._venues
-            for verdict, unknown in [judged[venue.venue]]
-        ]
+        with waiting(self._host) as show:
+            while (left_s := began + _SETTLE_S - time.monotonic()) > 0:
+                left = [venue for venue in self._venues if not judged[venue.venue].is_final]
+                if not left:
+                    break
+                show(f"waiting, at most {left_s:.0f} s more, for {awaited(list(judged.values()))}")
+                time.sleep(_FRAME_S)
+                judged |= {venue.venue: venue.judge() for venue in left}
+        ends = list(judged.values())
         self._host.show(*main_end(ends))
         return not any(end.verdict.violations for end in ends)
 

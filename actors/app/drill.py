@@ -50,6 +50,9 @@ _WORK_S: Final = 40.0
 _PAUSE_S_MAX: Final = 0.15
 _POLL_S: Final = 0.25
 _COMPARE_S: Final = 3.0
+_RIPENING_S: Final = 1.0
+_RIPE_S: Final = 45.0
+"""When accounts are made to compare themselves although something held was not read yet."""
 _STALL_S: Final = 300.0
 """A workload that makes no progress for so long has failed."""
 
@@ -66,7 +69,10 @@ def run_drill(
     ):
         world.control.run_market(running=True)
         settings = world.settings(
-            "drill", _management(market_of(options.venue)), durability="fsync", settle_ms=settle_ms(options.venue)
+            "drill",
+            _management(market_of(options.venue)),
+            durability="fsync",
+            settle_ms=settle_ms(options.venue, options.faults),
         )
         with Oms(settings, data_folder=Path(folder), switch_interval_s=0.0005) as oms:
             result = _Drill(options, world, oms, report, stop).run()
@@ -190,7 +196,7 @@ class _Drill:
     def _settle(self) -> Verdict | None:
         """Wait until all is right, at most so long, and judge; None when stopped before that."""
         deadline = time.monotonic() + SETTLE_S * (2 if self._market.pace > 1 else 1)
-        books = self._books()
+        books, ripe = self._books(), False
         while not self._stop.is_set():
             late = time.monotonic() > deadline
             quiet = is_quiet(books.values()) and self._ledger.done() >= self._ledger.asked_count()
@@ -198,14 +204,28 @@ class _Drill:
             right = verdict is not None and not verdict.violations
             if right:
                 self._settled_s = self._settled_s or time.monotonic()
-                self._operator.compare()
+                ripe = ripe or self._is_ripe(books)
+                if ripe:
+                    self._operator.compare(self._stop)
             if verdict is not None and (late or (right and self._operator.has_compared)):
                 verdict.violations += self._parity_errors() if right else []
                 return verdict
             self._tell("settling" if self._settled_s is None else "comparing", self._ledger.done())
             # A trader's work is over; only the clock and the account's own reminders move things on now.
-            self._stop.wait(_POLL_S if self._settled_s is None else _COMPARE_S * self._market.pace)
+            calm_s = _COMPARE_S * self._market.pace if ripe else _RIPENING_S
+            self._stop.wait(_POLL_S if self._settled_s is None else calm_s)
         return None
+
+    def _is_ripe(self, books: dict[str, PublishedViews]) -> bool:
+        """Whether accounts can compare everything: nothing is too young for it, and all that is held was read since.
+
+        Sooner they would have to leave something out, and use up calls that venues allow few of.
+        """
+        quiet_s = time.monotonic() - (self._settled_s or time.monotonic())
+        held = [each for book in books.values() for each in list(book.positions.values()) if each.size]
+        read = all(position.unexplained is not None for position in held)
+        settled = quiet_s * 1_000 >= settle_ms(self._options.venue, self._options.faults)
+        return settled and (read or quiet_s > _RIPE_S)
 
     def _audit(self, books: dict[str, PublishedViews]) -> Verdict:
         asked = self._ledger.snapshot()

@@ -78,7 +78,7 @@ class DrillResult:
         begun = {
             "seed": self.options.seed,
             "venue": self.options.venue,
-            "settleMs": settle_ms(self.options.venue),
+            "settleMs": settle_ms(self.options.venue, self.options.faults),
             "interrupted": self.interrupted,
             "intents": verdict.intents,
         }

@@ -24,6 +24,13 @@ class VenueEnd:
     """Intents that were refused for now and never placed."""
     unknown: int
     """Intents that were sent, and what became of them was not known when the program ended."""
+    left_out: int
+    """Positions that were not compared, since orders that are not have moved them."""
+
+    @property
+    def is_final(self) -> bool:
+        """Whether there is nothing to wait for."""
+        return not self.unknown and not self.verdict.violations
 
 
 def main_end(ends: Sequence[VenueEnd]) -> tuple[RenderableType, ...]:
@@ -52,6 +59,17 @@ _COLUMNS: Final[dict[str, Callable[[Verdict], int]]] = {
 _ZEROS: Final = ("duplicates", "lost", "false fills", "violations")
 
 
+def awaited(ends: Sequence[VenueEnd]) -> str:
+    """What has to come right yet before the comparison is final, in words."""
+    return "; ".join(f"{end.venue}: {', '.join(_open_points(end))}" for end in ends if not end.is_final)
+
+
+def _open_points(end: VenueEnd) -> list[str]:
+    points = [f"{counted(end.unknown, 'outcome')} not known yet"] if end.unknown else []
+    wrong = len(end.verdict.violations)
+    return points + ([f"{counted(wrong, 'record')} not as the venue's yet"] if wrong else [])
+
+
 def _cell(figure: int, *, bad: bool) -> Text:
     return Text(str(figure), style="bold red" if bad else "")
 
@@ -75,6 +93,7 @@ def _sums(ends: Sequence[VenueEnd]) -> tuple[str, ...]:
             f"{violations} violations in all."
         ),
     ]
+    lines += _without_positions(ends)
     put_off, unknown = sum(end.put_off for end in ends), sum(end.unknown for end in ends)
     if put_off or unknown:
         lines.append(
@@ -82,3 +101,16 @@ def _sums(ends: Sequence[VenueEnd]) -> tuple[str, ...]:
             "the program ended."
         )
     return tuple(lines)
+
+
+def _without_positions(ends: Sequence[VenueEnd]) -> list[str]:
+    """Say of venues without a position in the comparison why there is none."""
+    left_out = [end.venue for end in ends if end.left_out]
+    nothing = [end.venue for end in ends if not end.left_out and not end.verdict.positions]
+    lines = []
+    if nothing:
+        lines.append(f"No position at {', '.join(nothing)}: nothing was executed there.")
+    if left_out:
+        text = "moved by orders whose outcome was not known, or of an earlier run"
+        lines.append(f"Not every position was compared at {', '.join(left_out)}: {text}.")
+    return lines

@@ -4,11 +4,13 @@ What a venue can do comes from its adapter, what is traded and what it is worth 
 worth of a contract from the order manager, whose figures are held against it.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
 from exchanges.gateway import Capabilities
+from exchanges.paper.faults import Fault
 from exchanges.registry import capabilities
 from messages.types import ONE, OrderType, TimeInForce
 
@@ -22,6 +24,18 @@ ALL: Final = "all"
 PAPER_SETTLE_MS: Final = 12_000
 """How long a paper venue may take, after the validity window, to show an order everywhere, whatever its faults: no
 fault of a drill hides or delays anything for longer than five seconds."""
+CALM_SETTLE_MS: Final = 3_000
+"""The same where none of the faults asked for hides or delays anything, so that only a busy machine does."""
+_HIDING: Final = frozenset(
+    {
+        Fault.PROCESS_LATE,
+        Fault.DELAYED_VISIBILITY,
+        Fault.STALE_OPEN_ORDERS,
+        Fault.STALE_TRADES,
+        Fault.WRONG_CLOCK,
+    }
+)
+"""Faults by which a venue shows an order, or what became of it, later than it happened, or under another time."""
 # A counter of twenty that wears off by one in two seconds, of which a list of trades takes two.
 _PACES: Final = {"kraken": 10}
 _MULTIPLIERS: Final = {"CON.F.US.EP.Z26": Decimal(50), "CON.F.US.ENQ.Z26": Decimal(20)}
@@ -100,6 +114,7 @@ def multiplier_of(symbol: str) -> Decimal:
     return _MULTIPLIERS.get(symbol, ONE)
 
 
-def settle_ms(venue: str) -> int:
-    """The settle time that is enough on paper: the venue's own, or less."""
-    return min(CAPABILITIES[venue].settle_ms, PAPER_SETTLE_MS)
+def settle_ms(venue: str, faults: Collection[str]) -> int:
+    """The settle time that is enough on paper while these faults happen: the venue's own, or less."""
+    enough = CALM_SETTLE_MS if _HIDING.isdisjoint(faults) else PAPER_SETTLE_MS
+    return min(CAPABILITIES[venue].settle_ms, enough)

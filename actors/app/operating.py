@@ -4,10 +4,11 @@ switch of some accounts, and the comparison at the end.
 It is driven by the drill's own loop and never waits, but for the comparison. Must never: judge what it was told.
 """
 
+import threading
 import time
 from collections import deque
 from collections.abc import Sequence
-from concurrent.futures import CancelledError, Future
+from concurrent.futures import CancelledError, Future, wait
 from decimal import Decimal
 from itertools import cycle
 from typing import Final
@@ -30,6 +31,7 @@ _SYNC_S: Final = 1.0
 _STOPPED_S: Final = 1.5
 _AGAIN_S: Final = 0.5
 _PARITY_S: Final = 60.0
+_LOOK_S: Final = 0.25
 
 
 class Operator:
@@ -104,16 +106,18 @@ class Operator:
             if isinstance(reply, OpenOrdersSynced):
                 self.answers.append((account, reply))
 
-    def compare(self) -> None:
-        """Have every account compare itself with its venue that has not done so completely yet.
+    def compare(self, stop: threading.Event) -> None:
+        """Have every account compare itself with its venue that has not done so completely yet, unless stopped.
 
         What one comparison finds stands, whatever a later one says: it may have been repaired in between.
         """
         left = [name for name in self._accounts if name not in self.reports or _goes_on(self.reports[name])]
         asked = {name: self._oms.submit(CheckParity(account_id=name)) for name in left}
         deadline = time.monotonic() + _PARITY_S
+        while wait(asked.values(), _LOOK_S).not_done and not stop.is_set() and time.monotonic() < deadline:
+            pass
         for name, future in asked.items():
-            report = _answer(future, deadline - time.monotonic())
+            report = _answer(future) if future.done() else None
             if isinstance(report, ParityReport):
                 self.reports[name] = report
 
@@ -166,8 +170,9 @@ def _goes_on(report: ParityReport) -> bool:
     return bool(still_open(report)) and not report.differences
 
 
-def _answer(future: "Future[Reply]", timeout_s: float = 0.0) -> Reply | None:
+def _answer(future: "Future[Reply]") -> Reply | None:
+    """What a command that is done was answered with; None: nobody will answer it."""
     try:
-        return future.result(max(0.0, timeout_s))
-    except (CancelledError, AskTimeout, TimeoutError):
+        return future.result()
+    except (CancelledError, AskTimeout):
         return None

@@ -7,12 +7,13 @@ trade_id, flag. Must never: play anything; the expectations come from the file a
 import csv
 import gzip
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from itertools import islice
 from pathlib import Path
+from typing import TypeVar
 
 from actors.domain.arithmetic import EXACT
 from actors.errors import OmsError
@@ -21,6 +22,7 @@ from messages.types import ZERO, Side
 _COLUMNS = ("ts_us", "action", "order_id", "side", "price", "size", "remaining")
 """Those that are read."""
 _SIDES = {"B": Side.BUY, "S": Side.SELL}
+ReadT = TypeVar("ReadT")
 
 
 class RecordingError(OmsError):
@@ -136,16 +138,30 @@ def foresee(rows: Iterable[Row]) -> Outlook:
     return outlook
 
 
-def _row(fields: dict[str, str], where: str) -> Row:
-    try:
-        return Row(
-            at_us=int(fields["ts_us"]),
-            action=Action(fields["action"]),
-            order_id=fields["order_id"],
-            side=_SIDES[fields["side"]],
-            price=Decimal(fields["price"]),
-            size=Decimal(fields["size"]),
-            remaining=Decimal(fields["remaining"]),
-        )
-    except (KeyError, ValueError, TypeError, InvalidOperation) as error:
-        raise RecordingError(f"{where} is not a row of a recording: {type(error).__name__} {error}") from error
+def _row(fields: Mapping[str, str | None], where: str) -> Row:
+    def read(name: str, understood: Callable[[str], ReadT], right: str) -> ReadT:
+        written = fields[name]
+        if written is None:
+            raise RecordingError(f"{where} is not a row of a recording: {name} is missing, and must be {right}")
+        try:
+            return understood(written)
+        except (KeyError, ValueError, InvalidOperation):
+            text = f"{where} is not a row of a recording: {name} is {written!r}, and must be {right}"
+            raise RecordingError(text) from None
+
+    return Row(
+        at_us=read("ts_us", int, "a whole number"),
+        action=read("action", Action, f"one of {', '.join(Action)}"),
+        order_id=read("order_id", str, "a number"),
+        side=read("side", _SIDES.__getitem__, f"one of {', '.join(_SIDES)}"),
+        price=read("price", _decimal, "a decimal number"),
+        size=read("size", _decimal, "a decimal number"),
+        remaining=read("remaining", _decimal, "a decimal number"),
+    )
+
+
+def _decimal(text: str) -> Decimal:
+    number = Decimal(text)
+    if not number.is_finite():
+        raise ValueError
+    return number

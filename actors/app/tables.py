@@ -14,6 +14,7 @@ from actors.app.markets import CAPABILITIES, settle_ms
 from actors.app.recording import Ending
 from actors.app.records import PositionFinding
 from actors.app.replayed import ReplayResult
+from actors.app.verdict import Verdict
 from actors.domain.arithmetic import plain
 from messages.types import ZERO
 
@@ -33,12 +34,15 @@ _FIGURES: Final[tuple[tuple[str, bool, Callable[[DrillResult], object]], ...]] =
     ("manual reviews", True, lambda result: result.verdict.manual_reviews),
     (_LAST_OF_ZEROS, True, lambda result: len(result.verdict.violations)),
     ("intents", False, lambda result: result.verdict.intents),
-    ("venue orders", False, lambda result: result.verdict.venue_orders),
-    ("not placed", False, lambda result: result.verdict.not_placed),
+    ("+ closes of positions", False, lambda result: result.verdict.closes),
+    ("+ in the place of others", False, lambda result: result.verdict.replacements),
+    ("= venue orders", False, lambda result: result.verdict.venue_orders),
+    ("+ refused before sending", False, lambda result: result.verdict.refused_here),
+    ("+ refused by the venue", False, lambda result: result.verdict.refused_by_venue),
+    ("+ proven absent", False, lambda result: result.verdict.proven_absent),
     ("fills", False, lambda result: result.verdict.fills),
-    ("closes", False, lambda result: result.verdict.closes),
-    ("in place", False, lambda result: result.modifications["changed_in_place"]),
-    ("replaced", False, lambda result: result.modifications["replaced"]),
+    ("changed in place", False, lambda result: result.modifications["changed_in_place"]),
+    ("changed by another order", False, lambda result: result.modifications["replaced"]),
     ("timed out", False, lambda result: result.verdict.timed_out),
     ("faults", False, lambda result: result.faults.total()),
     ("kinds of faults", False, lambda result: sum(1 for count in result.faults.values() if count)),
@@ -69,16 +73,19 @@ def drill_table(result: DrillResult) -> tuple[RenderableType, ...]:
     in_all = "violations in all: states, averages, closes, evidence, replies, records, public hash"
     _must_be_zero(table, in_all, len(verdict.violations))
     table.add_section()
-    table.add_row("intents", str(verdict.intents))
-    table.add_row("venue orders", str(verdict.venue_orders))
-    table.add_row("proven not placed", str(verdict.not_placed))
+    for what, count in _orders_wanted(verdict):
+        table.add_row(what, str(count))
     table.add_row("fills", str(verdict.fills))
     for source, spread in result.booking.items():
         told = f"learned by {source.value}: {spread.count}; ms from execution to booking, p50 / p95 / max"
         table.add_row(told, f"{spread.p50} / {spread.p95} / {spread.max}")
     table.add_row("positions compared", str(verdict.positions))
-    table.add_row("closes of positions; refused", f"{verdict.closes}; {result.close_refusals.total()}")
-    for what, found in (("modifications", result.modifications), ("refused by rule", result.rules)):
+    table.add_row("closes of positions refused", str(result.close_refusals.total()))
+    for what, found in (
+        ("modifications", result.modifications),
+        ("refused by rule", result.rules),
+        ("refused for now, and asked again until it was not", result.refusals),
+    ):
         table.add_row(what, str(found.total()))
         for name, count in found.most_common():
             table.add_row(f"- {name.replace('_', ' ')}", str(count))
@@ -90,10 +97,21 @@ def drill_table(result: DrillResult) -> tuple[RenderableType, ...]:
     table.add_row(f"compared by the accounts themselves: {' / '.join(parts)}", compared)
     table.add_row("orders timed out after their last fill", str(verdict.timed_out))
     table.add_row("manual reviews on the way", str(result.reviews_raised))
-    table.add_row("refused for now, and asked again", str(result.refusals.total()))
     table.add_row("seconds from the last fault until all was right", f"{result.settle_seconds:.1f}")
     table.add_row("seconds in all", f"{result.wall_seconds:.1f}")
     return (_fault_table(result), table, *_settle_remark([result]), *_violations(verdict.violations))
+
+
+def drill_lines(result: DrillResult) -> tuple[RenderableType, ...]:
+    """What came of one drill of several, in a line, and what is wrong."""
+    verdict = result.verdict
+    found = (
+        f"{verdict.intents} intents, {counted(verdict.venue_orders, 'venue order')}, {counted(verdict.fills, 'fill')}, "
+        f"{counted(result.faults.total(), 'fault')}: {verdict.duplicates} duplicates, {verdict.lost} lost, "
+        f"{counted(len(verdict.violations), 'violation')}; {result.wall_seconds:.0f} s"
+    )
+    style = "red" if verdict.violations else ""
+    return (Text(f"{result.options.venue}: {found}", style=style), *_violations(verdict.violations))
 
 
 def drills_table(results: Sequence[DrillResult]) -> tuple[RenderableType, ...]:
@@ -115,7 +133,8 @@ def _settle_remark(results: Sequence[DrillResult]) -> tuple[str, ...]:
     shorter = [
         f"{result.options.venue} {ours / 1000:g} s instead of {theirs / 1000:g} s"
         for result in results
-        for ours, theirs in [(settle_ms(result.options.venue), CAPABILITIES[result.options.venue].settle_ms)]
+        for ours in [settle_ms(result.options.venue, result.options.faults)]
+        for theirs in [CAPABILITIES[result.options.venue].settle_ms]
         if ours < theirs
     ]
     if not shorter:
@@ -203,7 +222,22 @@ def replay_table(result: ReplayResult) -> tuple[RenderableType, ...]:
     return (table, *_violations(result.verdict.violations))
 
 
+def _orders_wanted(verdict: Verdict) -> tuple[tuple[str, int], ...]:
+    """What orders were wanted for, and what became of them: both parts have the same sum."""
+    return (
+        ("intents", verdict.intents),
+        ("+ closes of positions that placed an order", verdict.closes),
+        ("+ orders in the place of others", verdict.replacements),
+        ("= venue orders", verdict.venue_orders),
+        ("+ refused before sending", verdict.refused_here),
+        ("+ refused by the venue", verdict.refused_by_venue),
+        ("+ sent, and proven not to be there", verdict.proven_absent),
+    )
+
+
 def _fault_table(result: DrillResult) -> RenderableType:
+    if not result.options.faults:
+        return "No faults were asked for."
     table = Table(title="Faults that really happened", title_justify="left", show_header=False)
     for _ in range(_FAULT_COLUMNS):
         table.add_column()
@@ -214,8 +248,6 @@ def _fault_table(result: DrillResult) -> RenderableType:
     ]
     for start in range(0, len(cells), _FAULT_COLUMNS):
         table.add_row(*(cell for pair in cells[start : start + _FAULT_COLUMNS] for cell in pair))
-    if not cells:
-        table.add_row("none asked for")
     return table
 
 

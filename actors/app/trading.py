@@ -12,9 +12,9 @@ from typing import Final
 
 from actors.app.audit import audit, is_settled, only
 from actors.app.ledger import Ledger
+from actors.app.main_end import VenueEnd
 from actors.app.schedule import STORE_KILLED, Saboteur, draw_stages, names_at
 from actors.app.trader import Trader
-from actors.app.verdict import Verdict
 from actors.app.watch import Parity
 from actors.app.workload import intents
 from actors.app.world import read_record
@@ -86,8 +86,8 @@ class VenueTrading:
         for trader in self._traders:
             trader.join(timeout_s)
 
-    def judge(self) -> tuple[Verdict, int]:
-        """Compare the intents of this run that came to something; the number is of those that did not."""
+    def judge(self) -> VenueEnd:
+        """Compare the intents of this run that came to something with the venue's record."""
         books = {account: _at(self._oms.views(account), self.venue) for account in self._accounts}
         asked = self.ledger.snapshot()
         settled, moving = _requests(books)
@@ -105,7 +105,14 @@ class VenueTrading:
         repeated = [each["clientOrderId"] for each in self._control.summary()["duplicates"]]
         verdict.duplicates = max(verdict.duplicates, len(repeated))
         verdict.violations += [f"the venue accepted {name} more than once" for name in repeated]
-        return verdict, len(asked) - len(known) - len(self.ledger.put_off)
+        put_off = len(self.ledger.put_off)
+        return VenueEnd(
+            venue=self.venue,
+            verdict=verdict,
+            put_off=put_off,
+            unknown=len(asked) - len(known) - put_off,
+            left_out=len(record.partial),
+        )
 
     def _trader(self, account: str, control: ControlClient, seed: int, stop: threading.Event) -> Trader:
         # Request ids are for ever, and a store that was configured may know those of earlier runs.

@@ -36,6 +36,7 @@ from actors.domain.modification import (
     terms_of,
     terms_wanted,
 )
+from actors.domain.reviews import known_changes
 from actors.domain.verification import proven_unplaced
 from messages.base import copied
 from messages.fills import Fill
@@ -100,13 +101,15 @@ def absorb(
     trigger: Trigger = Trigger.RECONCILIATION,
     amended: bool = False,
     went_on: bool = False,
+    terms_ms: int | None = None,
 ) -> Absorbed:
     """Merge a claim and the executions that came with it (none of them booked before) into an order.
 
     `trigger` names the occasion where the status itself decides nothing better: the acknowledgement that a look-up or a
     reconciliation found. `amended`: the claim is the venue's word that it has changed the order as asked.
     `went_on`: the claim shows what the order has become under another id; whatever ended the stop that it was, did not
-    end that.
+    end that. `terms_ms`: the venue time until which the terms of a claim that carries no time are good at least; None:
+    they are not to be believed.
     """
     if claim is not None and order.venue_order_id not in (None, claim.venue_order_id):
         return Absorbed(order=order, twin=True)
@@ -118,7 +121,9 @@ def absorb(
         merged.order = _learn_from(merged.order, fills[0].venue_order_id)
     if claim is not None and order.state not in TERMINAL:
         # Before the executions: whether they complete the order depends on its size.
-        _believe_terms(merged, claim, at_ms=at_ms, evidence=evidence, tolerance=tolerance, amended=amended)
+        _believe_terms(
+            merged, claim, at_ms=at_ms, evidence=evidence, tolerance=tolerance, amended=amended, terms_ms=terms_ms
+        )
     for fill in fills:
         _book(merged, fill, at_ms=at_ms, tolerance=tolerance)
     if claim is not None:
@@ -156,7 +161,7 @@ def _learn_ids(order: Order, claim: VenueOrder | None) -> Order:
         changes["size"] = claim.size
     if order.verification is not None:
         # Whether it is there was the question; the venue has just shown it.
-        changes.update(verification=None, needs_review=False, review_reason="")
+        changes.update(verification=None, **known_changes(order))
     last = order.attempts[-1] if order.attempts else None
     if last is not None and last.outcome in (AttemptOutcome.IN_FLIGHT, AttemptOutcome.AMBIGUOUS):
         changes["attempts"] = (*order.attempts[:-1], copied(last, outcome=AttemptOutcome.ACCEPTED))
@@ -168,12 +173,19 @@ def _learn_from(order: Order, venue_order_id: str) -> Order:
     attempts = order.attempts
     if attempts and attempts[-1].outcome in (AttemptOutcome.IN_FLIGHT, AttemptOutcome.AMBIGUOUS):
         attempts = (*attempts[:-1], copied(attempts[-1], outcome=AttemptOutcome.ACCEPTED))
-    known = {"verification": None, "needs_review": False, "review_reason": ""} if order.verification is not None else {}
+    known = {"verification": None, **known_changes(order)} if order.verification is not None else {}
     return evolve(order, venue_order_id=venue_order_id, attempts=attempts, **known)
 
 
 def _believe_terms(
-    merged: Absorbed, claim: VenueOrder, *, at_ms: int, evidence: Evidence, tolerance: Decimal, amended: bool
+    merged: Absorbed,
+    claim: VenueOrder,
+    *,
+    at_ms: int,
+    evidence: Evidence,
+    tolerance: Decimal,
+    amended: bool,
+    terms_ms: int | None,
 ) -> None:
     order = merged.order
     change, dated = amend_of(order), claim.updated_venue_ms or 0
@@ -185,12 +197,13 @@ def _believe_terms(
         if after != terms_of(order):
             venue_ms = max(order.terms_venue_ms, dated, (evidence.venue_time_ms or 0) if amended else 0)
             _amend(merged, change, after, at_ms=at_ms, venue_ms=venue_ms, evidence=evidence)
-    elif says_other_terms(order, claim, tolerance):
+    elif says_other_terms(order, claim, tolerance) or terms_ms is not None:
         before, after = terms_of(order), overlaid(terms_of(order), shown, tolerance)
         merged.changed_elsewhere = differing(before, after)
         _step(
             merged, order.state, Trigger.USER_MODIFY_ORDER, at_ms,
-            metadata=described(before, after, InitiatedBy.VENUE), evidence=evidence, terms_venue_ms=dated,
+            metadata=described(before, after, InitiatedBy.VENUE), evidence=evidence,
+            terms_venue_ms=max(order.terms_venue_ms, dated, terms_ms or 0),
             modified_by=InitiatedBy.VENUE, modified_at_ms=at_ms,
             size=after.size, price=after.price, stop_price=after.stop_price,
         )  # fmt: skip
@@ -314,7 +327,7 @@ def _believe_working(
         merged.reopened = True
         merged.corrections += 1
         # Whoever cancelled it wants it cancelled still.
-        cancel = order.state is OrderState.CANCELLED
+        cancel = order.cancel_pending or order.state is OrderState.CANCELLED
         reason = "found_working"
         _step(merged, OrderState.ACKNOWLEDGED, Trigger.VENUE_CORRECTION, at_ms, reason=reason, evidence=evidence)
         merged.order = evolve(merged.order, completion=None, cancel_pending=cancel)

@@ -120,6 +120,12 @@ class ExposureBook:
         if stake is not None:
             self.retell(order.exchange, order.symbol, assets)
 
+    def remove(self, order_id: str) -> None:
+        """Count an order no more; nothing happens if it is not counted."""
+        held = self._held.get(order_id)
+        if held is not None:
+            self._drop(order_id, held.stake)
+
     def retell(self, exchange: str, symbol: str, assets: Assets | None) -> None:
         """Value the open orders of a symbol by what is known of its instrument now. Does nothing if that is not new."""
         totals = self._symbols.get(symbol, {}).get(exchange)

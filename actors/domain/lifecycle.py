@@ -39,6 +39,7 @@ Must never: read a clock, do I/O, or assign a state anywhere but in `transition`
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 
+from actors.domain.reviews import known_changes
 from actors.errors import InvalidTransition
 from messages.types import (
     CompletionReason,
@@ -256,7 +257,8 @@ def transition(
 
     `changes` are further fields of the order to set in the same step; a `completion` there overrides the one that
     follows from the state. An empty `reason` keeps the present one where the state stays. A terminal state clears
-    overlay, verification and review. A cancelled order without `cancelled_by` gets none here: only the caller knows.
+    overlay, verification and review, but for a review that only a person ends. A cancelled order without `cancelled_by`
+    gets none here: only the caller knows.
     FAILED after an acknowledgement gets no completion reason unless the caller names one: `not_placed` would be false.
 
     Raises:
@@ -276,6 +278,7 @@ def transition(
         effective["reason"] = reason
     if to_state in TERMINAL:
         effective.update(_SETTLED)
+        effective.update(known_changes(order))
     effective.update(changes)
     record = StateTransition(
         order_id=order.order_id,
@@ -296,8 +299,6 @@ _SETTLED: dict[str, object] = {
     "replace_pending": False,
     "modification": None,
     "verification": None,
-    "needs_review": False,
-    "review_reason": "",
 }
 
 

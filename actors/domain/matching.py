@@ -3,7 +3,8 @@
 A client order id decides alone. Where a venue does not show client ids, an order is taken for ours only when it is the
 one order that equals it in everything the venue shows, belongs to nobody else, and lies near our sending in time; what
 cannot be told apart is not guessed between. Executions count as well as orders: an execution under our id proves an
-order even where no list shows one, and an execution of an order nobody lists keeps absence from being concluded.
+order even where no list shows one, and an execution of an order nobody lists keeps absence from being concluded. One
+that the venue has taken back moves nothing, and proves its order no less.
 
 A client id proves an order to be ours, and that of an order which works proves it to be somebody else's; that of an
 order which has ended proves nothing: a venue may show a cancelled order under the id of its cancel.
@@ -54,6 +55,7 @@ class FoundByFills:
 
     venue_order_id: str
     fills: tuple[VenueFill, ...]
+    """What proves it; some of them may have been taken back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,7 @@ class Inconclusive:
 SearchVerdict: TypeAlias = FoundMatch | FoundByFills | SeveralMatches | Undecidable | NoMatch | Inconclusive
 
 
-def agrees(order: Order, venue_order: VenueOrder, tolerance: Decimal = QUANTITY_TOLERANCE) -> tuple[str, ...]:
+def agrees(order: Order, venue_order: VenueOrder | Order, tolerance: Decimal = QUANTITY_TOLERANCE) -> tuple[str, ...]:
     """Name the fields in which a venue order is not what was asked for; empty when it agrees.
 
     Compares symbol, side, and size or quote size. A quote size that the venue does not show cannot disagree.
@@ -138,7 +140,8 @@ def judge_search(
     """
     listed = _listed(report.orders)
     ours = {key: each for key, each in listed.items() if _has_our_id(order, each)}
-    fills = tuple(fill for fill in report.fills if _has_our_id(order, fill))
+    executions = tuple(fill for fill in (*report.fills, *report.voided) if fill.venue_order_id)
+    fills = tuple(fill for fill in executions if _has_our_id(order, fill))
     for fill in fills:
         key = (fill.symbol, fill.venue_order_id)
         if key in listed:
@@ -154,9 +157,12 @@ def judge_search(
     incomplete = _incomplete(report, required_sources)
     if incomplete:
         return Inconclusive(incomplete)
-    unexplained = _unexplained(order, report, listed, owned_venue_ids, sent_venue_ms - thresholds[-1])
+    since_venue_ms = sent_venue_ms - thresholds[-1]
+    unexplained = _unexplained(order, executions, listed, owned_venue_ids, since_venue_ms)
     if unexplained:
         return Inconclusive("executions of orders that no list shows", unexplained)
+    if any(fill.venue_time_ms >= since_venue_ms and _could_be_of(order, fill) for fill in _of_no_order(report)):
+        return Inconclusive("an execution that the venue names no order of")
     candidates = [] if client_id_echoed else _candidates(
         order, listed, owned_venue_ids, sent_venue_ms=sent_venue_ms, far_ms=thresholds[-1]
     )
@@ -198,21 +204,27 @@ def _incomplete(report: OrdersSearched, required_sources: Collection[str]) -> st
     return f"not read: {', '.join(unread)}" if unread else ""
 
 
+def _of_no_order(report: OrdersSearched) -> tuple[VenueFill, ...]:
+    return (*report.unattributed, *(fill for fill in report.voided if not fill.venue_order_id))
+
+
 def _unexplained(
     order: Order,
-    report: OrdersSearched,
+    executions: tuple[VenueFill, ...],
     listed: dict[_Key, VenueOrder],
     owned_venue_ids: Container[str],
     since_venue_ms: int,
 ) -> tuple[str, ...]:
-    stray = [fill for fill in report.fills if (fill.symbol, fill.venue_order_id) not in listed]
+    stray = [fill for fill in executions if (fill.symbol, fill.venue_order_id) not in listed]
     possible = [fill for fill in stray if fill.venue_time_ms >= since_venue_ms and _could_be_of(order, fill)]
     ids = dict.fromkeys(fill.venue_order_id for fill in possible)
     return tuple(venue_id for venue_id in ids if venue_id not in owned_venue_ids)
 
 
 def _could_be_of(order: Order, fill: VenueFill) -> bool:
-    if fill.client_order_id or fill.symbol != order.symbol or fill.side is not order.side:
+    if fill.client_order_id and not _has_our_id(order, fill):
+        return False
+    if fill.symbol != order.symbol or fill.side is not order.side:
         return False
     if order.quote_size is None and apart_by(fill.size, order.size) > ZERO:
         return False
@@ -234,7 +246,7 @@ def _candidates(
         for each in listed.values()
         if not each.client_order_id
         and each.venue_order_id not in owned_venue_ids
-        and _equals(order, each)
+        and equals(order, each)
         and (_distance(each, sent_venue_ms) or 0) < far_ms
     ]
 
@@ -257,17 +269,18 @@ def _suspects(
         if each.venue_order_id not in own_venue_ids
         and not is_ours(each.client_order_id, tag)
         and (each.status not in _WORKING or not each.client_order_id)
-        and _equals(order, each)
+        and equals(order, each)
         and (each.created_venue_ms is None or created[0] <= each.created_venue_ms <= created[1])
     )
 
 
-def _equals(order: Order, venue_order: VenueOrder) -> bool:
+def equals(order: Order, other: VenueOrder | Order) -> bool:
+    """Whether an order that a venue shows, or the record of one, is like ours in everything but its ids."""
     return (
-        venue_order.type is order.type
-        and not agrees(order, venue_order)
-        and _shown_equal(venue_order.price, order.price)
-        and _shown_equal(venue_order.stop_price, order.stop_price)
+        other.type is order.type
+        and not agrees(order, other)
+        and _shown_equal(other.price, order.price)
+        and _shown_equal(other.stop_price, order.stop_price)
     )
 
 

@@ -335,7 +335,7 @@ def overlaid(terms: Terms, shown: Mapping[str, Decimal], tolerance: Decimal) -> 
 def says_other_terms(order: Order, claim: VenueOrder, tolerance: Decimal) -> bool:
     """Whether a claim shows other terms than ours, and newer ones than the latest that were believed.
 
-    A claim without a time of its own is never newer: it may be a list that was written long ago.
+    A claim without a time of its own is never newer by itself: it may be a list that was written long ago.
     """
     if claim.updated_venue_ms is None or claim.updated_venue_ms <= order.terms_venue_ms:
         return False

@@ -21,7 +21,7 @@ from typing import TypeAlias
 from actors.domain.arithmetic import EXACT, RATIO, apart_by
 from actors.domain.assets import Assets, worth
 from actors.domain.fills import with_fee
-from actors.errors import InvariantViolated
+from actors.errors import InvariantViolated, check
 from messages.base import copied
 from messages.control import HoldingCompared, HoldingReported
 from messages.fills import Fill, Position
@@ -199,6 +199,17 @@ class SymbolFills:
         self._late = True
         while self._checkpoints[-1].fill_count > place:
             self._checkpoints.pop()
+
+    def rename(self, fill: Fill) -> None:
+        """Take a fill in the place of the same execution as it was recorded before, under another order of ours.
+
+        Raises:
+            InvariantViolated: it is not among those that were added.
+        """
+        place = self._place(fill)
+        known = self._fills[place : place + 1]
+        check(known != [] and booking_order(known[0]) == booking_order(fill), f"fill {fill.fill_id} is not booked")
+        self._fills[place] = fill
 
     def checkpoint(self, current: Position) -> None:
         """Learn where the position stands after the fills that were added; kept when it is time for it.

@@ -13,11 +13,11 @@ from typing import TypeAlias
 from actors.domain.arithmetic import EXACT, plain
 from actors.domain.assets import Assets
 from actors.domain.exposure import ExposureBook, MoneyTotals, Positions
-from actors.domain.rules import RefusalReason
+from actors.domain.rules import RefusalReason, largest_size, prices_within
 from actors.domain.stakes import Stake, is_worth_more, stake_if_placed, valued_at
 from messages.base import copied, fast_init
 from messages.queries import RefusalCode
-from messages.types import ONE, ZERO, Order, Side
+from messages.types import ONE, ZERO, Instrument, Order, Side
 
 Exceeded: TypeAlias = tuple[str, str, str, str]
 """Rule, limit, actual figure, and where."""
@@ -25,10 +25,13 @@ Exceeded: TypeAlias = tuple[str, str, str, str]
 _HUNDRED = Decimal(100)
 _SHOWN_UP = Context(prec=12, rounding=ROUND_UP)
 """For figures that are above a limit: rounding must not make them look like the limit."""
+_PERCENT = Decimal("0.01")
+"""As finely as they are shown."""
 _SHOWN_DOWN = Context(prec=12, rounding=ROUND_DOWN)
 """For figures that would pass."""
 _UNKNOWN = "unknown"
 _NO_PRICE = "the market's price is not known; with a reference_price it would be"
+_FEWER = "it would pass when fewer orders are open"
 _NO_SIZE = "the size of the order is not known"
 
 
@@ -94,6 +97,8 @@ class _Case:
     """One more order would be open."""
     assets: Assets | None
     """What its symbol trades; None while the instrument is not known."""
+    instrument: Instrument | None
+    """What its venue takes; None: what would pass is said without regard to it."""
 
 
 def check_limits(
@@ -105,6 +110,7 @@ def check_limits(
     placed_last_minute: int,
     assets: Assets | None,
     without: Order | None = None,
+    instrument: Instrument | None = None,
 ) -> RefusalReason | None:
     """Look for a limit that an order would break. Exactly at a limit passes.
 
@@ -120,6 +126,7 @@ def check_limits(
         assets: What its symbol trades; None while the instrument is not known.
         without: The open order whose place it takes. That one counts in every sum, because both may execute; only the
             number of open orders does not grow.
+        instrument: The rules of its symbol: what would pass is named so that its venue takes it, too.
     """
     counted = book.stake(order.order_id)
     case = _Case(
@@ -131,12 +138,13 @@ def check_limits(
         counted,
         counted is None and (without is None or book.stake(without.order_id) is None),
         assets,
+        instrument,
     )
     return (
         _check_permission(order, limits)
         or (_check_rate(limits.max_orders_per_minute, placed_last_minute) if counted is None else None)
         or _check_order_notional(case)
-        or _check_collar(order, limits.price_collar_percent)
+        or _check_collar(order, limits.price_collar_percent, instrument)
         or (_check_open_orders(case) if case.grows else None)
         or _check_open_notional(case)
         or _check_position(case)
@@ -179,7 +187,8 @@ def _check_permission(order: Order, limits: RiskLimits) -> RefusalReason | None:
 def _check_rate(limit: int | None, placed: int) -> RefusalReason | None:
     if limit is None or placed < limit:
         return None
-    text = f"{placed} orders were placed in the last minute, and no more than {limit} may be; later it would pass"
+    were = "1 order was" if placed == 1 else f"{placed} orders were"
+    text = f"{were} placed in the last minute, and no more than {limit} may be; later it would pass"
     return _refused("maxOrdersPerMinute", str(limit), str(placed + 1), text)
 
 
@@ -199,25 +208,22 @@ def _check_order_notional(case: _Case) -> RefusalReason | None:
     if value <= limit:
         return None
     text = f"notional value {plain(value)} {assets.quote} is above the limit of {plain(limit)}"
-    if order.quote_size is not None:
-        text += f"; a quote_size of up to {plain(limit)} would pass"
-    elif price is not None and price > ZERO:
-        size = _SHOWN_DOWN.divide(limit, assets.worth(price, ONE))
-        text += f"; a size of up to {plain(size)} at {plain(price)} would pass"
-    return _refused(rule, plain(limit), plain(value), text)
+    return _refused(rule, plain(limit), plain(value), f"{text}; {_value_that_fits(case, limit, ZERO)}")
 
 
-def _check_collar(order: Order, percent: Decimal | None) -> RefusalReason | None:
+def _check_collar(order: Order, percent: Decimal | None, instrument: Instrument | None) -> RefusalReason | None:
     if percent is None:
         return None
     for name, price in (("price", order.price), ("stop_price", order.stop_price)):
-        refusal = None if price is None else _check_distance(name, price, order.reference_price, percent)
+        refusal = None if price is None else _check_distance(name, price, order.reference_price, percent, instrument)
         if refusal is not None:
             return refusal
     return None
 
 
-def _check_distance(name: str, price: Decimal, reference: Decimal | None, percent: Decimal) -> RefusalReason | None:
+def _check_distance(
+    name: str, price: Decimal, reference: Decimal | None, percent: Decimal, instrument: Instrument | None
+) -> RefusalReason | None:
     rule = "priceCollarPercent"
     if reference is None or reference <= ZERO:
         return _unjudged(
@@ -226,13 +232,15 @@ def _check_distance(name: str, price: Decimal, reference: Decimal | None, percen
     apart = EXACT.multiply(EXACT.subtract(price, reference).copy_abs(), _HUNDRED)
     if apart <= EXACT.multiply(percent, reference):
         return None
-    actual = plain(_SHOWN_UP.divide(apart, reference))
+    actual = plain(_SHOWN_UP.divide(apart, reference).quantize(_PERCENT, ROUND_UP, EXACT))
     width = EXACT.multiply(reference, percent).scaleb(-2, EXACT)
     low, high = max(ZERO, EXACT.subtract(reference, width)), EXACT.add(reference, width)
     text = (
         f"{name} {plain(price)} is {actual} % away from the market's {plain(reference)}, more than {plain(percent)} %"
     )
-    return _refused(rule, plain(percent), actual, f"{text}; {plain(low)} to {plain(high)} would pass")
+    fit = (low, high) if instrument is None else prices_within(low, high, instrument)
+    hint = "the venue takes no price that" if fit is None else f"{plain(fit[0])} to {plain(fit[1])}"
+    return _refused(rule, plain(percent), actual, f"{text}; {hint} would pass")
 
 
 # ----- the order with all others
@@ -249,7 +257,8 @@ def _check_open_orders(case: _Case) -> RefusalReason | None:
 def _check_count(rule: str, limit: int | None, count: int, where: str) -> RefusalReason | None:
     if limit is None or count < limit:
         return None
-    text = f"{count} orders of {where} are open, and no more than {limit} may be; it would pass when fewer are"
+    are = "1 order of {} is" if count == 1 else f"{count} orders of {{}} are"
+    text = f"{are.format(where)} open, and no more than {limit} may be; it would pass when fewer are"
     return _refused(rule, str(limit), str(count + 1), text)
 
 
@@ -283,13 +292,13 @@ def _check_sum(case: _Case, rule: str, limit: Decimal, sums: MoneyTotals, where:
         return None
     unpriced = sums.unpriced - (1 if before is None else 0)
     if unpriced:
-        return _unjudged(rule, limit, f"the value of {unpriced} open orders of {where} is not known")
+        return _unjudged(rule, limit, f"the value of {_orders(unpriced)} of {where} is not known")
     others = EXACT.subtract(sums.notional, before or ZERO)
     total = EXACT.add(others, mine)
     if total <= limit:
         return None
     text = f"open orders of {where} would come to {plain(total)} {case.stake.quote}, above the limit of {plain(limit)}"
-    return _refused(rule, plain(limit), plain(total), f"{text}; {_room(EXACT.subtract(limit, others))}")
+    return _refused(rule, plain(limit), plain(total), f"{text}; {_room(case, EXACT.subtract(limit, others))}")
 
 
 def _check_position(case: _Case) -> RefusalReason | None:
@@ -308,7 +317,7 @@ def _check_position(case: _Case) -> RefusalReason | None:
     reach = case.book.reach(order.symbol, case.positions)
     unsized = (reach.unsized_buys if buys else reach.unsized_sells) - (1 if before is None else 0)
     if unsized:
-        return _unjudged(rule, limit, f"the size of {unsized} open {order.side} orders of {order.symbol} is not known")
+        return _unjudged(rule, limit, f"the size of {_orders(unsized, order.side)} of {order.symbol} is not known")
     others = EXACT.subtract(reach.highest if buys else reach.lowest.copy_negate(), before or ZERO)
     reached = EXACT.add(others, mine)
     if reached <= limit:
@@ -317,7 +326,7 @@ def _check_position(case: _Case) -> RefusalReason | None:
     text = (
         f"the position in {order.symbol} could come to {plain(reached)} {direction}, above the limit of {plain(limit)}"
     )
-    return _refused(rule, plain(limit), plain(reached), f"{text}; {_room(EXACT.subtract(limit, others))}")
+    return _refused(rule, plain(limit), plain(reached), f"{text}; {_reach(case, EXACT.subtract(limit, others))}")
 
 
 def _missing(case: _Case) -> str:
@@ -327,8 +336,38 @@ def _missing(case: _Case) -> str:
     return _NO_PRICE if _worth(case.order) is None else _NO_SIZE
 
 
-def _room(left: Decimal) -> str:
-    return f"up to {plain(left)} would pass" if left > ZERO else "it would pass when fewer orders are open"
+def _orders(count: int, side: str = "") -> str:
+    return " ".join(word for word in (str(count), "open", side, "order" if count == 1 else "orders") if word)
+
+
+def _room(case: _Case, left: Decimal) -> str:
+    return _value_that_fits(case, left, case.order.filled_size) if left > ZERO else _FEWER
+
+
+def _reach(case: _Case, left: Decimal) -> str:
+    if left <= ZERO:
+        return _FEWER
+    if case.order.quote_size is not None:
+        return "a smaller quote_size would pass"
+    return _size_that_fits(case, EXACT.add(left, case.order.filled_size), "")
+
+
+def _value_that_fits(case: _Case, value: Decimal, executed: Decimal) -> str:
+    # An order's size is its total: what has executed of it comes on top of what is left.
+    price, assets = _worth(case.order), case.assets
+    if case.order.quote_size is not None:
+        return f"a quote_size of up to {plain(value)} would pass"
+    if price is None or price <= ZERO or assets is None:
+        return f"a value of up to {plain(value)} would pass"
+    size = EXACT.add(_SHOWN_DOWN.divide(value, assets.worth(price, ONE)), executed)
+    return _size_that_fits(case, size, f" at {plain(price)}")
+
+
+def _size_that_fits(case: _Case, size: Decimal, at: str) -> str:
+    fit = size if case.instrument is None else largest_size(size, case.order.type, case.instrument)
+    if fit is None or fit <= case.order.filled_size:
+        return "not even the smallest size that the venue takes would pass"
+    return f"a size of up to {plain(fit)}{at} would pass"
 
 
 # ----- what is broken already

@@ -260,6 +260,13 @@ def largest_size(wanted: Decimal, order_type: OrderType, instrument: Instrument)
     return _size_grid(order_type, instrument).around(wanted)[0]
 
 
+def prices_within(low: Decimal, high: Decimal, instrument: Instrument) -> tuple[Decimal, Decimal] | None:
+    """Give the lowest and the highest valid price of a range; None when it has none."""
+    grid = _Grid(instrument.tick_size, instrument.min_price, instrument.max_price)
+    lowest, highest = grid.around(low)[1], grid.around(high)[0]
+    return None if lowest is None or highest is None or lowest > highest else (lowest, highest)
+
+
 def _size_grid(order_type: OrderType, instrument: Instrument) -> "_Grid":
     general = (instrument.step_size, instrument.min_size, instrument.max_size)
     if order_type is not OrderType.MARKET:

@@ -221,7 +221,7 @@ class ProjectxAccountSettings(AccountExchangeSettings):
 
     user_name_env: Text | None = None
     user_name_file: Text | None = None
-    account_number: Annotated[int, whole("the venue", 1, 2**63 - 1)] | None = None
+    account_number: Annotated[int, whole("", 1, 2**63 - 1)] | None = None
     """The account's id at the venue: one key opens several."""
 
     def _other_parts(self) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import Any, get_origin
 
 from pydantic_core import ErrorDetails
 
+from actors.settings.deployment import AccountExchangesSettings, ExchangesSettings
 from actors.settings.source import Place, Source, keys_of, section_at, section_of
 from actors.settings.values import Section
 
@@ -23,6 +24,8 @@ _MESSAGES = {
     "tuple_type": "must be a list",
     "invalid_key": "keys must be text",
 }
+_KEY = "[key]"
+"""How the validation marks a place that is about a mapping's key and not about the value under it."""
 _STRUCTURAL = {"tuple_type", "invalid_key"}
 _MAPPING = {"model_type", "model_attributes_type"}
 
@@ -70,6 +73,10 @@ def describe(problems: list[Problem], source: Source) -> str:
 def translate(error: ErrorDetails, root: type[Section]) -> list[Problem]:
     """Turn one finding of the validation into problems."""
     place = tuple(error["loc"])
+    about_key = place[-1:] == (_KEY,)
+    if about_key:
+        # The place of the value under it names it already.
+        place = place[:-1]
     context: Mapping[str, Any] = error.get("ctx", {})
     kind = error["type"]
     if kind == "contradictions":
@@ -77,7 +84,8 @@ def translate(error: ErrorDetails, root: type[Section]) -> list[Problem]:
     if kind == "extra_forbidden":
         return [Problem(place, _unknown(place, root), show_value=False)]
     if kind in {"literal_error", "enum"}:
-        return [Problem(place, f"must be one of {context['expected']}")]
+        right = "is no known key; it must be one of" if about_key else "must be one of"
+        return [Problem(place, f"{right} {context['expected']}", show_value=not about_key)]
     if kind in _MAPPING:
         section = section_at(root, place)
         known = "" if section is None else f" ({', '.join(keys_of(section))})"
@@ -97,6 +105,8 @@ def _unknown(place: Place, root: type[Section]) -> str:
         by_name = [name for name in known if _CREDENTIAL.search(name)]
         right = f"use {', '.join(by_name)}" if by_name else "remove it"
         return f"is no known key, and a secret is never written as a value: {right}"
+    if section in (ExchangesSettings, AccountExchangesSettings):
+        return f"is no known key; the venues are {', '.join(known)}"
     elsewhere = _places_of(key, root)
     if len(elsewhere) == 1 and key not in known:
         return f"is no known key here; it belongs at {elsewhere[0]}"

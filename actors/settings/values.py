@@ -65,13 +65,15 @@ def refuse(text: str) -> NoReturn:
 
 
 def whole(unit: str, low: int, high: int, *, zero: str = "") -> BeforeValidator:
-    """Accept a whole number of `unit` between two bounds, both included; and 0, where `zero` says what it means."""
+    """Accept a whole number of `unit`, if it has one, between two bounds, both included; and 0, where `zero` says what
+    it means.
+    """
 
     def read(raw: Any) -> int:
         if type(raw) is not int:
-            refuse(f"must be a whole number of {unit}{_in_unit(raw, unit)}")
+            refuse(f"must be a whole number{unit and f' of {unit}'}{_in_unit(raw, unit)}")
         if not (low <= raw <= high or (zero and raw == 0)):
-            refuse(f"must be between {low} and {high} {unit}{_or_zero(zero)}")
+            refuse(f"must be between {low} and {high}{unit and f' {unit}'}{_or_zero(zero)}")
         return raw
 
     return BeforeValidator(read)

@@ -4,7 +4,7 @@ Pure. It decides nothing about orders; what an answer proves about one is read i
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,13 +66,13 @@ def usage(headers: Mapping[str, str]) -> dict[str, int]:
     return found
 
 
-def read_answer(result: HttpResult) -> Told | Untold:
-    """Sort how a question ended."""
+def read_answer(result: HttpResult, parse: Callable[[bytes], Any] = parse_json) -> Told | Untold:
+    """Sort how a question ended; what was told is what `parse` makes of it."""
     if isinstance(result, HttpFailure):
         return untold_failure(result)
     if result.status == HTTP_OK:
         try:
-            return Told(payload=parse_json(result.body), answer=result)
+            return Told(payload=parse(result.body), answer=result)
         except UnreadableError:
             return Untold(reason="unreadable", worth_repeating=True)
     error = read_error(result.body)

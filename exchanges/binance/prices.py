@@ -3,8 +3,9 @@
 from exchanges.answers import Told
 from exchanges.failures import unanswered
 from exchanges.fields import as_record, positive_amount, text
+from exchanges.findings import price_fetched
 from messages.commands import FetchPrice
-from messages.reports import CallReport, PriceFetched
+from messages.reports import CallReport
 
 PRICE_PATH = "/api/v3/ticker/price"
 PRICE_WEIGHT = 2
@@ -20,11 +21,4 @@ def price_report(request: FetchPrice, told: Told, venue_symbol: str) -> CallRepo
     named, price = text(record, "symbol"), positive_amount(record, "price")
     if named != venue_symbol:
         return unanswered(request, "unreadable: the answer is about another symbol")
-    return PriceFetched(
-        account_id=request.account_id,
-        exchange=request.exchange,
-        order_id=request.order_id,
-        symbol=request.symbol,
-        price=price,
-        received_ms=told.answer.received_ms,
-    )
+    return price_fetched(request, price, told.answer)

@@ -4,32 +4,34 @@ Owns which sources are asked, in what order and how they are joined. A source th
 the whole question unanswered; it never passes off a part as everything.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from exchanges.answers import IncompleteError, Told, Untold, answer_evidence
-from exchanges.asking import CLOCK_MARGIN_MS, PAGES_MAX, Asking, exact_sum, joined, listed
+from exchanges.answers import IncompleteError, Told, Untold
+from exchanges.asking import CLOCK_MARGIN_MS, PAGES_MAX, joined, listed
 from exchanges.binance.answers import ORDER_PATH
 from exchanges.binance.capabilities import CAPABILITIES
 from exchanges.binance.orders import Params
 from exchanges.binance.outcomes import NO_SUCH_ORDER
 from exchanges.binance.rest import RestSession
+from exchanges.binance.rows import order_reader, parse_orders
 from exchanges.binance.translate import read_balance, read_order, read_trade
 from exchanges.failures import unanswered
 from exchanges.fields import UnreadableError, as_list, as_record, integer, read_list
-from exchanges.symbols import SymbolBook
+from exchanges.findings import (
+    balances_fetched,
+    fills_fetched,
+    open_orders_fetched,
+    order_found,
+    order_not_found,
+    orders_searched,
+)
+from exchanges.questions import BaseQuestions, answered, executions_of
+from exchanges.wire_json import parse_json
 from messages.commands import FetchBalances, FetchFills, FetchOpenOrders, LookUpOrder, SearchOrder
 from messages.fills import VenueFill
-from messages.reports import (
-    BalancesFetched,
-    CallReport,
-    FillsFetched,
-    OpenOrdersFetched,
-    OrderFound,
-    OrderNotFound,
-    OrdersSearched,
-)
-from messages.types import EvidenceSource, VenueOrder
+from messages.reports import CallReport
 
 SEARCH_SOURCES = CAPABILITIES.search_sources
 PAGE = 1000
@@ -55,37 +57,18 @@ _TRADES = _Source("/api/v3/myTrades", 20, "id", "fromId")
 _TRADES_OF_ORDER = _Source("/api/v3/myTrades", 5, "id", "fromId")
 
 
-class Questions:
+class Questions(BaseQuestions[RestSession]):
     """Signed questions on behalf of one request."""
 
-    def __init__(self, session: RestSession, asking: Asking) -> None:
-        self._session = session
-        self._asking = asking
+    def ask(
+        self, path: str, params: Params, weight: int, parse: Callable[[bytes], Any] = parse_json
+    ) -> Told | Untold:
+        """Ask one question, again while that may help. `parse` parses the answer."""
+        return self._session.question(self._asking, path, params, weight, parse)
 
-    @property
-    def symbols(self) -> SymbolBook:
-        """The symbol names to read records by."""
-        return self._asking.symbols
-
-    @property
-    def asked_venue_ms(self) -> int:
-        """Lower bound of the venue time at which the first question was asked."""
-        return self._asking.asked_venue_ms
-
-    def venue_now_ms(self) -> int:
-        """Tell the venue's time, aimed low."""
-        return self._asking.venue_now_ms()
-
-    def ask(self, path: str, params: Params, weight: int) -> Told | Untold:
-        """Ask one question, again while that may help."""
-        return self._session.question(self._asking, path, params, weight)
-
-    def must(self, path: str, params: Params, weight: int) -> Told:
+    def must(self, path: str, params: Params, weight: int, parse: Callable[[bytes], Any] = parse_json) -> Told:
         """Ask in the same way; raises `IncompleteError` when it is not answered."""
-        told = self.ask(path, params, weight)
-        if isinstance(told, Untold):
-            raise IncompleteError(told)
-        return told
+        return answered(self.ask(path, params, weight, parse))
 
 
 def look_up(asking: Questions, request: LookUpOrder, venue_symbol: str) -> CallReport:
@@ -99,87 +82,45 @@ def look_up(asking: Questions, request: LookUpOrder, venue_symbol: str) -> CallR
     if isinstance(told, Untold):
         return _not_told(asking, request, told)
     order = read_order(told.payload, asking.symbols)
-    fills, complete = _executions(asking, request, order, venue_symbol)
-    return OrderFound(
-        account_id=request.account_id,
-        exchange=request.exchange,
-        order_id=request.order_id,
-        order=order,
-        fills=fills,
-        fills_complete=complete,
-        asked_venue_ms=asking.asked_venue_ms,
-        evidence=answer_evidence(
-            EvidenceSource.LOOKUP, _ORDER, told.answer, venue_time_ms=order.updated_venue_ms, detail=order.venue_status
-        ),
+    fills, complete = executions_of(
+        request, order, lambda: _trades_of_order(asking, venue_symbol, order.venue_order_id)
     )
+    return order_found(asking, request, order, told.answer, endpoint=_ORDER, fills=fills, complete=complete)
 
 
 def _not_told(asking: Questions, request: LookUpOrder, untold: Untold) -> CallReport:
     if untold.code != str(NO_SUCH_ORDER) or untold.answer is None:
         return unanswered(request, untold.reason, retry_after_ms=untold.retry_after_ms)
-    return OrderNotFound(
-        account_id=request.account_id,
-        exchange=request.exchange,
-        order_id=request.order_id,
-        asked_venue_ms=asking.asked_venue_ms,
-        evidence=answer_evidence(EvidenceSource.LOOKUP, _ORDER, untold.answer, detail=str(untold.code)),
-    )
-
-
-def _executions(
-    asking: Questions, request: LookUpOrder, order: VenueOrder, venue_symbol: str
-) -> tuple[tuple[VenueFill, ...], bool]:
-    if not order.filled_size:
-        return (), True
-    if not request.with_fills:
-        return (), False
-    try:
-        fills, unreadable = _trades_of_order(asking, venue_symbol, order.venue_order_id)
-    except IncompleteError:
-        return (), False
-    own = tuple(fill for fill in fills if fill.venue_order_id == order.venue_order_id)
-    return own, not unreadable and exact_sum(fill.size for fill in own) >= order.filled_size
+    return order_not_found(asking, request, untold.answer, endpoint=_ORDER, detail=untold.code)
 
 
 def search(asking: Questions, request: SearchOrder, venue_symbol: str) -> CallReport:
     """List open orders, all orders and executions of a symbol around a time: every source, or no answer."""
     symbol = ("symbol", venue_symbol)
-    opened = asking.must(_OPEN_ORDERS, [symbol], 6)
-    found_open, bad_open = listed(opened.payload, lambda item: read_order(item, asking.symbols))
+    opened = asking.must(_OPEN_ORDERS, [symbol], 6, parse_orders)
+    found_open, bad_open = listed(opened.payload, order_reader(asking.symbols))
     rows = _period(asking, _ORDERS, symbol, request.from_venue_ms, request.to_venue_ms)
     found, bad_found = read_list(rows, lambda item: read_order(item, asking.symbols))
     fills, bad_fills = _trades_between(asking, symbol, request.from_venue_ms, request.to_venue_ms)
-    return OrdersSearched(
-        account_id=request.account_id,
-        exchange=request.exchange,
-        order_id=request.order_id,
-        symbol=request.symbol,
-        orders=joined(found_open + found),
-        fills=fills,
+    return orders_searched(
+        asking,
+        request,
+        joined(found_open + found),
+        fills,
+        opened.answer,
         unreadable=bad_open + bad_found + bad_fills,
         sources=SEARCH_SOURCES,
-        # The first source was asked before the others: what holds for it holds for all.
-        asked_venue_ms=asking.asked_venue_ms,
-        evidence=answer_evidence(
-            EvidenceSource.LOOKUP, f"GET {'+'.join(SEARCH_SOURCES)}", opened.answer, detail="openOrders"
-        ),
+        detail="openOrders",
     )
 
 
 def open_orders(asking: Questions, request: FetchOpenOrders, venue_symbol: str | None) -> CallReport:
     """List open orders, of one symbol or of all."""
     params, weight = ([], 80) if venue_symbol is None else ([("symbol", venue_symbol)], 6)
-    told = asking.must(_OPEN_ORDERS, params, weight)
-    orders, unreadable = listed(told.payload, lambda item: read_order(item, asking.symbols))
-    return OpenOrdersFetched(
-        account_id=request.account_id,
-        exchange=request.exchange,
-        order_id=request.order_id,
-        symbol=request.symbol,
-        orders=orders,
-        unreadable=unreadable,
-        asked_venue_ms=asking.asked_venue_ms,
-        evidence=answer_evidence(EvidenceSource.LOOKUP, f"GET {_OPEN_ORDERS}", told.answer),
+    told = asking.must(_OPEN_ORDERS, params, weight, parse_orders)
+    orders, unreadable = listed(told.payload, order_reader(asking.symbols))
+    return open_orders_fetched(
+        asking, request, orders, unreadable, told.answer, endpoint=f"GET {_OPEN_ORDERS}"
     )
 
 
@@ -194,15 +135,7 @@ def fills(asking: Questions, request: FetchFills, venue_symbol: str) -> CallRepo
     else:
         page = _page(asking, _TRADES, [symbol])
         found, unreadable = read_list(page, lambda item: read_trade(item, asking.symbols))
-    return FillsFetched(
-        account_id=request.account_id,
-        exchange=request.exchange,
-        order_id=request.order_id,
-        symbol=request.symbol,
-        fills=found,
-        unreadable=unreadable,
-        asked_venue_ms=asking.asked_venue_ms,
-    )
+    return fills_fetched(request, found, unreadable, asked_venue_ms=asking.asked_venue_ms)
 
 
 def balances(asking: Questions, request: FetchBalances) -> CallReport:
@@ -210,13 +143,7 @@ def balances(asking: Questions, request: FetchBalances) -> CallReport:
     told = asking.must(_ACCOUNT, [("omitZeroBalances", "true")], 20)
     entries = as_list(as_record(told.payload).get("balances"))
     read = tuple(read_balance(entry, asset="asset", free="free", locked="locked") for entry in entries)
-    return BalancesFetched(
-        account_id=request.account_id,
-        exchange=request.exchange,
-        order_id=request.order_id,
-        balances=read,
-        received_ms=told.answer.received_ms,
-    )
+    return balances_fetched(request, read, told.answer)
 
 
 def _trades_of_order(asking: Questions, venue_symbol: str, venue_order_id: str) -> tuple[tuple[VenueFill, ...], int]:

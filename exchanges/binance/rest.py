@@ -3,7 +3,8 @@
 Owns what is Binance's own about it; the session machinery is every venue's.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from exchanges.answers import Told, Untold, retry_after_ms
 from exchanges.asking import Asking
@@ -127,10 +128,14 @@ class RestSession(VenueSession):
 
         return self.send(kind, cost, prepare, timeout_ms=self.call_timeout_ms, valid_until_ms=valid_until_ms)
 
-    def question(self, asking: Asking, path: str, params: Params, weight: int) -> Told | Untold:
-        """Ask one signed question, again while that may help."""
+    def question(
+        self, asking: Asking, path: str, params: Params, weight: int, parse: Callable[[bytes], Any]
+    ) -> Told | Untold:
+        """Ask one signed question, again while that may help. `parse` parses the answer."""
         return asking.ask(
-            {"weight": weight}, lambda venue_now_ms: self._prepared("GET", path, params, venue_now_ms, None)
+            {"weight": weight},
+            lambda venue_now_ms: self._prepared("GET", path, params, venue_now_ms, None),
+            read=lambda result: read_answer(result, parse),
         )
 
     def _prepared(

@@ -41,7 +41,7 @@ CANCEL_ID_PREFIX = "cxl-"
 """Our cancels carry this and the order's client id: it may be shown in place of the order's own afterwards, and the
 order must still be recognised."""
 
-_STATUSES = {
+STATUSES = {
     "PENDING_NEW": PublicStatus.PENDING,
     "NEW": PublicStatus.OPEN,
     "PARTIALLY_FILLED": PublicStatus.OPEN,
@@ -52,12 +52,12 @@ _STATUSES = {
     "EXPIRED": PublicStatus.EXPIRED,
     "EXPIRED_IN_MATCH": PublicStatus.EXPIRED,
 }
+"""What statuses mean that came without a reason; `order_status` knows the others too."""
 
 _SIDES = {"BUY": Side.BUY, "SELL": Side.SELL}
 _TIMES_IN_FORCE = {"GTC": TimeInForce.GTC, "IOC": TimeInForce.IOC, "FOK": TimeInForce.FOK}
 _STOP_TYPES = frozenset({"STOP_LOSS", "TAKE_PROFIT", "STOP_LOSS_LIMIT", "TAKE_PROFIT_LIMIT"})
-# What side, type and time in force mean together: ours, whether it is post-only, and whether it has a stop price.
-_TERMS = {
+TERMS = {
     (side, kind, lasting): (
         _SIDES[side],
         ORDER_TYPES[kind],
@@ -70,6 +70,7 @@ _TERMS = {
     for kind in ORDER_TYPES
     for lasting in _TIMES_IN_FORCE
 }
+"""What side, type and time in force mean together: ours, whether it is post-only, and whether it has a stop price."""
 # How the venue writes most zeros.
 _ZERO_AS_WRITTEN = "0.00000000"
 _NOTHING = Decimal(_ZERO_AS_WRITTEN)
@@ -139,7 +140,7 @@ def order_status(venue_status: str, reason: str | None) -> PublicStatus | None:
     """
     if venue_status == "EXPIRED" and reason == "REJECTED":
         return PublicStatus.FAILED
-    return _STATUSES.get(venue_status)
+    return STATUSES.get(venue_status)
 
 
 def read_order(value: Any, symbols: SymbolBook) -> VenueOrder:
@@ -168,7 +169,7 @@ def _order(
     """
     symbol, side, kind, lasting, status, order_id, created_ms, size, filled, value, price, stop, quote = values
     try:
-        terms = _TERMS.get((side, kind, lasting))
+        terms = TERMS.get((side, kind, lasting))
     except TypeError:
         # An array or an object in the place of a word.
         return None
@@ -204,7 +205,7 @@ def _order(
         our_side,
         our_type,
         our_time,
-        order_status(status, reason) if reason else _STATUSES.get(status),
+        order_status(status, reason) if reason else STATUSES.get(status),
         status,
         size,
         filled,

@@ -3,7 +3,7 @@
 Pure. It decides nothing about orders; what an answer proves about one is read in `placements` and `changes`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from exchanges.answers import Told, Untold, VenueError, retry_after_ms, untold_failure
@@ -49,13 +49,13 @@ def read_error(body: bytes) -> VenueError:
     return VenueError(code=code, words=(_first(value, "error_details", "message") or "")[:_WORDS_MAX])
 
 
-def read_answer(result: HttpResult) -> Told | Untold:
-    """Sort how a question ended."""
+def read_answer(result: HttpResult, parse: Callable[[bytes], Any] = parse_json) -> Told | Untold:
+    """Sort how a question ended; what was told is what `parse` makes of it."""
     if isinstance(result, HttpFailure):
         return untold_failure(result)
     if result.status == HTTP_OK:
         try:
-            return Told(payload=parse_json(result.body), answer=result)
+            return Told(payload=parse(result.body), answer=result)
         except UnreadableError:
             return Untold(reason="unreadable", worth_repeating=True)
     return _untold(result)

@@ -1,7 +1,6 @@
 """Coinbase's request interface: which call each request is. The dispatch around it is every venue's."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from urllib.parse import quote
 
 from exchanges.answers import IncompleteError, Untold
@@ -21,11 +20,13 @@ from exchanges.coinbase.changes import (
     read_back,
 )
 from exchanges.coinbase.orders import amend_body, cancel_body, place_body
-from exchanges.coinbase.placements import ORDERS_PATH, confirmed, place_report, unconfirmed
+from exchanges.coinbase.placements import ORDERS_PATH, confirmed, place_report, read_by_id, unconfirmed
+from exchanges.coinbase.questions import Questions
 from exchanges.coinbase.rest import PRODUCTS_PATH, PUBLIC_COST, RestSession
 from exchanges.coinbase.sign import TokenSigner
 from exchanges.failures import cancel_not_processed, unanswered
 from exchanges.fields import UnreadableError, as_record, positive_amount, text
+from exchanges.findings import price_fetched
 from exchanges.http import Clock
 from exchanges.neighbours import Neighbours
 from exchanges.symbols import SymbolBook
@@ -41,7 +42,7 @@ from messages.commands import (
     PlaceOrder,
     SearchOrder,
 )
-from messages.reports import CallReport, PlaceAccepted, PriceFetched
+from messages.reports import CallReport, PlaceAccepted, PlaceAmbiguous
 
 _NAMELESS_RETRY_MS = 500
 
@@ -62,12 +63,8 @@ class CoinbaseClient(AdapterClient):
         connect_timeout_ms: int = 1000,
         pool_size: int = 16,
         neighbours: Neighbours | None = None,
-        settle_ms: int | None = None,
     ) -> None:
-        """`aliases` maps canonical names to venue symbols; `neighbours` are the clients a ban of this one concerns.
-
-        `settle_ms`: how late the venue may still show an order; None: the default.
-        """
+        """`aliases` maps canonical names to venue symbols; `neighbours` are the clients a ban of this one concerns."""
         self.session = RestSession(
             signer=signer,
             clock=clock,
@@ -78,8 +75,7 @@ class CoinbaseClient(AdapterClient):
             pool_size=pool_size,
             neighbours=neighbours or Neighbours(),
         )
-        own = CAPABILITIES if settle_ms is None else replace(CAPABILITIES, settle_ms=settle_ms)
-        super().__init__(self.session, own)
+        super().__init__(self.session, CAPABILITIES)
 
     def place(self, request: PlaceOrder, venue_symbol: str, symbols: SymbolBook) -> CallReport:
         """Place an order, once."""
@@ -87,6 +83,9 @@ class CoinbaseClient(AdapterClient):
         key_works = self.session.key_works
         result = self.session.post(CallKind.PLACE, ORDERS_PATH, body, valid_until_ms=request.valid_until_venue_ms)
         report = place_report(request, result, venue_symbol, key_works=key_works)
+        if isinstance(report, PlaceAmbiguous) and report.venue_order_id is not None and not report.known_to_exist:
+            found = self._read_back(report.venue_order_id, symbols)
+            return read_by_id(request, report, found.order if isinstance(found, ReadBack) else None)
         if not isinstance(report, PlaceAccepted) or request.attempt == 1:
             return report
         # The id was sent before, so the answer may name an order that was made for an earlier request.
@@ -126,23 +125,23 @@ class CoinbaseClient(AdapterClient):
     def look_up(self, asking: Asking, request: LookUpOrder, venue_symbol: str) -> CallReport:
         """Ask for one order, and for its executions when it has any."""
         del venue_symbol
-        return reads.look_up(reads.Questions(self.session, asking), request)
+        return reads.look_up(self._questions(asking), request)
 
     def search(self, asking: Asking, request: SearchOrder, venue_symbol: str) -> CallReport:
         """List orders and executions of a symbol around a time."""
-        return reads.search(reads.Questions(self.session, asking), request, venue_symbol)
+        return reads.search(self._questions(asking), request, venue_symbol)
 
     def open_orders(self, asking: Asking, request: FetchOpenOrders, venue_symbol: str | None) -> CallReport:
         """List open orders, of one symbol or of all."""
-        return reads.open_orders(reads.Questions(self.session, asking), request, venue_symbol)
+        return reads.open_orders(self._questions(asking), request, venue_symbol)
 
     def fills(self, asking: Asking, request: FetchFills, venue_symbol: str) -> CallReport:
         """List executions."""
-        return reads.fills(reads.Questions(self.session, asking), request, venue_symbol)
+        return reads.fills(self._questions(asking), request, venue_symbol)
 
     def balances(self, asking: Asking, request: FetchBalances) -> CallReport:
         """Read balances."""
-        return reads.balances(reads.Questions(self.session, asking), request)
+        return reads.balances(self._questions(asking), request)
 
     def price(self, request: FetchPrice, venue_symbol: str) -> CallReport:
         """Read the latest price."""
@@ -154,19 +153,16 @@ class CoinbaseClient(AdapterClient):
         named, price = text(record, "product_id"), positive_amount(record, "price")
         if named != venue_symbol:
             return unanswered(request, "unreadable: the answer is about another symbol")
-        return PriceFetched(
-            account_id=request.account_id,
-            exchange=request.exchange,
-            order_id=request.order_id,
-            symbol=request.symbol,
-            price=price,
-            received_ms=told.answer.received_ms,
-        )
+        return price_fetched(request, price, told.answer)
+
+    def _questions(self, asking: Asking, *, patient: bool = True) -> Questions:
+        return Questions(self.session, asking, patient=patient)
 
     def _read_back(self, venue_order_id: str, symbols: SymbolBook) -> ReadBack | str:
-        # Once: whoever asks again later finds more than whoever asks twice now. A text says why it was not read.
+        # Once, and without waiting for room: who asks again later finds more, and no placement or cancel is held up.
+        # A text says why it was not read.
         asking = Asking(self.session, symbols, budget_ms=self.session.call_timeout_ms, retries=0)
-        questions = reads.Questions(self.session, asking)
+        questions = self._questions(asking, patient=False)
         told = questions.ask_order(venue_order_id)
         if isinstance(told, Untold):
             return told.reason

@@ -1,10 +1,11 @@
 """Coinbase's executions and balances, as its lists describe them, to ours.
 
 Pure, and as strict as reading orders: a record with a field missing or of the wrong kind is unreadable as a whole
-(`UnreadableError`).
+(`UnreadableError`). A row that takes back an execution is none, and is never booked for one.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from decimal import Context, Decimal
 from typing import Any
 
@@ -16,6 +17,7 @@ from exchanges.fields import (
     UnreadableError,
     as_record,
     flag,
+    optional_text,
     positive_amount,
     signed_amount,
     text,
@@ -28,6 +30,47 @@ from messages.fills import FillSource, Liquidity, VenueFill
 
 _LIQUIDITY = {"MAKER": Liquidity.MAKER, "TAKER": Liquidity.TAKER}
 _REST = FillSource.REST
+# Rows that say that an execution does not count as it was told. A correction may tell what counts instead; how is not
+# documented, so that is left to a person.
+_TAKING_BACK = frozenset({"REVERSAL", "CORRECTION"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FillsListed:
+    """What a list of executions tells."""
+
+    fills: tuple[VenueFill, ...]
+    """Those that count."""
+    voided: tuple[VenueFill, ...] = ()
+    """Those of the list that other rows of it take back."""
+    orphans: frozenset[str] = frozenset()
+    """Venue ids of orders of which an execution is taken back that the list does not show."""
+    unreadable: int = 0
+
+
+def read_fills(rows: Iterable[Any], symbols: SymbolBook, products: Mapping[str, Product]) -> FillsListed:
+    """Translate the rows of a list; each entry counts once, and a bad row is skipped alone."""
+    told: dict[str, tuple[tuple[str, str | None], VenueFill]] = {}
+    taken_back: set[tuple[str, str | None]] = set()
+    unreadable = 0
+    for row in rows:
+        try:
+            record = as_record(row)
+            if text(record, "trade_type") in _TAKING_BACK:
+                # It has an entry of its own, and shares the number of the trade with the execution.
+                taken_back.add((text(record, "order_id"), text(record, "trade_id")))
+            else:
+                fill = read_fill(record, symbols, products)
+                told[fill.fill_id] = (fill.venue_order_id, optional_text(record, "trade_id")), fill
+        except UnreadableError:
+            unreadable += 1
+    shown = {trade for trade, _ in told.values()}
+    return FillsListed(
+        fills=tuple(fill for trade, fill in told.values() if trade not in taken_back),
+        voided=tuple(fill for trade, fill in told.values() if trade in taken_back),
+        orphans=frozenset(order_id for order_id, _ in taken_back - shown),
+        unreadable=unreadable,
+    )
 # Sums and products of amounts with up to forty digits stay exact.
 _EXACT = Context(prec=100)
 
@@ -35,7 +78,7 @@ _EXACT = Context(prec=100)
 def read_fill(value: Any, symbols: SymbolBook, products: Mapping[str, Product]) -> VenueFill:
     """Translate one row of the list of executions, by its `entry_id`. They carry no client id.
 
-    Rows that correct others are no executions, and unreadable as such.
+    Rows that correct others, or whose kind is new, are no executions, and unreadable as such.
     """
     record = as_record(value)
     if text(record, "trade_type") != "FILL":

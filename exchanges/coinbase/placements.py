@@ -18,13 +18,14 @@ from exchanges.outcomes import HTTP_OK
 from exchanges.refusals import place_failed, place_refused
 from exchanges.wire_json import parse_json
 from messages.commands import PlaceOrder
-from messages.reports import PlaceAccepted, PlaceReport
+from messages.reports import PlaceAccepted, PlaceAmbiguous, PlaceReport
 from messages.types import Evidence, EvidenceSource, VenueOrder
 
 ORDERS_PATH = f"{BASE_PATH}/orders"
 
 _PLACE = f"POST {ORDERS_PATH}"
 _PLACED = EvidenceSource.PLACE_ANSWER
+_ANOTHER = "another_order"
 
 
 def place_report(request: PlaceOrder, result: HttpResult, venue_symbol: str, *, key_works: bool) -> PlaceReport:
@@ -59,8 +60,24 @@ def confirmed(request: PlaceOrder, accepted: PlaceAccepted, order: VenueOrder) -
     differing = _differing(request, order)
     if differing:
         detail = f"the order that was answered has another {', '.join(differing)}"
-        return place_unknown(request, "another_order", _with_detail(accepted, detail))
+        return place_unknown(request, _ANOTHER, _with_detail(accepted, detail))
     return accepted
+
+
+def read_by_id(request: PlaceOrder, report: PlaceAmbiguous, order: VenueOrder | None) -> PlaceReport:
+    """Report a placement whose answer gives an id without saying surely whose it is; None: that one could not be read.
+
+    The id is passed on unless it is known to be, or was said to be, of an order with another client id.
+    """
+    shown = None if order is None else order.client_order_id
+    venue_order_id = report.venue_order_id
+    if shown == request.client_order_id:
+        return place_unknown(
+            request, report.reason, report.evidence, known_to_exist=True, venue_order_id=venue_order_id
+        )
+    if shown is not None or report.reason == _ANOTHER:
+        return place_unknown(request, _ANOTHER, report.evidence)
+    return report
 
 
 def _accepted(request: PlaceOrder, record: Record, answer: HttpAnswer, venue_symbol: str) -> PlaceReport:
@@ -68,15 +85,12 @@ def _accepted(request: PlaceOrder, record: Record, answer: HttpAnswer, venue_sym
     venue_order_id = text(response, "order_id")
     named = optional_text(response, "client_order_id")
     owned = named is not None and our_client_id(named.lower()) == request.client_order_id
-    if named is not None and not owned:
-        raise UnreadableError("the answer is about another order")
     about = response.get("product_id"), response.get("side")
     if not owned or about != (venue_symbol, request.side.value):
         # Books of two products may be one, and then either may be named. The id is not thrown away: it tells more.
         evidence = answer_evidence(_PLACED, _PLACE, answer, detail="the answer is not as documented")
-        return place_unknown(
-            request, "unconfirmed", evidence, known_to_exist=owned, venue_order_id=venue_order_id
-        )
+        reason = "unconfirmed" if owned or named is None else _ANOTHER
+        return place_unknown(request, reason, evidence, known_to_exist=owned, venue_order_id=venue_order_id)
     if any(usable(reason) for reason in _reasons(record)):
         evidence = answer_evidence(_PLACED, _PLACE, answer, detail="accepted and refused")
         return place_unknown(request, "status_unknown", evidence, venue_order_id=venue_order_id)

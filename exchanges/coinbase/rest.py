@@ -4,8 +4,8 @@ Owns what is Coinbase's own about it; the session machinery is every venue's.
 """
 
 import secrets
-import threading
 from collections.abc import Callable, Mapping
+from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from exchanges.answers import Told, Untold, retry_after_ms
@@ -21,6 +21,7 @@ from exchanges.outcomes import HTTP_OK, HTTP_TOO_MANY, HTTP_UNAUTHORIZED
 from exchanges.session import Cost, Heed, Prepared, TimeTold, VenueSession
 from exchanges.symbols import Listing, SymbolBook
 from exchanges.throttle import Budget, CallKind
+from exchanges.wire_json import parse_json
 
 BASE_PATH = "/api/v3/brokerage"
 PRODUCTS_PATH = f"{BASE_PATH}/market/products"
@@ -73,7 +74,6 @@ class RestSession(VenueSession):
         )
         self._signer = signer
         self._host = urlsplit(rest_url).netloc
-        self._closing = threading.Event()
         self._limited_in_a_row = 0
         self.products: Mapping[str, Product] = {}
         """By venue symbol: what reading an execution needs, as of the latest listing."""
@@ -161,26 +161,18 @@ class RestSession(VenueSession):
 
         return self.send(kind, PRIVATE_COST, prepare, timeout_ms=self.call_timeout_ms, valid_until_ms=valid_until_ms)
 
-    def question(self, asking: Asking, path: str, query: Query, *, patient: bool) -> Told | Untold:
-        """Ask one signed question, again while that may help. When patient, a question that is held back for the rate
-        is asked when there is room, if that is inside the request's time.
-        """
+    def question(
+        self, asking: Asking, path: str, query: Query, *, patient: bool, parse: Callable[[bytes], Any] = parse_json
+    ) -> Told | Untold:
+        """Ask one signed question, as `Asking.ask` does. `parse` parses the answer."""
         target = f"{path}?{urlencode(query)}" if query else path
 
         def prepare(venue_now_ms: int) -> Prepared:
             return Prepared(method="GET", target=target, headers=self._authorized(f"GET {path}", venue_now_ms))
 
-        while True:
-            told = asking.ask(PRIVATE_COST, prepare)
-            if isinstance(told, Told) or not patient or not 0 < told.retry_after_ms < asking.left_ms():
-                return told
-            if self._closing.wait(told.retry_after_ms / 1000):
-                return told
-
-    def close(self) -> None:
-        """Close idle connections, and wait no longer for room."""
-        self._closing.set()
-        super().close()
+        return asking.ask(
+            PRIVATE_COST, prepare, patient=patient, read=lambda result: read_answer(result, parse)
+        )
 
     def _authorized(self, request: str, venue_now_ms: int) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.token(venue_now_ms, request)}"}

@@ -120,6 +120,7 @@ class UserChannel:
 
     def read(self, frame: bytes, received_ms: int) -> Reading:
         """Understand one frame."""
+        gap: StreamGap | None = None
         try:
             record = as_record(parse_json(frame))
             if "channel" not in record:
@@ -127,7 +128,7 @@ class UserChannel:
             gap = self._gap(record, received_ms)
             reports, ready = self._understood(record, frame, received_ms)
         except UnreadableError as error:
-            return Reading(reports=(self._unreadable(frame, str(error), received_ms),))
+            reports, ready = (self._unreadable(frame, str(error), received_ms),), False
         if gap is None:
             return Reading(reports=reports, ready=ready)
         # Nothing of the past is repeated on this connection: a new one begins with a snapshot.

@@ -22,12 +22,14 @@ _NOTHING_KNOWN = SymbolBook()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Product:
-    """What reading an execution needs."""
+    """What reading its executions and finding its orders needs."""
 
     quote: str
     """In which commissions are charged."""
     step: Decimal
     """Sizes are multiples of this."""
+    same_book: tuple[str, ...] = ()
+    """The other products that share its book, by venue symbol."""
 
 
 def read_products(
@@ -41,17 +43,18 @@ def read_products(
     listed = as_list(as_record(payload).get("products"))
     symbols = known.with_names(_names(listed), aliases)
     instruments: list[Instrument] = []
+    products: dict[str, Product] = {}
     unreadable = 0
     for item in listed:
         try:
-            instruments.append(_instrument(as_record(item), symbols, aliases, as_of_ms))
+            record = as_record(item)
+            each = _instrument(record, symbols, aliases, as_of_ms)
+            instruments.append(each)
+            products[each.venue_symbol] = Product(
+                quote=each.quote, step=positive_amount(record, "base_increment"), same_book=_same_book(record)
+            )
         except UnreadableError:
             unreadable += 1
-    products = {
-        each.venue_symbol: Product(quote=each.quote, step=each.step_size)
-        for each in instruments
-        if each.step_size is not None
-    }
     return Listing(instruments=tuple(instruments), unreadable=unreadable, symbols=symbols), products
 
 
@@ -63,6 +66,13 @@ def _names(listed: list[Any]) -> Iterator[tuple[str, str]]:
             yield text(record, "product_id"), f"{base}-{quote}"
         except UnreadableError:
             continue
+
+
+def _same_book(record: Record) -> tuple[str, ...]:
+    # What is not told, or not in the form that was seen, names nothing: it only makes a search wider.
+    told = record.get("alias_to")
+    named = [record.get("alias"), *(told if isinstance(told, list) else ())]
+    return tuple(dict.fromkeys(each for each in named if type(each) is str and each))
 
 
 def _instrument(record: Record, symbols: SymbolBook, aliases: Mapping[str, str], as_of_ms: int) -> Instrument:

@@ -3,20 +3,17 @@
 Integers from end to end; what is finer than a millisecond is cut off, so that a time is never later than it was.
 """
 
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from exchanges.fields import Record, UnreadableError
-from exchanges.times import instant_or_none
+from exchanges.times import instant_or_none, written_instant
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NONE = "0001-01-01T00:00:00Z"
 
 
 def written_time(at_ms: int) -> str:
     """Write a time for a request, to the millisecond; before 1970 is 1970."""
-    at = _EPOCH + timedelta(milliseconds=max(0, at_ms))
-    return f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03d}Z"
+    return written_instant(max(0, at_ms))
 
 
 def time_or_none(value: Any) -> int | None:

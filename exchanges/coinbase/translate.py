@@ -6,28 +6,22 @@ account's owner may have made elsewhere, is read as one of the type that its pri
 """
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
-from operator import itemgetter
 from typing import Any
 
 from exchanges.coinbase.symbols import EXCHANGE
+from exchanges.coinbase.terms import FORMS, Form, after_edits, amounts_asked, configuration, foreign_form
 from exchanges.coinbase.times import optional_time, time, time_or_none
 from exchanges.fields import (
     Reader,
     Record,
-    UnreadableError,
     amount,
-    as_list,
     as_record,
     fault,
-    flag,
     integer,
     optional_text,
     plain_amounts,
-    positive_amount,
     several,
     text,
     text_or_empty,
@@ -36,7 +30,7 @@ from exchanges.fields import (
 )
 from exchanges.records import venue_order
 from exchanges.symbols import SymbolBook
-from messages.types import ENDED_STATUSES, OrderType, PublicStatus, Side, TimeInForce, VenueOrder
+from messages.types import ENDED_STATUSES, PublicStatus, Side, VenueOrder
 
 STATUSES = {
     "PENDING": PublicStatus.PENDING,
@@ -58,53 +52,12 @@ SIDES = {"BUY": Side.BUY, "SELL": Side.SELL}
 _SHARE = "completion_percentage"
 _NO_REJECTION = "REJECT_REASON_UNSPECIFIED"
 _NOTHING = Decimal(0)
-_EDITED_AT = "replace_accept_timestamp"
 
 _is_bare = re.compile("[0-9a-f]{32}").fullmatch
 # Turns every digit of ours into a zero, and with that every UUID into the same text, which costs less than to match it.
 _ZEROED = bytes.maketrans(b"123456789abcdef", b"0" * 15)
 _UUID = b"00000000-0000-0000-0000-000000000000"
 _is_count = re.compile("[0-9]{1,15}", re.ASCII).fullmatch
-
-
-@dataclass(frozen=True, slots=True)
-class _Form:
-    # What a key of `order_configuration` means.
-    type: OrderType
-    time_in_force: TimeInForce
-    priced: bool = False
-    stops: bool = False
-    rests: bool = False
-    """Whether it says if it is post-only."""
-
-
-_FORMS: Mapping[str, _Form] = {
-    "market_market_ioc": _Form(OrderType.MARKET, TimeInForce.IOC),
-    "market_market_fok": _Form(OrderType.MARKET, TimeInForce.FOK),
-    "limit_limit_gtc": _Form(OrderType.LIMIT, TimeInForce.GTC, priced=True, rests=True),
-    "limit_limit_gtd": _Form(OrderType.LIMIT, TimeInForce.GTT, priced=True, rests=True),
-    "sor_limit_ioc": _Form(OrderType.LIMIT, TimeInForce.IOC, priced=True),
-    "limit_limit_fok": _Form(OrderType.LIMIT, TimeInForce.FOK, priced=True),
-    "stop_limit_stop_limit_gtc": _Form(OrderType.STOP_LIMIT, TimeInForce.GTC, priced=True, stops=True),
-    "stop_limit_stop_limit_gtd": _Form(OrderType.STOP_LIMIT, TimeInForce.GTT, priced=True, stops=True),
-}
-
-
-def nearest_type(price: Decimal | None, stop_price: Decimal | None) -> OrderType:
-    """Give the type that has the same prices as an order of a kind that we do not place."""
-    if stop_price:
-        return OrderType.STOP_LIMIT if price else OrderType.STOP_MARKET
-    return OrderType.LIMIT if price else OrderType.MARKET
-
-
-def _foreign(kind: str, terms: dict[str, Any]) -> tuple[_Form, dict[str, Any]]:
-    # A bracket calls its trigger by another name; sized in both units, the base unit counts.
-    known = {**terms, "stop_price": terms.get("stop_price") or terms.get("stop_trigger_price")}
-    if known.get("base_size"):
-        known.pop("quote_size", None)
-    price, stop_price = unsigned_or_none(known.get("limit_price")), unsigned_or_none(known["stop_price"])
-    lasting = TimeInForce.GTT if kind.endswith("_gtd") else TimeInForce.GTC
-    return _Form(nearest_type(price, stop_price), lasting, priced=bool(price), stops=bool(stop_price)), known
 
 
 # ----- client ids
@@ -204,17 +157,17 @@ def _order(record: Record, symbols: SymbolBook) -> VenueOrder | None:
     ):
         return None
     ((kind, terms),) = configuration.items()
-    our_side, form, created_ms = SIDES.get(side), _FORMS.get(kind), time_or_none(created)
+    our_side, form, created_ms = SIDES.get(side), FORMS.get(kind), time_or_none(created)
     if our_side is None or created_ms is None or type(terms) is not dict:
         return None
     if form is None:
-        form, terms = _foreign(kind, terms)
+        form, terms = foreign_form(kind, terms)
     amounts, post_only = _amounts(form, terms, filled, value), terms.get("post_only") if form.rests else False
     if amounts is None or type(post_only) is not bool:
         return None
     size, quote_size, price, stop_price, filled, value = amounts
     if edits and size is not None:
-        size, price = _edited(edits, size, price)
+        size, price = after_edits(edits, size, price)
     ended = status not in _WORKING
     return venue_order(
         EXCHANGE,
@@ -244,7 +197,7 @@ def _order(record: Record, symbols: SymbolBook) -> VenueOrder | None:
 _Amounts = tuple[Decimal | None, Decimal | None, Decimal | None, Decimal | None, Decimal | None, Decimal | None]
 
 
-def _amounts(form: _Form, terms: dict[str, Any], filled: Any, value: Any) -> _Amounts | None:
+def _amounts(form: Form, terms: dict[str, Any], filled: Any, value: Any) -> _Amounts | None:
     """Read size, quote size, price and stop price, None where the order has none, and size and value executed, None
     where the venue does not say. None alone: one of them is not as documented.
     """
@@ -259,25 +212,8 @@ def _amounts(form: _Form, terms: dict[str, Any], filled: Any, value: Any) -> _Am
             return size, None, price, None, _NOTHING, _NOTHING if value == "0" else Decimal(value)
         executed, worth = Decimal(filled), Decimal(value)
         return size, None, price, None, executed, worth or None if executed else worth
-    sized, told = _sized(form, terms), _executed(filled, value)
-    return None if sized is None or told is None else (*sized, *told)
-
-
-def _sized(
-    form: _Form, terms: dict[str, Any]
-) -> tuple[Decimal | None, Decimal | None, Decimal | None, Decimal | None] | None:
-    # The venue leaves out, or empty, what an order does not have.
-    get = terms.get
-    size, quote_size = get("base_size"), get("quote_size")
-    in_quote = size is None or size == ""
-    if in_quote is (quote_size is None or quote_size == "") or (in_quote and (form.rests or form.stops)):
-        return None
-    asked = unsigned_or_none(quote_size if in_quote else size)
-    price = unsigned_or_none(get("limit_price")) if form.priced else None
-    stop_price = unsigned_or_none(get("stop_price")) if form.stops else None
-    if not asked or (form.priced and not price) or (form.stops and not stop_price):
-        return None
-    return (None, asked, price, None) if in_quote else (asked, None, price, stop_price)
+    asked, told = amounts_asked(form, terms), _executed(filled, value)
+    return None if asked is None or told is None else (*asked, *told)
 
 
 def _executed(filled: Any, value: Any) -> tuple[Decimal | None, Decimal | None] | None:
@@ -291,23 +227,6 @@ def _executed(filled: Any, value: Any) -> tuple[Decimal | None, Decimal | None] 
     return size, _NOTHING if worth is None else worth
 
 
-def _edited(edits: Any, size: Decimal, price: Decimal | None) -> tuple[Decimal, Decimal | None]:
-    """Give an order's terms after its edits.
-
-    Whether the configuration follows edits is not documented: the latest edit says what holds either way. Where edits
-    have no times, the configuration must be one of them.
-    """
-    found = [as_record(edit) for edit in as_list(edits)]
-    terms = [(positive_amount(edit, "size"), positive_amount(edit, "price")) for edit in found]
-    if len(terms) == 1:
-        return terms[0]
-    if all(edit.get(_EDITED_AT) for edit in found):
-        return max(zip([time(edit, _EDITED_AT) for edit in found], terms, strict=True), key=itemgetter(0))[1]
-    if (size, price) in terms:
-        return size, price
-    raise UnreadableError("edit_history has no order")
-
-
 def _reason(record: Record, status: str) -> str:
     if status != "FAILED":
         return words_told(record, "cancel_message")
@@ -315,23 +234,8 @@ def _reason(record: Record, status: str) -> str:
     return words_told(record, "reject_message") or ("" if reason == _NO_REJECTION else reason)
 
 
-def _configuration(record: Record, name: str) -> object:
-    # Of `fault`: says which part is not as documented.
-    configuration = as_record(record.get(name))
-    if len(configuration) != 1 or not _FORMS.keys() >= configuration.keys():
-        raise UnreadableError(f"{name} is unknown")
-    ((kind, terms),) = configuration.items()
-    form, fields = _FORMS[kind], as_record(terms)
-    if form.priced:
-        positive_amount(fields, "limit_price")
-    if form.stops:
-        positive_amount(fields, "stop_price")
-    if form.rests:
-        flag(fields, "post_only")
-    return positive_amount(fields, "quote_size" if fields.get("base_size") in (None, "") else "base_size")
-
-
-def _amount_or_empty(record: Record, name: str) -> object:
+def amount_or_empty(record: Record, name: str) -> object:
+    """Read an amount of zero or more; an empty text says that there is none to tell."""
     return None if record.get(name) == "" else amount(record, name)
 
 
@@ -346,7 +250,7 @@ _ORDER_FIELDS: dict[str, Reader] = {
     "side": partial(word, known=SIDES),
     "status": text_or_empty,
     "client_order_id": optional_text,
-    **dict.fromkeys(("filled_size", "filled_value"), _amount_or_empty),
+    **dict.fromkeys(("filled_size", "filled_value"), amount_or_empty),
     "created_time": time,
-    "order_configuration": _configuration,
+    "order_configuration": configuration,
 }

@@ -10,12 +10,13 @@ from functools import partial
 from typing import Any, TypeVar
 
 from exchanges.coinbase.symbols import EXCHANGE
+from exchanges.coinbase.terms import nearest_type
 from exchanges.coinbase.times import time, time_or_none
 from exchanges.coinbase.translate import (
     SIDES,
     STATUSES,
     WORKING,
-    nearest_type,
+    amount_or_empty,
     our_client_id,
     status_told,
     words_told,
@@ -24,7 +25,6 @@ from exchanges.fields import (
     Reader,
     Record,
     UnreadableError,
-    amount,
     as_record,
     fault,
     optional_text,
@@ -191,10 +191,6 @@ def _flag(record: Record, name: str) -> object:
     return record[name]
 
 
-def _amount_or_empty(record: Record, name: str) -> object:
-    return None if record.get(name) == "" else amount(record, name)
-
-
 _FIELDS: dict[str, Reader] = {
     **dict.fromkeys(("product_id", "order_id"), text),
     "order_side": partial(word, known=SIDES),
@@ -204,7 +200,7 @@ _FIELDS: dict[str, Reader] = {
     "post_only": _flag,
     "creation_time": time,
     **dict.fromkeys(
-        ("cumulative_quantity", "leaves_quantity", "filled_value", "limit_price", "stop_price"), _amount_or_empty
+        ("cumulative_quantity", "leaves_quantity", "filled_value", "limit_price", "stop_price"), amount_or_empty
     ),
     "time_in_force": partial(_known_word, known=_TIMES_IN_FORCE),
 }

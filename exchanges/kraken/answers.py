@@ -3,6 +3,7 @@
 Pure. It decides nothing about orders; what an answer proves about one is read in `placements`.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,9 +32,9 @@ class Envelope:
         return named(self.errors)
 
 
-def read_envelope(body: bytes) -> Envelope:
+def read_envelope(body: bytes, parse: Callable[[bytes], Any] = parse_exact) -> Envelope:
     """Read an answer's body; raises `UnreadableError` when it is none of the venue's."""
-    record = as_record(parse_exact(body))
+    record = as_record(parse(body))
     errors = []
     for item in as_list(record.get("error")):
         if type(item) is not str or not item:
@@ -61,8 +62,8 @@ def named(errors: tuple[str, ...]) -> VenueError:
     return VenueError(code=category, words="; ".join((words, *errors[1:]))[:_WORDS_MAX])
 
 
-def read_answer(result: HttpResult) -> Told | Untold:
-    """Sort how a question ended; what was told is the result without its envelope."""
+def read_answer(result: HttpResult, parse: Callable[[bytes], Any] = parse_exact) -> Told | Untold:
+    """Sort how a question ended; what was told is the result without its envelope, as `parse` parses it."""
     if isinstance(result, HttpFailure):
         return untold_failure(result)
     if result.status != HTTP_OK:
@@ -70,7 +71,7 @@ def read_answer(result: HttpResult) -> Told | Untold:
         wait_ms = retry_after_ms(result.headers)
         return Untold(reason=outcome.reason, retry_after_ms=wait_ms, worth_repeating=not wait_ms)
     try:
-        envelope = read_envelope(result.body)
+        envelope = read_envelope(result.body, parse)
     except UnreadableError:
         return Untold(reason="unreadable", worth_repeating=True)
     if not envelope.errors:

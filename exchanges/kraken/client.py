@@ -22,6 +22,7 @@ from exchanges.kraken.placements import (
     PLACE_PATH,
     amend_refusal,
     cancel_refusal,
+    names_no_fault,
     place_report,
 )
 from exchanges.kraken.questions import Questions
@@ -51,7 +52,11 @@ from messages.types import ENDED_STATUSES, EvidenceSource
 _ACCEPTED = "accepted"
 """Why the fate of a request is unknown that the venue has taken: the order does not show it yet."""
 _AS_SHOWN = "refused_as_shown"
-"""Why the fate of a change is unknown that was refused for an order that was shown with its terms before."""
+"""Why the fate of a change is unknown that was refused for an order that is shown with its terms."""
+_UNREAD = "refused_unread"
+"""The same, where the order could not be read after the refusal."""
+_UNEXPLAINED = "refused_unexplained"
+"""The same, where the refusal does not say what was wrong, and may mean that there was nothing left to change."""
 
 
 class KrakenClient(AdapterClient):
@@ -144,28 +149,28 @@ class KrakenClient(AdapterClient):
         )
 
     def amend(self, request: AmendVenueOrder, venue_symbol: str, symbols: SymbolBook) -> CallReport:
-        """Change an order in place, once, and read what became of it.
-
-        It is read before, too, because whether it is post-only must be said again. What that read shows of its terms
-        proves nothing: it may be older than the latest change.
-        """
-        before = lookups.read_back(self._at_once(symbols), request)
-        if before is None:
-            return not_processed(request, "order_unread", self._local("the order could not be read before"))
-        params = amend_params(request, before.order, triggered=before.triggered)
+        """Change an order in place, once, and read what became of it."""
+        reached: Decimal | None = None
+        post_only = request.post_only
+        if request.stop_price is not None:
+            # Whether it was triggered, only the venue knows.
+            before = lookups.read_back(self._at_once(symbols), request)
+            if before is None:
+                return not_processed(request, "order_unread", self._local("the order could not be read before"))
+            reached = before.order.stop_price if before.triggered else None
+            post_only = post_only or before.order.post_only
+        params = amend_params(request, reached=reached, post_only=post_only)
         cost = {engine_unit(venue_symbol): self.session.amend_cost(request.client_order_id)}
         result = self.session.signed(
             CallKind.AMEND, cost, AMEND_PATH, params, valid_until_ms=request.valid_until_venue_ms
         )
         self.session.touch(request.client_order_id)
         refusal = amend_refusal(request, result)
-        as_shown = before.order.status not in ENDED_STATUSES and shows_terms(request, before.order)
-        if isinstance(refusal, AmendRefused) and as_shown:
-            # An earlier delivery may have done it, so that there was nothing left to change.
-            return unknown(request, _AS_SHOWN, refusal.evidence)
-        if refusal is not None:
+        if refusal is not None and not isinstance(refusal, AmendRefused):
             return refusal
         found = lookups.read_back(self._at_once(symbols), request)
+        if refusal is not None:
+            return _refused(request, refusal, found)
         if found is None or not shows_terms(request, found.order):
             return unknown(request, _ACCEPTED, answer_evidence(AMENDED, AMEND, result))
         return _amended(request, found)
@@ -221,6 +226,18 @@ class KrakenClient(AdapterClient):
         # A question whose answer is worth nothing later: not repeated, and not waited for.
         asking = Asking(self.session, symbols, budget_ms=self.session.call_timeout_ms, retries=0)
         return Questions(self.session, asking, patient=False)
+
+
+def _refused(request: AmendVenueOrder, refusal: AmendRefused, found: Found | None) -> CallReport:
+    # An earlier delivery may have done it, so that there was nothing left to change; what is shown may be older than
+    # that. Of an order that has ended, that does not matter.
+    if found is None:
+        return unknown(request, _UNREAD, refusal.evidence)
+    if found.order.status in ENDED_STATUSES:
+        return refusal
+    if shows_terms(request, found.order):
+        return unknown(request, _AS_SHOWN, refusal.evidence)
+    return unknown(request, _UNEXPLAINED, refusal.evidence) if names_no_fault(refusal) else refusal
 
 
 def _amended(request: AmendVenueOrder, found: Found) -> AmendConfirmed:

@@ -8,14 +8,17 @@ execution, is told on.
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache, partial
 from typing import Any
 
 from exchanges.fields import (
     Reader,
     Record,
     UnreadableError,
+    fault,
     number,
     number_or_none,
+    number_told,
     optional_text,
     positive_number,
     several,
@@ -60,18 +63,26 @@ _TIMES_IN_FORCE = {
 _SIDES = {"buy": Side.BUY, "sell": Side.SELL}
 _LIQUIDITY = {"m": Liquidity.MAKER, "t": Liquidity.TAKER}
 _NEEDED = frozenset({"symbol", "side", "order_type", "order_status"})
-_execution_values = several(("exec_id", "symbol", "side", "last_price", "last_qty"))
+_EXECUTION_FIELDS: dict[str, Reader] = {
+    **dict.fromkeys(("exec_id", "symbol"), text),
+    "side": partial(word, known=_SIDES),
+    **dict.fromkeys(("last_price", "last_qty"), positive_number),
+}
+_execution_values = several(tuple(_EXECUTION_FIELDS))
 _STATIC = "static"
 _MAY_BE_RELATIVE = frozenset({"limit_price_type", "triggers"})
 """Of orders of types that we do not place, these say how their prices follow the market, and no prices."""
 _STREAM = FillSource.STREAM
+_UNKNOWN = Liquidity.UNKNOWN
 _STOP_MARKET = OrderType.STOP_MARKET
+# Of a live order, most events have the same one.
+_known_client_id = lru_cache(maxsize=4096)(client_id)
 _FILLED = PublicStatus.FILLED
 
 
 def _client_id(record: Record, name: str) -> str | None:
     named = optional_text(record, name)
-    return None if named is None else client_id(named)
+    return None if named is None else _known_client_id(named)
 
 
 def _static(record: Record, name: str) -> None:
@@ -158,7 +169,13 @@ class LiveOrders:
             return Event(fill=fill, complete=fill is not None, at_ms=at_ms, kind=kind)
         state = dict(self._live.get(order_id, {}))
         for name, read in _LASTING.items():
-            if name in entry and not (name in _MAY_BE_RELATIVE and state.get("order_type") not in ORDER_TYPES):
+            if name not in entry:
+                continue
+            value = entry[name]
+            if type(value) is str and value == state.get(name):
+                # As most words are, again and again; what a state has of a text has been read.
+                continue
+            if not (name in _MAY_BE_RELATIVE and state.get("order_type") not in ORDER_TYPES):
                 state[name] = read(entry, name)
         if not _is_whole(state):
             return Event(fill=fill, complete=fill is not None, at_ms=at_ms, kind=kind)
@@ -207,24 +224,34 @@ class LiveOrders:
 
     def _fill(self, entry: Record, order_id: str, at_ms: int) -> VenueFill | None:
         """Read an execution; None where any of it is not told: it is then read from the venue."""
-        fees = entry.get("fees")
-        if None in _execution_values(entry) or type(fees) is not list or len(fees) != 1:
+        fees, values = entry.get("fees"), _execution_values(entry)
+        if None in values or type(fees) is not list or len(fees) != 1:
             return None
         fee = fees[0]
         if not isinstance(fee, dict):
             raise UnreadableError("fees is not a list of objects")
-        liquidity = Liquidity.UNKNOWN
+        liquidity = _UNKNOWN
         if entry.get("liquidity_ind") is not None:
             liquidity = word(entry, "liquidity_ind", _LIQUIDITY)
+        exec_id, symbol, side, price, size = values
+        price, size = number_told(price), number_told(size)
+        if (
+            not type(exec_id) is type(symbol) is type(side) is str
+            or not (exec_id and symbol and price and size)
+            or side not in _SIDES
+            or price < ZERO
+            or size < ZERO
+        ):
+            raise fault(entry, _EXECUTION_FIELDS, "last_price")
         return venue_fill(
             EXCHANGE,
-            self._symbols().canonical(text(entry, "symbol")),
-            text(entry, "exec_id"),
+            self._symbols().canonical(symbol),
+            exec_id,
             order_id,
             _client_id(entry, "cl_ord_id"),
-            word(entry, "side", _SIDES),
-            positive_number(entry, "last_price"),
-            positive_number(entry, "last_qty"),
+            _SIDES[side],
+            price,
+            size,
             signed_number(fee, "qty"),
             text(fee, "asset"),
             liquidity,

@@ -13,7 +13,7 @@ from exchanges.failures import unanswered
 from exchanges.fields import UnreadableError, as_list, as_record
 from exchanges.kraken.orders import names_one_order
 from exchanges.kraken.outcomes import INVALID_ORDER, UNKNOWN_ORDER, begins
-from exchanges.kraken.questions import APART, CALL, Questions, Rows, pages, read_rows, rows_of
+from exchanges.kraken.questions import APART, CALL, SEARCH_CALLS, Questions, Rows, pages, read_rows, rows_of
 from exchanges.kraken.translate import client_id, tells_executions
 from messages.commands import AmendVenueOrder, CancelVenueOrder, LookUpOrder
 from messages.fills import VenueFill
@@ -47,11 +47,17 @@ class Found:
 
 
 def look_up(asking: Questions, request: LookUpOrder) -> CallReport:
-    """Ask for one order, and for its executions when it has any."""
+    """Ask for one order, and for its executions when it has any.
+
+    Asked for by our id, it may be in no list, and then it is searched for: the room for that must be there beside, or
+    many look-ups would leave none to the searches that are to follow them.
+    """
     found: Found | Untold | None
     if request.venue_order_id is not None:
+        asking.reserve(2 * CALL if request.with_fills else CALL)
         found = by_id(asking, request.venue_order_id)
     else:
+        asking.reserve(2 * CALL, spare=SEARCH_CALLS)
         found = _by_client_id(asking, request.client_order_id)
         if isinstance(found, Found) and found.order.filled_size and request.with_fills:
             # Only this call can be told to list every execution by itself.

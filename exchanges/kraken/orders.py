@@ -139,13 +139,12 @@ def _order_id(venue_order_id: str) -> tuple[str, str]:
     return "txid", venue_order_id
 
 
-def amend_params(request: AmendVenueOrder, order: VenueOrder, *, triggered: bool) -> Params:
-    """Build the parameters of an amend of an order as it was read, without nonce and deadline; raises
-    `NotSupportedError`.
+def amend_params(request: AmendVenueOrder, *, reached: Decimal | None, post_only: bool) -> Params:
+    """Build the parameters of an amend, without nonce and deadline; raises `NotSupportedError`. `reached`: the trigger
+    of a stop order that was triggered. `post_only`: what the order is, by us or by the venue.
 
-    Every term is named, also one that the order is shown with: what is shown may be older than the latest change. Only
-    a trigger that was reached does not change any more. An order that is post-only would not be any more if that were
-    not said again.
+    Every term is named: what an order is shown with may be older than its latest change. Only a trigger that was
+    reached does not change any more. An order that is post-only would not be any more if that were not said again.
     """
     if request.size <= ZERO:
         raise NotSupportedError("an order cannot be amended to nothing")
@@ -154,9 +153,9 @@ def amend_params(request: AmendVenueOrder, order: VenueOrder, *, triggered: bool
     params = [_order_id(request.venue_order_id), ("order_qty", _given(request.size, "size"))]
     if request.price is not None:
         params.append(("limit_price", _given(request.price, "price")))
-    if request.stop_price is not None and not (triggered and request.stop_price == order.stop_price):
+    if request.stop_price is not None and request.stop_price != reached:
         params.append(("trigger_price", _given(request.stop_price, "stop price")))
-    return [*params, ("post_only", "true")] if order.post_only else params
+    return [*params, ("post_only", "true")] if post_only else params
 
 
 def shows_terms(request: AmendVenueOrder, order: VenueOrder) -> bool:

@@ -30,6 +30,7 @@ ENGINE_PAUSE_MS = 1000
 
 INVALID_NONCE = "EAPI:Invalid nonce"
 CALLS_EXHAUSTED = "EAPI:Rate limit exceeded"
+ENGINE_EXHAUSTED = ("EOrder:Rate limit exceeded", "EOrder:Domain rate limit exceeded")
 LOCKED_OUT = "EGeneral:Temporary lockout"
 THROTTLED = "EService: Throttled"
 INVALID_ORDER = "EOrder:Invalid order"
@@ -56,8 +57,7 @@ _TABLE: tuple[tuple[str, Outcome], ...] = (
     (CALLS_EXHAUSTED, _ENGINE_LIMITED),
     (THROTTLED, RATE_LIMITED),
     ("EService:Throttled", RATE_LIMITED),
-    ("EOrder:Rate limit exceeded", _ENGINE_LIMITED),
-    ("EOrder:Domain rate limit exceeded", _ENGINE_LIMITED),
+    *((each, _ENGINE_LIMITED) for each in ENGINE_EXHAUSTED),
     *((each, RATE_LIMITED) for each in TOO_MANY_REQUESTS),
     (LOCKED_OUT, Outcome(OutcomeClass.NOT_PROCESSED, "banned", retry_after_ms=LOCKOUT_MS)),
     ("EService:Market in cancel_only mode", _MODE),
@@ -127,8 +127,14 @@ _RANK = {
 def classify_place(status: int, errors: Sequence[str] | None, *, attempt: int) -> Outcome:
     """Sort an answer to a place call that is not a readable success: HTTP status and the errors of its body, None when
     the body cannot be read. `attempt`: which sending of the request it answers, from 1.
+
+    A network may deliver a request twice and answer with the second delivery, and the venue takes a client id again as
+    soon as the order of the first one has ended. So that the venue did not act on this one proves nothing.
     """
-    return _classify(status, errors, partial(_one_of_placement, attempt=attempt))
+    outcome = _classify(status, errors, partial(_one_of_placement, attempt=attempt))
+    if outcome.kind is OutcomeClass.NOT_PROCESSED:
+        return Outcome(OutcomeClass.AMBIGUOUS, outcome.reason)
+    return outcome
 
 
 def classify_change(status: int, errors: Sequence[str] | None) -> Outcome:
@@ -146,6 +152,15 @@ def begins(error: str, listed: str) -> bool:
     return error.startswith(listed) and (len(error) == len(listed) or error[len(listed)] in _BEHIND)
 
 
+def without_details(error: str) -> bool:
+    """Whether an error is one of the arguments and does not say of which."""
+    return _WITHOUT_DETAILS(_letters(error)) is not None
+
+
+def _letters(error: str) -> str:
+    return _NOT_LETTERS.sub("", error.lower())
+
+
 def _classify(status: int, errors: Sequence[str] | None, one: Callable[[str], Outcome]) -> Outcome:
     if status != HTTP_OK:
         # The venue answers everything with 200: this is somebody in between.
@@ -156,7 +171,7 @@ def _classify(status: int, errors: Sequence[str] | None, one: Callable[[str], Ou
 
 
 def _one_of_placement(error: str, attempt: int) -> Outcome:
-    said = _NOT_LETTERS.sub("", error.lower())
+    said = _letters(error)
     if _NAMES_CLIENT_ID(said) or _NAMES_DUPLICATE(said):
         return DUPLICATE
     by_state = any(begins(error, each) for each in _BY_STATE) or _WITHOUT_DETAILS(said)

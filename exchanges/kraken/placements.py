@@ -11,7 +11,7 @@ from exchanges.failures import cancel_unknown, place_unknown, unknown
 from exchanges.fields import UnreadableError, as_list, as_record, integer, text
 from exchanges.http import HttpAnswer, HttpFailure, HttpResult
 from exchanges.kraken.answers import named, read_envelope, read_errors
-from exchanges.kraken.outcomes import classify_change, classify_place
+from exchanges.kraken.outcomes import classify_change, classify_place, without_details
 from exchanges.outcomes import HTTP_OK
 from exchanges.refusals import (
     AMENDED,
@@ -23,7 +23,7 @@ from exchanges.refusals import (
     place_refused,
 )
 from messages.commands import AmendVenueOrder, CancelVenueOrder, PlaceOrder
-from messages.reports import CallReport, CancelReport, PlaceAccepted, PlaceReport
+from messages.reports import AmendRefused, CallReport, CancelReport, PlaceAccepted, PlaceReport
 from messages.types import EvidenceSource
 
 PLACE_PATH = "/0/private/AddOrder"
@@ -98,6 +98,11 @@ def amend_refusal(request: AmendVenueOrder, result: HttpResult) -> CallReport | 
     except UnreadableError as error:
         return unknown(request, "unreadable", answer_evidence(AMENDED, AMEND, result, detail=str(error)))
     return None
+
+
+def names_no_fault(refusal: AmendRefused) -> bool:
+    """Tell whether a refusal is of the arguments and does not say of which."""
+    return without_details(f"{refusal.code}:{refusal.text}")
 
 
 def _errors(answer: HttpAnswer) -> tuple[str, ...] | None:

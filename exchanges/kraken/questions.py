@@ -9,17 +9,21 @@ from typing import Any, TypeVar
 
 from exchanges.answers import IncompleteError, Told, Untold
 from exchanges.asking import PAGES_MAX, Asking
-from exchanges.fields import UnreadableError, as_record, integer, read_list
+from exchanges.fields import UnreadableError, as_record, integer
 from exchanges.kraken.orders import Params
 from exchanges.kraken.rest import RestSession
+from exchanges.kraken.symbols import CALLS
 from exchanges.kraken.translate import read_balances, read_order, read_trade
 from exchanges.symbols import SymbolBook
+from exchanges.wire_json import parse_exact
 from messages.fills import VenueFill
 from messages.types import VenueOrder
 
 CALL = 1
 HISTORY_CALL = 4
 """What a call counts, by its kind."""
+SEARCH_CALLS = 2 * CALL + HISTORY_CALL
+"""What a search counts that takes one page of each source."""
 APART = ("consolidate_taker", "false")
 """Otherwise the executions of one order against several may be told as one, whose id the stream does not have."""
 
@@ -49,13 +53,23 @@ class Questions:
         """Tell the venue's time, aimed low."""
         return self._asking.venue_now_ms()
 
-    def ask(self, path: str, params: Params, calls: int = CALL) -> Told | Untold:
-        """Ask one question, again while that may help."""
-        return self._session.question(self._asking, path, params, calls, patient=self._patient)
+    def reserve(self, calls: int, *, spare: int = 0) -> None:
+        """Set room aside for all the calls that the question takes at least: it is asked to its end, or costs nothing.
+        `spare` must be left beside it to what is more urgent. Raises `IncompleteError` when it comes too late.
+        """
+        self._asking.reserve({CALLS: calls}, spare={CALLS: spare}, patient=self._patient)
 
-    def must(self, path: str, params: Params, calls: int = CALL) -> Told:
+    def ask(
+        self, path: str, params: Params, calls: int = CALL, parse: Callable[[bytes], Any] = parse_exact
+    ) -> Told | Untold:
+        """Ask one question, again while that may help. `parse` parses the answer."""
+        return self._session.question(self._asking, path, params, calls, patient=self._patient, parse=parse)
+
+    def must(
+        self, path: str, params: Params, calls: int = CALL, parse: Callable[[bytes], Any] = parse_exact
+    ) -> Told:
         """Ask in the same way; raises `IncompleteError` when it is not answered."""
-        told = self.ask(path, params, calls)
+        told = self.ask(path, params, calls, parse)
         if isinstance(told, Untold):
             raise IncompleteError(told)
         return told
@@ -110,4 +124,11 @@ def rows_of(payload: Any, key: str) -> dict[str, Any]:
 
 def read_rows(rows: Rows, read: Callable[[str, Any], T]) -> tuple[tuple[T, ...], int]:
     """Translate rows; a bad one is skipped alone, and the number of those comes second."""
-    return read_list(list(rows.items()), lambda item: read(*item))
+    found: list[T] = []
+    unreadable = 0
+    for row_id, item in rows.items():
+        try:
+            found.append(read(row_id, item))
+        except UnreadableError:
+            unreadable += 1
+    return tuple(found), unreadable

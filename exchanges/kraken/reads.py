@@ -11,8 +11,20 @@ from exchanges.asking import CLOCK_MARGIN_MS, joined
 from exchanges.kraken.capabilities import CAPABILITIES
 from exchanges.kraken.lookups import by_id, trades_of
 from exchanges.kraken.orders import Params
-from exchanges.kraken.questions import APART, CALL, HISTORY_CALL, Questions, Rows, pages, read_rows, rows_of
+from exchanges.kraken.questions import (
+    APART,
+    CALL,
+    HISTORY_CALL,
+    SEARCH_CALLS,
+    Questions,
+    Rows,
+    pages,
+    read_rows,
+    rows_of,
+)
+from exchanges.kraken.rows import order_reader, parse_open
 from exchanges.kraken.translate import tells_executions
+from exchanges.wire_json import parse_exact
 from messages.commands import FetchBalances, FetchFills, FetchOpenOrders, SearchOrder
 from messages.fills import VenueFill
 from messages.reports import BalancesFetched, CallReport, FillsFetched, OpenOrdersFetched, OrdersSearched
@@ -24,10 +36,16 @@ _OPEN = "/0/private/OpenOrders"
 _CLOSED = "/0/private/ClosedOrders"
 _HISTORY = "/0/private/TradesHistory"
 _BALANCES = "/0/private/BalanceEx"
+_URGENT_CALLS = SEARCH_CALLS + 2 * CALL
+"""What a list leaves that is read at intervals: room to look for an order of which nobody knows what became."""
 
 
 def search(asking: Questions, request: SearchOrder) -> CallReport:
-    """List open orders, closed orders and executions of a symbol around a time: every source, or no answer."""
+    """List open orders, closed orders and executions of a symbol around a time: every source, or no answer.
+
+    Where it is for no order, but for the recent history of its symbol, those go before it that are for one.
+    """
+    asking.reserve(SEARCH_CALLS, spare=0 if request.client_order_id else 2 * CALL)
     opened = asking.must(_OPEN, [])
     found_open, bad_open = _orders_of(asking, rows_of(opened.payload, "open"), request.symbol)
     window = _window(request.from_venue_ms, request.to_venue_ms)
@@ -52,8 +70,14 @@ def search(asking: Questions, request: SearchOrder) -> CallReport:
 
 
 def open_orders(asking: Questions, request: FetchOpenOrders) -> CallReport:
-    """List open orders, of one symbol or of all; they come in one answer."""
-    told = asking.must(_OPEN, [])
+    """List open orders, of one symbol or of all; they come in one answer.
+
+    Nothing is placed before they are known, so they come before the history of a symbol; a search for an order has room
+    all the same, however often they are asked for. What is asked in somebody's name comes before what is not.
+    """
+    asking.reserve(CALL, spare=SEARCH_CALLS - CALL if request.order_id else SEARCH_CALLS)
+    # Orders of one symbol are picked by their records, which rows are not.
+    told = asking.must(_OPEN, [], parse=parse_open if request.symbol is None else parse_exact)
     orders, unreadable = _orders_of(asking, rows_of(told.payload, "open"), request.symbol)
     return OpenOrdersFetched(
         account_id=request.account_id,
@@ -74,8 +98,10 @@ def fills(asking: Questions, request: FetchFills) -> CallReport:
     elif request.since_venue_ms is not None:
         until_ms = asking.venue_now_ms() + CLOCK_MARGIN_MS
         window = _window(request.since_venue_ms, until_ms)
+        asking.reserve(HISTORY_CALL, spare=_spare(request))
         found, unreadable = _trades_between(asking, request.symbol, window)
     else:
+        asking.reserve(HISTORY_CALL, spare=_spare(request))
         told = asking.must(_HISTORY, [APART], HISTORY_CALL)
         found, unreadable = _trades_of_symbol(asking, rows_of(told.payload, "trades"), request.symbol)
     return FillsFetched(
@@ -91,6 +117,7 @@ def fills(asking: Questions, request: FetchFills) -> CallReport:
 
 def balances(asking: Questions, request: FetchBalances) -> CallReport:
     """Read balances. One that cannot be read makes the whole answer unreadable: left out, it would look like zero."""
+    asking.reserve(CALL, spare=_spare(request))
     told = asking.must(_BALANCES, [])
     return BalancesFetched(
         account_id=request.account_id,
@@ -101,7 +128,13 @@ def balances(asking: Questions, request: FetchBalances) -> CallReport:
     )
 
 
+def _spare(request: FetchFills | FetchBalances) -> int:
+    # What is asked for in somebody's name is waited for. What is not comes again at the next interval.
+    return 0 if request.order_id else _URGENT_CALLS
+
+
 def _fills_of_order(asking: Questions, venue_order_id: str) -> tuple[VenueFill, ...]:
+    asking.reserve(2 * CALL)
     found = by_id(asking, venue_order_id)
     if isinstance(found, Untold):
         raise IncompleteError(Untold(reason="unknown_order"))
@@ -126,7 +159,7 @@ def _window(from_ms: int, to_ms: int) -> Params:
 def _orders_of(asking: Questions, rows: Rows, symbol: str | None) -> tuple[tuple[VenueOrder, ...], int]:
     if symbol is not None:
         rows = {each: item for each, item in rows.items() if _may_be_of(asking, _described(item), symbol)}
-    return read_rows(rows, asking.order)
+    return read_rows(rows, order_reader(asking.symbols))
 
 
 def _trades_of_symbol(asking: Questions, rows: Rows, symbol: str) -> tuple[tuple[VenueFill, ...], int]:

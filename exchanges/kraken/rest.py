@@ -4,7 +4,8 @@ Owns what is Kraken's own about it; the session machinery is every venue's.
 """
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from exchanges.answers import Told, Untold
 from exchanges.asking import Asking
@@ -14,6 +15,8 @@ from exchanges.kraken.answers import read_answer, read_errors
 from exchanges.kraken.orders import CLOCK_GRAIN_MS, Params
 from exchanges.kraken.outcomes import (
     CALLS_EXHAUSTED,
+    ENGINE_EXHAUSTED,
+    ENGINE_PAUSE_MS,
     LOCKED_OUT,
     LOCKOUT_MS,
     THROTTLED,
@@ -29,7 +32,7 @@ from exchanges.nonces import NonceSource
 from exchanges.outcomes import HTTP_OK
 from exchanges.session import Cost, Heed, HeldBackError, Prepared, TimeTold, VenueSession
 from exchanges.symbols import Listing, SymbolBook
-from exchanges.throttle import CallKind
+from exchanges.throttle import NO_COST, CallKind
 
 DEADLINE_MIN_MS = 2_000
 DEADLINE_MAX_MS = 60_000
@@ -40,14 +43,18 @@ THROTTLED_MAX_MS = 60_000
 """A throttle that names a later end is looked at again after this long."""
 
 _TOKEN_PATH = "/0/private/GetWebSocketsToken"
-_NO_ERROR = b'{"error":[]'
 # How most answers begin; long ones are not parsed once more to find that they refuse nothing.
-_FREE: Cost = {}
-_NOT_CANCELS = (CallKind.PLACE, CallKind.AMEND, CallKind.READ)
+_NO_ERROR = b'{"error":[]'
+_COUNTED = (CallKind.READ, CallKind.STREAM)
+_ENGINE_COUNTED = (CallKind.PLACE, CallKind.AMEND)
+_NOT_CANCELS = (*_ENGINE_COUNTED, *_COUNTED)
 
 
 class RestSession(VenueSession):
     """Signed and unsigned calls under one credential. Thread-safe; shows no secret in its repr, results or errors."""
+
+    # What orders a nonce by is no time of the venue.
+    untimed = frozenset({CallKind.CANCEL})
 
     def __init__(
         self,
@@ -83,14 +90,13 @@ class RestSession(VenueSession):
         self._nonces = nonces
         self._ages = OrderAges()
         self._ages_lock = threading.Lock()
-        self._closing = threading.Event()
         self.names: Names = NO_NAMES
 
     # ----- what every venue has, in this one's way
 
     def read_time(self) -> TimeTold | Untold:
         """Ask for the venue's clock, once. It tells whole seconds, and so is never ahead."""
-        told = self.public("/0/public/Time", _FREE, self.call_timeout_ms)
+        told = self.public("/0/public/Time", NO_COST, self.call_timeout_ms)
         if isinstance(told, Untold):
             return told
         try:
@@ -100,10 +106,10 @@ class RestSession(VenueSession):
 
     def read_listing(self, known: SymbolBook, timeout_ms: int) -> Listing | Untold:
         """Ask for the names of assets and the trading rules of all pairs, once."""
-        assets = self.public("/0/public/Assets", _FREE, timeout_ms)
+        assets = self.public("/0/public/Assets", NO_COST, timeout_ms)
         if isinstance(assets, Untold):
             return assets
-        pairs = self.public("/0/public/AssetPairs", _FREE, timeout_ms)
+        pairs = self.public("/0/public/AssetPairs", NO_COST, timeout_ms)
         if isinstance(pairs, Untold):
             return pairs
         try:
@@ -130,7 +136,7 @@ class RestSession(VenueSession):
                 return Heed(silent_ms=self._throttled_ms(error), by_address=False)
             if begins(error, CALLS_EXHAUSTED):
                 # Placements and cancels are not counted there.
-                return Heed(silent_ms=LIMITED_MS, kinds=(CallKind.READ,), by_address=False)
+                return Heed(silent_ms=LIMITED_MS, kinds=_COUNTED, by_address=False)
             if any(begins(error, each) for each in TOO_MANY_REQUESTS):
                 return Heed(silent_ms=LIMITED_MS, kinds=_NOT_CANCELS, by_address=False)
         return None
@@ -162,22 +168,35 @@ class RestSession(VenueSession):
             deadline_ms = min(valid_until_ms, venue_now_ms + DEADLINE_MAX_MS)
             return self._prepared(path, [*params, ("deadline", written_instant(deadline_ms))])
 
-        return self.send(kind, cost, prepare, timeout_ms=self.call_timeout_ms, valid_until_ms=valid_until_ms)
+        result = self.send(kind, cost, prepare, timeout_ms=self.call_timeout_ms, valid_until_ms=valid_until_ms)
+        if kind in _ENGINE_COUNTED and isinstance(result, HttpAnswer) and _hastened(result):
+            # Whatever became of this one: the next one would be refused, too.
+            self.be_silent(ENGINE_PAUSE_MS, kinds=_ENGINE_COUNTED, banned=False)
+        return result
 
-    def question(self, asking: Asking, path: str, params: Params, calls: int, *, patient: bool) -> Told | Untold:
-        """Ask one signed question, again while that may help. When patient, a question that the counter of calls holds
-        back is asked when there is room, if that is inside the request's time.
-        """
-        while True:
-            told = asking.ask({CALLS: calls}, lambda _: self._prepared(path, params))
-            if isinstance(told, Told) or not patient or not 0 < told.retry_after_ms < asking.left_ms():
-                return told
-            if self._closing.wait(told.retry_after_ms / 1000):
-                return told
+    def question(
+        self,
+        asking: Asking,
+        path: str,
+        params: Params,
+        calls: int,
+        *,
+        patient: bool,
+        parse: Callable[[bytes], Any],
+    ) -> Told | Untold:
+        """Ask one signed question, as `Asking.ask` does. `parse` parses the answer."""
+        return asking.ask(
+            {CALLS: calls},
+            lambda _: self._prepared(path, params),
+            patient=patient,
+            read=lambda result: read_answer(result, parse),
+        )
 
     def stream_token(self) -> str | Untold:
         """Ask for a token that opens a private stream. It is a secret."""
-        result, _ = self.ask({CALLS: 1}, lambda _: self._prepared(_TOKEN_PATH, []), self.call_timeout_ms)
+        result, _ = self.ask(
+            {CALLS: 1}, lambda _: self._prepared(_TOKEN_PATH, []), self.call_timeout_ms, CallKind.STREAM
+        )
         told = read_answer(result)
         if isinstance(told, Untold):
             return told
@@ -185,11 +204,6 @@ class RestSession(VenueSession):
             return text(as_record(told.payload), "token")
         except UnreadableError as error:
             return Untold(reason=f"unreadable: {error}")
-
-    def close(self) -> None:
-        """Close idle connections."""
-        self._closing.set()
-        super().close()
 
     def _prepared(self, path: str, params: Params) -> Prepared:
         nonce = str(self._nonces.next())
@@ -213,3 +227,11 @@ class RestSession(VenueSession):
         """Tell what cancelling an order costs now."""
         with self._ages_lock:
             return self._ages.cancel_cost(client_order_id, self.clock.monotonic_ms())
+
+
+def _hastened(answer: HttpAnswer) -> bool:
+    # Whether an order call was refused because there were too many.
+    if answer.body.startswith(_NO_ERROR):
+        return False
+    limits = (CALLS_EXHAUSTED, *ENGINE_EXHAUSTED)
+    return any(begins(error, each) for error in read_errors(answer.body) or () for each in limits)

@@ -10,6 +10,7 @@ from exchanges.times import instant_or_none
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DIGITS_MAX = 11
 """Of whole seconds: further than any order lives, and a number that was meant as milliseconds has more."""
+_TOO_LATE = Decimal(10**_DIGITS_MAX)
 
 
 def seconds_or_none(value: Any) -> int | None:
@@ -17,7 +18,7 @@ def seconds_or_none(value: Any) -> int | None:
     kind = type(value)
     if kind is Decimal:
         # Its order of magnitude first: the whole number of 1E+999999999 would fill the memory.
-        fits = value.is_finite() and value.adjusted() < _DIGITS_MAX and not value.is_signed()
+        fits = value.is_finite() and not value.is_signed() and value < _TOO_LATE
         return int(value.scaleb(3)) if fits else None
     return value * 1000 if kind is int and 0 <= value < 10**_DIGITS_MAX else None
 

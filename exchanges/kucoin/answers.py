@@ -3,13 +3,14 @@
 Pure. It decides nothing about orders; what an answer proves about one is read in `placements`.
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from exchanges.answers import Told, Untold, VenueError, untold_failure
 from exchanges.fields import Record, UnreadableError, as_record
 from exchanges.http import HttpAnswer, HttpFailure, HttpResult
-from exchanges.kucoin.outcomes import BLOCKED, SUCCESS, classify_read
+from exchanges.kucoin.outcomes import BLOCKED, SUCCESS, UNKNOWN_ORDER, classify_read
 from exchanges.outcomes import HTTP_OK, HTTP_SERVER_ERROR, HTTP_TOO_MANY, OutcomeClass
 from exchanges.wire_json import parse_json
 
@@ -19,14 +20,16 @@ BLOCKED_MS = 30_000
 """How long a block of our address lasts."""
 
 _WORDS_MAX = 500
+_INVALID = "400100"
+_says_not_there = re.compile("order(?:_| | does )not[_ ]exist").search
 
 
-def success(answer: HttpAnswer) -> Record | None:
+def success(answer: HttpAnswer, parse: Callable[[bytes], Any] = parse_json) -> Record | None:
     """Give the envelope of an answer that is a success; None: it is an error, or cannot be read."""
     if answer.status != HTTP_OK:
         return None
     try:
-        envelope = as_record(parse_json(answer.body))
+        envelope = as_record(parse(answer.body))
     except UnreadableError:
         return None
     return envelope if envelope.get("code") == SUCCESS else None
@@ -45,11 +48,11 @@ def read_error(body: bytes) -> VenueError:
     )
 
 
-def read_answer(result: HttpResult) -> Told | Untold:
-    """Sort how a question ended; what is told is what the envelope contains."""
+def read_answer(result: HttpResult, parse: Callable[[bytes], Any] = parse_json) -> Told | Untold:
+    """Sort how a question ended; what is told is what the envelope contains, as `parse` parses it."""
     if isinstance(result, HttpFailure):
         return untold_failure(result)
-    envelope = success(result)
+    envelope = success(result, parse)
     if envelope is not None:
         return Told(payload=envelope.get("data"), answer=result)
     error = read_error(result.body)
@@ -62,6 +65,20 @@ def read_answer(result: HttpResult) -> Told | Untold:
         retry_after_ms=silence_ms(result, error.code) if limited else 0,
         worth_repeating=not limited,
     )
+
+
+def knows_no_order(untold: Untold) -> bool:
+    """Whether the venue itself says that it has no such ordinary order."""
+    return untold.code == UNKNOWN_ORDER
+
+
+def knows_no_stop(untold: Untold) -> bool:
+    """Whether the venue itself says that it has no such stop order. That book is of an older interface, which uses one
+    code for many things and tells them apart by words.
+    """
+    if untold.code == _INVALID and untold.answer is not None:
+        return _says_not_there(read_error(untold.answer.body).words.lower()) is not None
+    return knows_no_order(untold)
 
 
 def silence_ms(answer: HttpAnswer, code: str | None) -> int:

@@ -61,10 +61,9 @@ class Canceller:
         try:
             if venue_order_id is None:
                 return asking.order_by_client_id(self._symbol, self._request.client_order_id)[0]
-            found, _ = asking.order(self._symbol, venue_order_id)
+            return asking.order(self._symbol, venue_order_id)[0]
         except (IncompleteError, UnreadableError):
             return None
-        return found if found is not None and found.venue_order_id == venue_order_id else None
 
     # ----- a stop order
 

@@ -26,14 +26,12 @@ from exchanges.fields import (
 )
 from exchanges.kucoin.stops import StopMemory
 from exchanges.kucoin.symbols import EXCHANGE
+from exchanges.kucoin.times import NS_PER_MS, time_ms
 from exchanges.kucoin.translate import (
-    NS_ABOVE,
-    NS_PER_MS,
     ORDER_TYPES,
     SIDES,
     ended_as,
     ended_by_funds,
-    time_ms,
     working_size,
 )
 from exchanges.records import venue_order
@@ -115,7 +113,7 @@ def read_order_event(event: Record, symbols: SymbolBook) -> VenueOrder:
         None,
         quote,
         False,
-        created // NS_PER_MS if created is not None and created > NS_ABOVE else created,
+        time_ms(created),
         None if ts is None else ts // NS_PER_MS,
         "",
     )

@@ -4,7 +4,8 @@ Pure. Whatever is not listed here as a proof is ambiguous; a new code of the ven
 that exists into one that does not. Codes decide; a text only ever tells more, where one code stands for many things.
 
 A network may deliver a placement twice and answer with the second delivery. So a refusal that the first one can have
-caused, by the client id, the funds or the place in a limit that its order takes, proves nothing.
+caused, by the client id, the funds or the place in a limit that its order takes, proves nothing. Neither does an answer
+that the venue did not act on this one: for how long it refuses the client id of an order that has ended, nobody says.
 """
 
 import re
@@ -63,6 +64,8 @@ def classify_place(status: int, code: str | None, words: str) -> Outcome:
     if code in _DUPLICATES:
         return DUPLICATE
     outcome = _classify(status, code, _CALL_REFUSED | _ORDER_REFUSED | _IN_THE_WAY | {_INVALID})
+    if outcome.kind is OutcomeClass.NOT_PROCESSED:
+        return Outcome(OutcomeClass.AMBIGUOUS, outcome.reason)
     if outcome is not REJECTED or code in _CALL_REFUSED | _ORDER_REFUSED:
         return outcome
     said = _NO_LETTER.sub("", words.lower())

@@ -8,13 +8,17 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from exchanges.answers import IncompleteError, Told, Untold
-from exchanges.asking import PAGES_MAX, Asking
+from exchanges.asking import PAGES_MAX
 from exchanges.fields import UnreadableError, as_list, as_record, integer, read_list
-from exchanges.kucoin.outcomes import UNKNOWN_ORDER
+from exchanges.kucoin.answers import knows_no_order, knows_no_stop
+from exchanges.kucoin.executions import read_fill
 from exchanges.kucoin.rest import Params, RestSession
-from exchanges.kucoin.translate import TRIGGERED, read_fill, read_order, read_stop
+from exchanges.kucoin.rows import listed_id, order_reader, parse_working
+from exchanges.kucoin.translate import TRIGGERED, read_order, read_stop
+from exchanges.questions import BaseQuestions, answered
 from exchanges.session import Cost
 from exchanges.symbols import SymbolBook
+from exchanges.wire_json import parse_json
 from messages.fills import VenueFill
 from messages.types import VenueOrder
 
@@ -31,62 +35,55 @@ Listed = tuple[tuple[T, ...], int]
 """Records, and how many could not be read."""
 
 
-class Questions:
+class Questions(BaseQuestions[RestSession]):
     """Signed questions on behalf of one request."""
 
-    def __init__(self, session: RestSession, asking: Asking) -> None:
-        self._session = session
-        self._asking = asking
+    def ask(
+        self, path: str, params: Params, cost: Cost, parse: Callable[[bytes], Any] = parse_json
+    ) -> Told | Untold:
+        """Ask one question, again while that may help. `parse` parses the answer."""
+        return self._session.question(self._asking, path, params, cost, parse)
 
-    @property
-    def symbols(self) -> SymbolBook:
-        """The symbol names to read records by."""
-        return self._asking.symbols
-
-    @property
-    def asked_venue_ms(self) -> int:
-        """Lower bound of the venue time at which the first question was asked."""
-        return self._asking.asked_venue_ms
-
-    def venue_now_ms(self) -> int:
-        """Tell the venue's time, aimed low."""
-        return self._asking.venue_now_ms()
-
-    def ask(self, path: str, params: Params, cost: Cost) -> Told | Untold:
-        """Ask one question, again while that may help."""
-        return self._session.question(self._asking, path, params, cost)
-
-    def must(self, path: str, params: Params, cost: Cost) -> Told:
+    def must(self, path: str, params: Params, cost: Cost, parse: Callable[[bytes], Any] = parse_json) -> Told:
         """Ask in the same way; raises `IncompleteError` when it is not answered."""
-        told = self.ask(path, params, cost)
-        if isinstance(told, Untold):
-            raise IncompleteError(told)
-        return told
+        return answered(self.ask(path, params, cost, parse))
 
     # ----- one order; None: the venue itself says that it has none. They raise `IncompleteError` when not answered.
 
     def order(self, venue_symbol: str, venue_order_id: str) -> tuple[VenueOrder | None, Told | Untold]:
         """Ask for an ordinary order by its id; the answer comes second."""
-        return self._one(f"{_ORDERS}/{venue_order_id}", [("symbol", venue_symbol)], 2, read_order)
+        found, answer = self._order(f"{_ORDERS}/{venue_order_id}", venue_symbol)
+        if found is not None and found.venue_order_id != venue_order_id:
+            raise _of_another()
+        return found, answer
 
     def order_by_client_id(self, venue_symbol: str, client_id: str) -> tuple[VenueOrder | None, Told | Untold]:
         """Ask for an ordinary order, working or ended, by its client id."""
-        found, answer = self._one(f"{_ORDERS}/client-order/{client_id}", [("symbol", venue_symbol)], 2, read_order)
+        found, answer = self._order(f"{_ORDERS}/client-order/{client_id}", venue_symbol)
         if found is not None and found.client_order_id != client_id:
-            raise UnreadableError("the answer is about another order")
+            raise _of_another()
         return found, answer
 
     def stop(self, stop_id: str) -> tuple[VenueOrder | None, Told | Untold]:
         """Ask for a stop order by its id."""
-        return self._one(f"{STOP_LIST}/{stop_id}", [], 3, self._read_stop)
+        told = self.ask(f"{STOP_LIST}/{stop_id}", [], {"spot": 3})
+        found = self._shown(told, read_stop, knows_none=knows_no_stop)
+        if found is None:
+            return None, told
+        if found.venue_order_id != stop_id:
+            raise _of_another()
+        return self._learned(found), told
 
     def stop_by_client_id(self, venue_symbol: str, client_id: str) -> tuple[VenueOrder | None, Told | Untold]:
         """Ask for a stop order by its client id: of several, one that works."""
         params = [("clientOid", client_id), ("symbol", venue_symbol)]
-        told = self.must(f"{STOP_LIST}/queryOrderByClientOid", params, {"spot": 3})
-        found = [self._read_stop(item, self.symbols) for item in _array(told.payload)]
+        told = self.ask(f"{STOP_LIST}/queryOrderByClientOid", params, {"spot": 3})
+        listed = self._shown(told, lambda value, _: as_list(value), knows_none=knows_no_stop) or []
+        found = [read_stop(item, self.symbols) for item in listed]
         if any(each.client_order_id != client_id for each in found):
-            raise UnreadableError("the answer is about another order")
+            raise _of_another()
+        for stop in found:
+            self._learned(stop)
         found.sort(key=lambda each: each.venue_status == TRIGGERED)
         return (found[0] if found else None), told
 
@@ -95,27 +92,32 @@ class Questions:
         return self._session.stops.end_of(stop_id, self.asked_venue_ms)
 
     def _read_stop(self, value: Any, symbols: SymbolBook) -> VenueOrder:
-        stop = read_stop(value, symbols)
+        return self._learned(read_stop(value, symbols))
+
+    def _learned(self, stop: VenueOrder) -> VenueOrder:
         self._session.stops.learn(stop.venue_order_id, stop.client_order_id)
         return stop
 
-    def _one(
-        self, path: str, params: Params, weight: int, read: Callable[[Any, SymbolBook], VenueOrder]
-    ) -> tuple[VenueOrder | None, Told | Untold]:
-        told = self.ask(path, params, {"spot": weight})
+    def _order(self, path: str, venue_symbol: str) -> tuple[VenueOrder | None, Told | Untold]:
+        told = self.ask(path, [("symbol", venue_symbol)], {"spot": 2})
+        return self._shown(told, read_order, knows_none=knows_no_order), told
+
+    def _shown(
+        self, told: Told | Untold, read: Callable[[Any, SymbolBook], T], *, knows_none: Callable[[Untold], bool]
+    ) -> T | None:
         if isinstance(told, Untold):
-            if told.code != UNKNOWN_ORDER:
+            if not knows_none(told):
                 raise IncompleteError(told)
-            return None, told
-        return (None if told.payload is None else read(told.payload, self.symbols)), told
+            return None
+        return None if told.payload is None else read(told.payload, self.symbols)
 
     # ----- lists
 
     def working(self, venue_symbol: str) -> tuple[Listed[VenueOrder], Told]:
         """List the working ordinary orders of a symbol."""
         params = [("symbol", venue_symbol)]
-        items, told = self._counted_pages(f"{_ORDERS}/active/page", params, "pageNum", {"spot": 2})
-        return self._orders(items, read_order), told
+        items, told = self._counted_pages(f"{_ORDERS}/active/page", params, "pageNum", {"spot": 2}, parse_working)
+        return read_list(items, order_reader(self.symbols)), told
 
     def working_symbols(self) -> tuple[str, ...]:
         """Name the symbols that have working ordinary orders, as the venue does."""
@@ -161,31 +163,38 @@ class Questions:
 
     # ----- pages
 
-    def _counted_pages(self, path: str, params: Params, page_name: str, cost: Cost) -> tuple[list[Any], Told]:
-        # What ends while pages are turned moves the rest up, and one would be passed over: then there are fewer than
-        # the venue counts.
+    def _counted_pages(
+        self, path: str, params: Params, page_name: str, cost: Cost, parse: Callable[[bytes], Any] = parse_json
+    ) -> tuple[list[Any], Told]:
+        # What ends while pages are turned moves the rest up, and one would be passed over: then the venue counts fewer
+        # than before, or there are fewer than it counts.
         first: Told | None = None
         for _ in range(LISTINGS_MAX):
-            items, total, told = self._turned(path, params, page_name, cost)
+            items, totals, told = self._turned(path, params, page_name, cost, parse)
             first = first or told
-            if len(_distinct(items)) >= total:
+            if len(totals) == 1 and len(_distinct(items)) >= max(totals):
                 return items, first
         raise IncompleteError(Untold(reason="list_changes"))
 
-    def _turned(self, path: str, params: Params, page_name: str, cost: Cost) -> tuple[list[Any], int, Told]:
+    def _turned(
+        self, path: str, params: Params, page_name: str, cost: Cost, parse: Callable[[bytes], Any]
+    ) -> tuple[list[Any], set[int], Told]:
+        # The records of all pages, what the pages told as the number of them, and the first answer.
         found: list[Any] = []
+        totals: set[int] = set()
         first: Told | None = None
         for number in range(1, PAGES_MAX + 1):
-            told = self.must(path, [*params, (page_name, str(number)), ("pageSize", str(PAGE))], cost)
+            told = self.must(path, [*params, (page_name, str(number)), ("pageSize", str(PAGE))], cost, parse)
             first = first or told
             try:
                 record = as_record(told.payload)
                 found += as_list(record.get("items"))
-                total, pages = integer(record, "totalNum"), integer(record, "totalPage")
+                totals.add(integer(record, "totalNum"))
+                pages = integer(record, "totalPage")
             except UnreadableError as error:
                 raise _no_list(error) from None
             if number >= pages:
-                return found, total, first
+                return found, totals, first
         raise IncompleteError(Untold(reason="too_many_pages"))
 
     def _chained_pages(self, path: str, params: Params) -> list[Any]:
@@ -218,12 +227,11 @@ def _period(venue_symbol: str, from_ms: int, to_ms: int) -> Params:
 
 def _distinct(items: list[Any]) -> set[Any]:
     # A record without an id counts as one of its own.
-    ids = (item.get("id") if isinstance(item, dict) else None for item in items)
-    return {found if type(found) is str else number for number, found in enumerate(ids)}
+    return {found if type(found) is str else number for number, found in enumerate(map(listed_id, items))}
 
 
-def _array(payload: Any) -> list[Any]:
-    return [] if payload is None else as_list(payload)
+def _of_another() -> UnreadableError:
+    return UnreadableError("the answer is about another order")
 
 
 def _no_list(error: UnreadableError) -> IncompleteError:

@@ -3,8 +3,9 @@
 Owns what is KuCoin's own about it; the session machinery is every venue's.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import quote, urlsplit
 
 from exchanges.answers import Told, Untold
@@ -170,9 +171,15 @@ class RestSession(VenueSession):
             kind, {"spot": weight}, prepare, timeout_ms=self.call_timeout_ms, valid_until_ms=valid_until_ms
         )
 
-    def question(self, asking: Asking, path: str, params: Params, cost: Cost) -> Told | Untold:
-        """Ask one signed question, again while that may help."""
-        return asking.ask(cost, lambda venue_now_ms: self._prepared("GET", path, params, None, venue_now_ms))
+    def question(
+        self, asking: Asking, path: str, params: Params, cost: Cost, parse: Callable[[bytes], Any]
+    ) -> Told | Untold:
+        """Ask one signed question, again while that may help. `parse` parses the answer."""
+        return asking.ask(
+            cost,
+            lambda venue_now_ms: self._prepared("GET", path, params, None, venue_now_ms),
+            read=lambda result: read_answer(result, parse),
+        )
 
     def door(self) -> Door | Untold:
         """Ask where the stream is and for a token that opens it, once: each connection needs its own."""

@@ -30,8 +30,11 @@ class StopMemory:
         self._cancelled: OrderedDict[str, _Cancelled] = OrderedDict()
 
     def learn(self, stop_id: str, client_id: str | None) -> None:
-        """Take note whose a stop order is; None: somebody's who gave it no client id."""
-        self._client_ids[stop_id] = client_id
+        """Take note whose a stop order is; None: somebody's who gave it no client id, unless one was told before."""
+        if client_id is None:
+            self._client_ids.setdefault(stop_id, None)
+        else:
+            self._client_ids[stop_id] = client_id
         if len(self._client_ids) > STOPS_MAX:
             self._client_ids.popitem(last=False)
 

@@ -1,4 +1,4 @@
-"""KuCoin's records to our messages: orders, stop orders, executions, balances.
+"""KuCoin's records of orders and stop orders to our messages.
 
 Pure. It never guesses: a record with an unknown side, type or time in force, or with a field missing or of the wrong
 kind, is unreadable as a whole (`UnreadableError`); where its parts contradict each other, its status is unknown.
@@ -23,21 +23,15 @@ from exchanges.fields import (
     plain_amounts,
     positive_amount,
     several,
-    signed_amount,
-    signed_or_none,
     text,
-    unsigned_or_none,
     word,
 )
 from exchanges.kucoin.symbols import EXCHANGE
-from exchanges.records import venue_fill, venue_order
+from exchanges.kucoin.times import time_ms
+from exchanges.records import venue_order
 from exchanges.symbols import SymbolBook
-from messages.fills import FillSource, Liquidity, VenueFill
 from messages.types import ZERO, OrderType, PublicStatus, Side, TimeInForce, VenueOrder
 
-NS_PER_MS = 1_000_000
-NS_ABOVE = 10**16
-"""A time above this is in nanoseconds: as milliseconds it would lie three hundred thousand years ahead."""
 TRIGGERED = "TRIGGERED"
 """Of a stop order: an ordinary order, under an id of its own, has taken its place."""
 
@@ -47,7 +41,6 @@ _STOP_TYPES = {"market": OrderType.STOP_MARKET, "limit": OrderType.STOP_LIMIT}
 _TIMES_IN_FORCE = {
     "GTC": TimeInForce.GTC, "GTT": TimeInForce.GTT, "IOC": TimeInForce.IOC, "FOK": TimeInForce.FOK,
 }  # fmt: skip
-_LIQUIDITY = {"taker": Liquidity.TAKER, "maker": Liquidity.MAKER}
 # What side, type and time in force mean together; on a market order the last one is shown and means nothing.
 _TERMS = {
     (side, kind, lasting): (
@@ -65,7 +58,6 @@ _OPEN, _PENDING = PublicStatus.OPEN, PublicStatus.PENDING
 _FILLED, _CANCELLED, _EXPIRED = PublicStatus.FILLED, PublicStatus.CANCELLED, PublicStatus.EXPIRED
 # Sums of amounts with up to forty digits stay exact.
 _EXACT = Context(prec=100)
-_REST = FillSource.REST
 
 # The fields that are read in one go, and what each of them has to be.
 _ORDER_FIELDS: dict[str, Reader] = {
@@ -87,20 +79,6 @@ _order_values = several(
         *("active", "inOrderBook", "cancelExist", "postOnly", "createdAt", "lastUpdatedAt", "cancelledSize"),
     )
 )
-_FILL_FIELDS: dict[str, Reader] = {
-    **dict.fromkeys(("symbol", "orderId"), text),
-    "side": partial(word, known=SIDES),
-    "liquidity": partial(word, known=_LIQUIDITY),
-    **dict.fromkeys(("price", "size"), positive_amount),
-    "fee": signed_amount,
-    "feeCurrency": optional_text,
-    "createdAt": integer,
-}
-_fill_values = several(
-    ("symbol", "orderId", "tradeId", "side", "liquidity", "price", "size", "fee", "feeCurrency", "createdAt")
-)
-
-
 def read_order(value: Any, symbols: SymbolBook) -> VenueOrder:
     """Translate an ordinary order of a query or a list.
 
@@ -262,55 +240,3 @@ def read_stop(value: Any, symbols: SymbolBook) -> VenueOrder:
         triggered_ms or created_ms,
         "",
     )
-
-
-def read_fill(value: Any, symbols: SymbolBook) -> VenueFill:
-    """Translate an execution. Executions carry no client id, and their numbers rise by symbol."""
-    record = as_record(value)
-    symbol, order_id, number, side, liquidity, price, size, fee, currency, at_ms = _fill_values(record)
-    price, size, fee = unsigned_or_none(price), unsigned_or_none(size), signed_or_none(fee)
-    if (
-        not (price and size)
-        or fee is None
-        or not type(symbol) is type(order_id) is type(side) is type(liquidity) is str
-        or not (symbol and order_id)
-        or side not in SIDES
-        or liquidity not in _LIQUIDITY
-        or (type(currency) is not str and currency is not None)
-        or type(at_ms) is not int
-    ):
-        raise fault(record, _FILL_FIELDS, "side")
-    return venue_fill(
-        EXCHANGE,
-        symbols.canonical(symbol),
-        _trade_id(number),
-        order_id,
-        None,
-        SIDES[side],
-        price,
-        size,
-        fee,
-        currency or None,
-        _LIQUIDITY[liquidity],
-        at_ms,
-        _REST,
-    )
-
-
-def _trade_id(number: Any) -> str:
-    # A number here, a text elsewhere; the same text names the same execution.
-    named = str(number) if type(number) is int else number
-    if type(named) is not str or not (named.isascii() and named.isdigit()):
-        raise UnreadableError("tradeId names nothing")
-    return named
-
-
-def read_account(value: Any) -> tuple[str, Decimal, Decimal]:
-    """Translate one account of a list: asset, total, of which available."""
-    record = as_record(value)
-    return text(record, "currency"), amount(record, "balance"), amount(record, "available")
-
-
-def time_ms(venue_time: int | None) -> int | None:
-    """Give a time in milliseconds that may be written in nanoseconds."""
-    return venue_time // NS_PER_MS if venue_time is not None and venue_time > NS_ABOVE else venue_time

@@ -4,6 +4,7 @@ Pure. It decides nothing about orders; what an answer proves about one is read i
 """
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 from exchanges.answers import Told, Untold, VenueError, retry_after_ms, untold_failure
@@ -39,13 +40,13 @@ def error_of(answer: HttpAnswer) -> tuple[int | None, VenueError]:
     )
 
 
-def read_answer(result: HttpResult) -> Told | Untold:
-    """Sort how a question ended."""
+def read_answer(result: HttpResult, parse: Callable[[bytes], Any] = parse_exact) -> Told | Untold:
+    """Sort how a question ended; what was told is what `parse` makes of it."""
     if isinstance(result, HttpFailure):
         return untold_failure(result)
     if result.status == HTTP_OK:
         try:
-            payload = parse_exact(result.body)
+            payload = parse(result.body)
         except UnreadableError:
             return Untold(reason="unreadable", worth_repeating=True)
         if error_code(payload) is None:

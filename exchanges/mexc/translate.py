@@ -61,7 +61,8 @@ _KINDS = {
     "FILL_OR_KILL": ALL_OR_NOTHING,
     "MARKET": MARKET,
 }
-_TERMS = {(side, kind): (_SIDES[side], *_KINDS[kind]) for side in _SIDES for kind in _KINDS}
+TERMS = {(side, kind): (_SIDES[side], *_KINDS[kind]) for side in _SIDES for kind in _KINDS}
+"""What side and type mean together: our side, and the terms of the type."""
 # Reading a member of an enumeration by its class costs more than reading a field, so those of every record stand here.
 _MARKETS = frozenset({OrderType.MARKET, OrderType.STOP_MARKET})
 _LIMIT, _MARKET = OrderType.LIMIT, OrderType.MARKET
@@ -108,7 +109,7 @@ def read_order(value: Any, symbols: SymbolBook) -> VenueOrder:
     record = as_record(value)
     values = _order_values(record)
     symbol, side, kind, status, order_id, client_id, created_ms, updated_ms, size, filled, worth, price = values
-    terms = _TERMS.get((side, kind)) if type(side) is type(kind) is str else None
+    terms = TERMS.get((side, kind)) if type(side) is type(kind) is str else None
     if (
         terms is None
         or not type(symbol) is type(status) is type(order_id) is type(client_id) is str
@@ -138,7 +139,7 @@ def read_order(value: Any, symbols: SymbolBook) -> VenueOrder:
         our_side,
         our_type,
         lasting,
-        _status(status, filled, worth),
+        status_told(status, filled, worth),
         status,
         size,
         filled,
@@ -155,7 +156,8 @@ def read_order(value: Any, symbols: SymbolBook) -> VenueOrder:
     )
 
 
-def _status(status: str, filled: Decimal, worth: Decimal) -> PublicStatus | None:
+def status_told(status: str, filled: Decimal, worth: Decimal) -> PublicStatus | None:
+    """Map a status; None when it has no place in our vocabulary, or when the amounts beside it contradict it."""
     # What has executed has a value, and some words say that something has, or has not: what contradicts itself may not
     # be written whole yet.
     contradicted = (

@@ -16,9 +16,13 @@ _MAKER = "market-maker"
 _TAKER = "market-taker"
 _QUOTES_MAX = 24
 """Resting quotes per symbol; the oldest is cancelled when there are more."""
-_DRIFT_TICKS = 150
-_SPREAD_TICKS = 400
+_DRIFT_SHARE = Decimal("0.000025")
+"""At most so much of its price a symbol drifts in one step, in whole ticks, at least one."""
+_SPREAD_SHARE = Decimal("0.000065")
+"""At most so far from the fair price quotes are, likewise: a few dollars of bitcoin, one tick of an index future."""
 _TAKE_ONE_IN = 3
+_QUOTE_MAX, _TAKE_MAX = 200, 60
+"""Greatest sizes, in multiples of the least that may be traded: who takes seldom leaves a side without a quote."""
 
 
 class RandomMarket:
@@ -47,13 +51,15 @@ class RandomMarket:
         return tuple(event for batch in events for event in batch)
 
     def _drift(self, instrument: PaperInstrument) -> None:
-        moved = self._fair[instrument.symbol] + instrument.tick_size * self._random.randint(-_DRIFT_TICKS, _DRIFT_TICKS)
-        floor = instrument.min_price + instrument.tick_size * (_SPREAD_TICKS + 1)
+        fair = self._fair[instrument.symbol]
+        farthest = _ticks(instrument, fair, _DRIFT_SHARE)
+        moved = fair + instrument.tick_size * self._random.randint(-farthest, farthest)
+        floor = instrument.min_price + instrument.tick_size * (_ticks(instrument, fair, _SPREAD_SHARE) + 1)
         self._fair[instrument.symbol] = min(max(moved, floor), instrument.max_price / 2)
 
     def _quote(self, instrument: PaperInstrument, side: Side, now_ms: int) -> Events:
-        distance = instrument.tick_size * self._random.randint(1, _SPREAD_TICKS)
         fair = self._fair[instrument.symbol]
+        distance = instrument.tick_size * self._random.randint(1, _ticks(instrument, fair, _SPREAD_SHARE))
         price = fair - distance if side is Side.BUY else fair + distance
         request = NewOrder(
             account=_MAKER,
@@ -61,7 +67,7 @@ class RandomMarket:
             symbol=instrument.symbol,
             side=side,
             type=OrderType.LIMIT,
-            size=self._size(instrument, price),
+            size=self._size(instrument, price, _QUOTE_MAX),
             price=price,
         )
         events = self._engine.place(request, now_ms)
@@ -76,7 +82,7 @@ class RandomMarket:
             symbol=instrument.symbol,
             side=self._random.choice(list(Side)),
             type=OrderType.MARKET,
-            size=self._size(instrument, self._fair[instrument.symbol]),
+            size=self._size(instrument, self._fair[instrument.symbol], _TAKE_MAX),
         )
         return self._engine.place(request, now_ms)
 
@@ -86,10 +92,14 @@ class RandomMarket:
         known = (order_id for order_id in old if self._engine.order(order_id) is not None)
         return [self._engine.cancel(_MAKER, order_id, now_ms) for order_id in known]
 
-    def _size(self, instrument: PaperInstrument, price: Decimal) -> Decimal:
+    def _size(self, instrument: PaperInstrument, price: Decimal, most: int) -> Decimal:
         smallest = instrument.min_notional / price // instrument.step_size + 1
-        return instrument.step_size * smallest * self._random.randint(2, 200)
+        return instrument.step_size * smallest * self._random.randint(2, most)
 
     def _next_id(self) -> str:
         self._placed += 1
         return f"m{self._placed}"
+
+
+def _ticks(instrument: PaperInstrument, price: Decimal, share: Decimal) -> int:
+    return max(1, int(price * share / instrument.tick_size))

@@ -142,8 +142,8 @@ class Dialect(Protocol):
         ...
 
     def add_keys(self, account: str, seed: int, given: Mapping[str, str] | None = None) -> dict[str, str]:
-        """Accept API keys for an account, those given or else keys derived from the seed, and return them: `apiKey`,
-        `apiSecret` and what else the venue's clients need to know, as `passphrase`, `userName` and `accountNumber`.
+        """Accept API keys for an account, those given or else keys derived from the seed, and return them: what
+        the venue's clients configure, as `apiKey` with `apiSecret`, `passphrase`, or `userName` and `accountNumber`.
 
         Raises ValueError when what is given is no usable key.
         """

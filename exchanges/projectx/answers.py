@@ -6,10 +6,11 @@ Pure. It decides nothing about orders; what an answer proves about one is read i
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from exchanges.answers import SILENCE_MAX_MS, Told, Untold, VenueError, retry_after_ms, untold_failure
+from exchanges.answers import SILENCE_MAX_MS, Told, Untold, VenueError, date_ms, retry_after_ms, untold_failure
 from exchanges.fields import Record, UnreadableError, as_record, flag, integer
 from exchanges.http import HttpAnswer, HttpFailure, HttpResult
 from exchanges.outcomes import HTTP_BAD_REQUEST, HTTP_OK, HTTP_SERVER_ERROR, HTTP_TOO_MANY, HTTP_UNAUTHORIZED
+from exchanges.session import TimeTold
 from exchanges.wire_json import parse_exact
 
 _WORDS_MAX = 500
@@ -87,6 +88,18 @@ def read_answer(result: HttpResult) -> Told | Untold:
 def silence_ms(headers: Mapping[str, str]) -> int:
     """Read for how long an answer wants nothing sent; 0 when it does not say."""
     return min(retry_after_ms(headers), SILENCE_MAX_MS)
+
+
+def told_time(result: HttpResult) -> TimeTold | Untold:
+    """Read the venue's clock off an answer: the date in its head tells it, in whole seconds, and nothing else does."""
+    if isinstance(result, HttpFailure):
+        return Untold(reason=result.reason, retry_after_ms=result.retry_after_ms)
+    server_ms = date_ms(result.headers)
+    # An answer with an age comes from somebody who kept it, and so does its date.
+    kept = result.headers.get("Age", "0").strip() != "0"
+    if server_ms is None or kept or result.status >= HTTP_SERVER_ERROR:
+        return Untold(reason="no_clock")
+    return TimeTold(server_ms=server_ms, answer=result)
 
 
 def _reason(status: int) -> str:

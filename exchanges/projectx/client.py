@@ -8,7 +8,7 @@ from exchanges.client import AdapterClient
 from exchanges.failures import not_processed
 from exchanges.http import Clock, HttpAnswer
 from exchanges.neighbours import Neighbours
-from exchanges.projectx import reads
+from exchanges.projectx import lookups, reads
 from exchanges.projectx.capabilities import CAPABILITIES, REST_URL
 from exchanges.projectx.orders import amend_body, only_changes, order_body, place_body
 from exchanges.projectx.placements import (
@@ -22,6 +22,7 @@ from exchanges.projectx.placements import (
     place_report,
 )
 from exchanges.projectx.prices import price_report
+from exchanges.projectx.questions import Questions
 from exchanges.projectx.rest import Logins, RestSession
 from exchanges.projectx.sign import Login
 from exchanges.symbols import SymbolBook
@@ -115,7 +116,7 @@ class ProjectXClient(AdapterClient):
         if isinstance(account, Untold):
             return self._unsent(request, account)
         whole = amend_body(request, account)
-        shown = reads.shown(self.session, symbols, account, request.venue_order_id)
+        shown = lookups.shown(self.session, symbols, account, request.venue_order_id)
         if isinstance(shown, Untold):
             return self._unsent(request, shown)
         body = only_changes(whole, request, shown)
@@ -132,14 +133,14 @@ class ProjectXClient(AdapterClient):
 
     def _read_back(self, venue_order_id: str, symbols: SymbolBook, account: int) -> VenueOrder | None:
         asking = Asking(self.session, symbols, budget_ms=self.session.call_timeout_ms, retries=0)
-        return reads.read_back(reads.Questions(self.session, asking, account), venue_order_id)
+        return lookups.read_back(Questions(self.session, asking, account), venue_order_id)
 
     # ----- questions
 
     def look_up(self, asking: Asking, request: LookUpOrder, venue_symbol: str) -> CallReport:
         """Ask for one order, and for its executions when it has any."""
         del venue_symbol
-        return reads.look_up(self._questions(asking), request)
+        return lookups.look_up(self._questions(asking), request)
 
     def search(self, asking: Asking, request: SearchOrder, venue_symbol: str) -> CallReport:
         """List working orders, all orders and executions of a contract around a time."""
@@ -160,10 +161,10 @@ class ProjectXClient(AdapterClient):
     def price(self, request: FetchPrice, venue_symbol: str) -> CallReport:
         """Read the latest price."""
         asking = Asking(self.session, SymbolBook(), budget_ms=self.session.call_timeout_ms, retries=0)
-        return price_report(asking, self.session, request, venue_symbol)
+        return price_report(asking, request, venue_symbol)
 
-    def _questions(self, asking: Asking) -> reads.Questions:
+    def _questions(self, asking: Asking) -> Questions:
         account = self.session.account()
         if isinstance(account, Untold):
             raise IncompleteError(account)
-        return reads.Questions(self.session, asking, account)
+        return Questions(self.session, asking, account)

@@ -49,7 +49,13 @@ class Contracts:
     def _book(self, known: SymbolBook) -> SymbolBook:
         if isinstance(known, ContractBook):
             return known
-        return ContractBook(known.to_canonical, known.to_venue, known.on_unlisted, self._meet)
+        return ContractBook(
+            to_canonical=known.to_canonical,
+            to_venue=known.to_venue,
+            hidden=known.hidden,
+            on_unlisted=known.on_unlisted,
+            on_met=self._meet,
+        )
 
     def _meet(self, contract: str) -> None:
         if len(self._met) < MET_MAX:

@@ -13,6 +13,7 @@ from exchanges.fields import Record, UnreadableError, as_record, flag, integer
 from exchanges.projectx.executions import read_execution, read_position, read_spec_fill
 from exchanges.projectx.symbols import EXCHANGE
 from exchanges.projectx.translate import read_order
+from exchanges.records import event_evidence, order_reported
 from exchanges.signalr import PING, Closed, Completed, Garbled, HubConnection, HubMessage, Invoked, Opened
 from exchanges.stream import Reading
 from exchanges.symbols import SymbolBook
@@ -219,28 +220,13 @@ class HubReader:
             self._orders.pop(order.venue_order_id, None)
 
     def _reported(self, order: VenueOrder, endpoint: str, frame: bytes, received_ms: int) -> OrderReported:
-        return OrderReported(
-            account_id=self._account_id,
-            exchange=EXCHANGE,
-            order=order,
-            evidence=Evidence(
-                source=_STREAM,
-                endpoint=endpoint,
-                received_ms=received_ms,
-                venue_time_ms=order.updated_venue_ms,
-                body_sha256=sha256(frame).hexdigest(),
-                detail=order.venue_status,
-            ),
-        )
+        evidence = self._evidence(endpoint, frame, received_ms, order.updated_venue_ms, order.venue_status)
+        return order_reported(self._account_id, EXCHANGE, order, None, evidence)
 
-    def _evidence(self, endpoint: str, frame: bytes, received_ms: int, venue_time_ms: int) -> Evidence:
-        return Evidence(
-            source=_STREAM,
-            endpoint=endpoint,
-            received_ms=received_ms,
-            venue_time_ms=venue_time_ms,
-            body_sha256=sha256(frame).hexdigest(),
-        )
+    def _evidence(
+        self, endpoint: str, frame: bytes, received_ms: int, venue_time_ms: int | None, detail: str = ""
+    ) -> Evidence:
+        return event_evidence(_STREAM, endpoint, received_ms, venue_time_ms, sha256(frame).hexdigest(), detail)
 
     def _unreadable(self, frame: bytes, reason: str, received_ms: int) -> FrameUnreadable:
         return FrameUnreadable(

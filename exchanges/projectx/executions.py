@@ -4,7 +4,7 @@ Pure. It never guesses: a record with an unknown side, or with a field missing o
 whole (`UnreadableError`). An execution that was taken back is none, and is told apart.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Context, Decimal
 from functools import partial
 from typing import Any
@@ -23,11 +23,12 @@ from exchanges.fields import (
     signed_number,
     text,
 )
-from exchanges.projectx.forms import code, coded, optional_price, price_of, size, time, time_ms, volume
+from exchanges.projectx.forms import code, coded, optional_price, price_of, size, time, volume
 from exchanges.projectx.symbols import CURRENCY, EXCHANGE
 from exchanges.projectx.translate import SIDE_CODES, SIDES
 from exchanges.records import venue_fill
 from exchanges.symbols import SymbolBook
+from exchanges.times import zoned_or_none
 from messages.fills import FillSource, Liquidity, VenueFill
 from messages.types import ZERO, PublicStatus
 
@@ -51,17 +52,27 @@ _TRADE_FIELDS: dict[str, Reader] = {
 _trade_values = several(tuple(_TRADE_FIELDS))
 
 
-def read_trade(value: Any, symbols: SymbolBook, account: int) -> VenueFill | None:
-    """Translate an execution of a list; it must be of the account. None: it was taken back."""
-    fill, voided = read_execution(value, symbols, account, _REST)
-    return None if voided else fill
+def read_trade(value: Any, symbols: SymbolBook, account: int) -> tuple[VenueFill, bool]:
+    """Translate an execution of a list, and say whether it was taken back."""
+    return read_execution(value, symbols, account, _REST)
+
+
+def names_no_order(value: Any) -> bool:
+    """Tell whether a record does not say of which order it is: the field is absent or null."""
+    return isinstance(value, dict) and value.get("orderId") is None
+
+
+def read_nobodys(value: Any, symbols: SymbolBook, account: int) -> tuple[VenueFill, bool]:
+    """Translate an execution of a list that does not say of which order it is: it has no venue order id."""
+    fill, voided = read_execution({**as_record(value), "orderId": 0}, symbols, account, _REST)
+    return replace(fill, venue_order_id=""), voided
 
 
 def read_execution(value: Any, symbols: SymbolBook, account: int, source: FillSource) -> tuple[VenueFill, bool]:
     """Translate an execution, and say whether it was taken back. Trades carry no client id."""
     record = as_record(value)
     number, order_number, owner, contract, at, price, fees, commissions, side, held, voided = _trade_values(record)
-    at_ms = time_ms(at)
+    at_ms = zoned_or_none(at)
     # In one go, because this runs for every execution; a decimal or a flag equals the number that it is, and is none.
     if (
         not type(number) is type(order_number) is type(owner) is type(held) is int

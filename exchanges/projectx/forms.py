@@ -9,14 +9,13 @@ from decimal import Decimal
 from typing import Any, TypeVar
 
 from exchanges.fields import Record, UnreadableError, integer, signed_number
+from exchanges.times import zoned_or_none
 
 T = TypeVar("T")
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MS = timedelta(milliseconds=1)
 _PLACES = 30
 """No price has more digits before or behind the point."""
-_from_iso = datetime.fromisoformat
 
 
 def coded(table: Mapping[int, tuple[str, T]]) -> dict[int | str, int]:
@@ -33,19 +32,9 @@ def code(record: Record, name: str, known: Mapping[int | str, int]) -> int:
     return found
 
 
-def time_ms(value: Any) -> int | None:
-    """Read an ISO time with an offset, cut off to milliseconds; None for anything else."""
-    if type(value) is not str:
-        return None
-    try:
-        return (_from_iso(value) - _EPOCH) // _MS
-    except (ValueError, TypeError, OverflowError):
-        return None
-
-
 def time(record: Record, name: str) -> int:
     """Require an ISO time with an offset."""
-    found = time_ms(record.get(name))
+    found = zoned_or_none(record.get(name))
     if found is None:
         raise UnreadableError(f"{name} is not a time")
     return found

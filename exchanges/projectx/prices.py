@@ -1,12 +1,12 @@
 """The latest price of a contract, as ProjectX's history of bars tells it."""
 
-from exchanges.answers import IncompleteError, Untold
 from exchanges.asking import CLOCK_MARGIN_MS, Asking
 from exchanges.fields import UnreadableError
 from exchanges.projectx.executions import read_bar
 from exchanges.projectx.forms import iso
-from exchanges.projectx.reads import rows_of
-from exchanges.projectx.rest import HISTORY_CALL, RestSession
+from exchanges.projectx.limits import HISTORY_CALL
+from exchanges.projectx.questions import rows_of
+from exchanges.projectx.rest import posted
 from messages.commands import FetchPrice
 from messages.reports import CallReport, PriceFetched
 
@@ -16,7 +16,7 @@ PRICE_MS = 4 * 86_400_000
 _BARS_PATH = "/api/History/retrieveBars"
 
 
-def price_report(asking: Asking, session: RestSession, request: FetchPrice, contract: str) -> CallReport:
+def price_report(asking: Asking, request: FetchPrice, contract: str) -> CallReport:
     """Read the price that the latest bar has closed at so far."""
     now_ms = asking.venue_now_ms()
     body = {
@@ -29,9 +29,7 @@ def price_report(asking: Asking, session: RestSession, request: FetchPrice, cont
         "limit": 1,
         "includePartialBar": True,
     }
-    told = session.question(asking, _BARS_PATH, body, HISTORY_CALL)
-    if isinstance(told, Untold):
-        raise IncompleteError(told)
+    told = asking.must(HISTORY_CALL, posted(_BARS_PATH, body))
     bars = [read_bar(bar) for bar in rows_of(told, "bars")]
     if not bars:
         raise UnreadableError("there is no bar")

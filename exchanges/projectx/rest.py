@@ -10,45 +10,25 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from exchanges.answers import Told, Untold, date_ms
-from exchanges.asking import Asking
-from exchanges.fields import UnreadableError, as_list, as_record, flag, integer, text
+from exchanges.answers import Told, Untold
 from exchanges.http import JSON, Clock, HttpAnswer, HttpClient, HttpFailure, HttpResult
 from exchanges.neighbours import Neighbours
-from exchanges.outcomes import HTTP_SERVER_ERROR, HTTP_TOO_MANY, HTTP_UNAUTHORIZED
-from exchanges.projectx.answers import read_answer, silence_ms
+from exchanges.outcomes import HTTP_UNAUTHORIZED
+from exchanges.projectx import tokens
+from exchanges.projectx.answers import read_answer, told_time
 from exchanges.projectx.contracts import Contracts
+from exchanges.projectx.limits import BUDGETS, CALL, heed
+from exchanges.projectx.permission import ACCOUNTS_PATH, Permission
 from exchanges.projectx.settling import Ends
 from exchanges.projectx.sign import Login, bearer
 from exchanges.session import Cost, Heed, Meter, Prepared, TimeTold, VenueSession
 from exchanges.symbols import Listing, SymbolBook
-from exchanges.throttle import Budget, CallKind
+from exchanges.throttle import CallKind
 from exchanges.wire_json import write_json
 
 TOKEN_MAX_AGE_MS = 20 * 3_600_000
 """A token lives 24 hours; it is renewed before."""
-REFUSED_LOGIN_MS = 60_000
-"""How long nothing is sent after a login was refused: it takes somebody to change something first."""
-LIMITED_MS = 10_000
-"""How long to be silent after a 429 that does not say."""
-NOT_TRADING_MS = 60_000
-"""How long nothing is placed for an account that may not trade, before it is asked again whether it may."""
-NOT_TRADING = "account_may_not_trade"
-"""Why nothing is placed for it."""
-
-CALL: Cost = {"calls": 1}
-HISTORY_CALL: Cost = {"history": 1}
-BUDGETS = (
-    Budget(name="calls-60000", unit="calls", limit=200, window_ms=60_000),
-    Budget(name="history-30000", unit="history", limit=30, window_ms=30_000),
-)
-
-_LOGIN_PATH = "/api/Auth/loginKey"
-_VALIDATE_PATH = "/api/Auth/validate"
 _PING_PATH = "/api/Status/ping"
-_ACCOUNTS_PATH = "/api/Account/search"
-_LOGIN_FAULT = "8"
-"""The login code that says nothing about the credential."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,24 +163,13 @@ class RestSession(VenueSession):
         self._login = login
         self._keeper = logins.keeper(rest_url, login)
         self._contracts = Contracts(aliases)
-        self._account = account
-        self._may_trade: bool | None = None
-        """None: not known, or not any more."""
-        self._permission_read_ms = 0
+        self._permission = Permission(account, self._asked_accounts, clock)
 
     # ----- the session's questions
 
     def read_time(self) -> TimeTold | Untold:
         """Ask for the venue's clock, once: no answer tells it but by the date in its head, in whole seconds."""
-        result = self.unsigned(Prepared(method="GET", target=_PING_PATH), CALL, self.call_timeout_ms)
-        if isinstance(result, HttpFailure):
-            return Untold(reason=result.reason, retry_after_ms=result.retry_after_ms)
-        server_ms = date_ms(result.headers)
-        # An answer with an age comes from somebody who kept it, and so does its date.
-        kept = result.headers.get("Age", "0").strip() != "0"
-        if server_ms is None or kept or result.status >= HTTP_SERVER_ERROR:
-            return Untold(reason="no_clock")
-        return TimeTold(server_ms=server_ms, answer=result)
+        return told_time(self.unsigned(Prepared(method="GET", target=_PING_PATH), CALL, self.call_timeout_ms))
 
     def read_listing(self, known: SymbolBook, timeout_ms: int) -> Listing | Untold:
         """Ask for all contracts that simulated accounts may trade, and for those met beside them, once each."""
@@ -220,9 +189,7 @@ class RestSession(VenueSession):
 
     def heed(self, answer: HttpAnswer) -> Heed | None:
         """Be silent after a 429, as long as it says: the sessions of this user, as he is who is counted."""
-        if answer.status != HTTP_TOO_MANY:
-            return None
-        return Heed(silent_ms=silence_ms(answer.headers) or LIMITED_MS, by_address=False)
+        return heed(answer)
 
     # ----- calls
 
@@ -236,14 +203,8 @@ class RestSession(VenueSession):
         valid_until_ms: int | None = None,
     ) -> HttpResult:
         """Send one call, once, or hold it back; `valid_until_ms` is venue time: not sent at or after it."""
-        prepared = _prepared(path, body)
         timeout_ms = self.call_timeout_ms if timeout_ms is None else timeout_ms
-        return self.send(kind, CALL, lambda _: prepared, timeout_ms=timeout_ms, valid_until_ms=valid_until_ms)
-
-    def question(self, asking: Asking, path: str, body: Mapping[str, Any], cost: Cost = CALL) -> Told | Untold:
-        """Ask one question, again while that may help."""
-        prepared = _prepared(path, body)
-        return asking.ask(cost, lambda _: prepared)
+        return self.send(kind, CALL, posted(path, body), timeout_ms=timeout_ms, valid_until_ms=valid_until_ms)
 
     def send(
         self,
@@ -287,93 +248,47 @@ class RestSession(VenueSession):
 
     def _obtained(self, kind: CallKind) -> str | Untold:
         held = self._keeper.held()
-        renewed = None if held is None else self._validated(held, kind)
+        renewed = None if held is None else tokens.renewed(self._asker(kind), held)
         if renewed is None:
             return self._logged_in(kind)
         return self._keeper.keep(renewed, self.clock.monotonic_ms())
 
-    def _validated(self, token: str, kind: CallKind) -> str | None:
-        # None: a new login has to do. Whatever the venue did with the old token, the new one is better.
-        prepared = Prepared(method="POST", target=_VALIDATE_PATH, headers=bearer(token))
-        told = self.read_answer(self.unsigned(prepared, CALL, self.call_timeout_ms, kind))
-        if isinstance(told, Untold):
-            return None
-        renewed = told.payload.get("newToken")
-        return renewed if isinstance(renewed, str) and renewed else None
-
     def _logged_in(self, kind: CallKind) -> str | Untold:
         now_ms = self.clock.monotonic_ms()
-        if now_ms < self._keeper.refused_until_ms:
-            return Untold(reason="auth", retry_after_ms=self._keeper.refused_until_ms - now_ms)
-        prepared = Prepared(method="POST", target=_LOGIN_PATH, body=self._login.body(), content_type=JSON)
-        told = self.read_answer(self.unsigned(prepared, CALL, self.call_timeout_ms, kind))
-        if isinstance(told, Untold):
-            if told.code is None or told.code == _LOGIN_FAULT:
-                return Untold(reason=f"login: {told.reason}", retry_after_ms=told.retry_after_ms)
-            self._keeper.refused_until_ms = now_ms + REFUSED_LOGIN_MS
-            return Untold(reason="auth", retry_after_ms=REFUSED_LOGIN_MS)
-        try:
-            token = text(told.payload, "token")
-        except UnreadableError:
-            return Untold(reason="login: unreadable")
-        return self._keeper.keep(token, self.clock.monotonic_ms())
+        barred_ms = self._keeper.refused_until_ms - now_ms
+        if barred_ms > 0:
+            return Untold(reason="auth", retry_after_ms=barred_ms)
+        token = tokens.by_login(self._asker(kind), self._login)
+        if isinstance(token, tokens.Refused):
+            self._keeper.refused_until_ms = now_ms + tokens.REFUSED_LOGIN_MS
+            return Untold(reason="auth", retry_after_ms=tokens.REFUSED_LOGIN_MS)
+        return token if isinstance(token, Untold) else self._keeper.keep(token, self.clock.monotonic_ms())
+
+    def _asker(self, kind: CallKind) -> tokens.Ask:
+        return lambda prepared: self.read_answer(self.unsigned(prepared, CALL, self.call_timeout_ms, kind))
 
     # ----- the account
 
     def account(self) -> int | Untold:
         """Give the number of the account, read when it is not known."""
-        if self._account is not None:
-            return self._account
-        told = self.read_answer(self.call(CallKind.READ, _ACCOUNTS_PATH, {"onlyActiveAccounts": True}))
-        if isinstance(told, Untold):
-            return told
-        try:
-            numbers = [number for number, may_trade in _accounts(told.payload).items() if may_trade]
-        except UnreadableError as error:
-            return Untold(reason=f"unreadable: {error}")
-        if len(numbers) != 1:
-            return Untold(reason=f"{len(numbers)} accounts may trade: name one by its number")
-        self._account = numbers[0]
-        self.account_told(may_trade=True)
-        return numbers[0]
+        return self._permission.account()
 
     def trading_account(self) -> int | Untold:
         """Give the number of the account if it may trade: asked once, and again while it may not."""
-        account = self.account()
-        if isinstance(account, Untold) or self._may_trade:
-            return account
-        if self._may_trade is False:
-            wait_ms = self._permission_read_ms + NOT_TRADING_MS - self.clock.monotonic_ms()
-            if wait_ms > 0:
-                return Untold(reason=NOT_TRADING, retry_after_ms=wait_ms)
-        return self._permitted(account)
+        return self._permission.trading_account()
 
     def account_told(self, *, may_trade: bool | None) -> None:
         """Take note whether the account may trade, None: that has to be asked."""
-        self._permission_read_ms = self.clock.monotonic_ms()
-        self._may_trade = may_trade
+        self._permission.told(may_trade=may_trade)
 
-    def _permitted(self, account: int) -> int | Untold:
-        told = self.read_answer(self.call(CallKind.PLACE, _ACCOUNTS_PATH, {"onlyActiveAccounts": False}))
-        if isinstance(told, Untold):
-            return told
-        try:
-            found = _accounts(told.payload)
-        except UnreadableError as error:
-            return Untold(reason=f"unreadable: {error}")
-        # One that is not among them is not open to this credential.
-        self.account_told(may_trade=found.get(account, False))
-        return account if self._may_trade else Untold(reason=NOT_TRADING, retry_after_ms=NOT_TRADING_MS)
+    def _asked_accounts(self, kind: CallKind, body: Mapping[str, Any]) -> Told | Untold:
+        return self.read_answer(self.call(kind, ACCOUNTS_PATH, body))
 
 
-def _accounts(payload: Any) -> dict[int, bool]:
-    # Accounts by number, and whether each may trade.
-    records = [as_record(item) for item in as_list(as_record(payload).get("accounts"))]
-    return {integer(record, "id"): flag(record, "canTrade") for record in records}
-
-
-def _prepared(path: str, body: Mapping[str, Any]) -> Prepared:
-    return Prepared(method="POST", target=path, body=write_json(body), content_type=JSON)
+def posted(path: str, body: Mapping[str, Any]) -> Callable[[int], Prepared]:
+    """Prepare a request, which is the same at whatever time it leaves."""
+    prepared = Prepared(method="POST", target=path, body=write_json(body), content_type=JSON)
+    return lambda _: prepared
 
 
 def _carrying(token: str, prepare: Callable[[int], Prepared]) -> Callable[[int], Prepared]:

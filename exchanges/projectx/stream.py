@@ -6,6 +6,7 @@ What is subscribed to and what events mean is `events`. It never shows a token, 
 from typing import Protocol
 
 from exchanges.answers import Untold
+from exchanges.outcomes import HTTP_UNAUTHORIZED
 from exchanges.projectx.capabilities import STREAM_URL
 from exchanges.projectx.events import FILL_EVENT, SPEC_FILL_EVENT, HubReader
 from exchanges.projectx.sign import hub_address
@@ -25,7 +26,6 @@ RULES = StreamRules(
     max_age_ms=15 * 3_600_000,
 )
 _NO_SYMBOLS = SymbolBook()
-_UNAUTHORIZED = 401
 
 
 class Session(Protocol):
@@ -102,7 +102,7 @@ class ProjectXStream:
 
     def refused(self, status: int) -> None:
         """Forget the token when it was refused."""
-        if status == _UNAUTHORIZED:
+        if status == HTTP_UNAUTHORIZED:
             self._session.forget_token(self._opened_with)
 
     def renew(self) -> bool:

@@ -22,10 +22,11 @@ from exchanges.fields import (
     text,
 )
 from exchanges.projectx import forms
-from exchanges.projectx.forms import coded, price_of, time_ms
+from exchanges.projectx.forms import coded, price_of
 from exchanges.projectx.symbols import EXCHANGE
 from exchanges.records import venue_order
 from exchanges.symbols import SymbolBook
+from exchanges.times import zoned_or_none
 from messages.types import ENDED_STATUSES, ZERO, OrderType, PublicStatus, Side, TimeInForce, VenueOrder
 
 SUSPENDED = 8
@@ -125,8 +126,8 @@ def _order(
     order_id, owner, contract, created, updated, status, kind, side, size, volume, limit, stop, tag = values
     # A decimal or a flag equals the number that it is, and is none.
     terms = _TERMS.get((kind, side)) if type(kind) in _CODED and type(side) in _CODED else None
-    created_ms = time_ms(created)
-    updated_ms = None if updated is None else time_ms(updated)
+    created_ms = zoned_or_none(created)
+    updated_ms = None if updated is None else zoned_or_none(updated)
     if (
         terms is None
         or created_ms is None

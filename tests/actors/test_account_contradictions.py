@@ -68,6 +68,17 @@ def test_two_executions_alike_are_both_booked_where_the_venue_counts_both() -> N
     assert (account.order(place).filled_size, account.order(place).needs_review) == (D("0.01"), False)
 
 
+def test_execution_that_was_told_before_its_order_had_an_id_is_booked_with_the_one_that_brings_the_id() -> None:
+    account = Account()
+    place = account.placed()
+    account.hear_fill(executed(place, "0.004", "E0", venue_order_id="28", client_order_id=None))
+    assert account.order(place).filled_size == 0
+
+    account.hear_fill(executed(place, "0.001", "E1", venue_order_id="28"))
+
+    assert account.order(place).filled_size == D("0.005")
+
+
 def test_execution_merged_by_a_list_is_not_booked_beside_its_parts() -> None:
     account, place = half_filled()
     account.pass_ms(4000)

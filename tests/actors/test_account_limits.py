@@ -45,6 +45,13 @@ def at_stake(account: Aware, **terms: Any) -> PlaceOrder:
     return place
 
 
+def test_refusal_by_a_limit_names_a_size_that_the_venue_takes() -> None:
+    account = aware(limits={"max_order_notional": D(300)})
+    assert not leaves(account, size=D("0.01"), price=D(42500))
+    assert "a size of up to 0.00705 at 42500 would pass" in account.refusal("new").text
+    assert leaves(account, "fits", size=D("0.00705"), price=D(42500))
+
+
 @pytest.mark.parametrize(
     ("limits", "allowed", "refused", "rule"),
     [

@@ -10,13 +10,13 @@ from actors.domain.risk import RiskLimits
 from actors.reading import answer
 from actors.store.port import Table
 from messages.codec import decode_public, decode_record, encode_record
-from messages.commands import FetchBalances, PlaceOrder
-from messages.control import HoldingCompared, HoldingReported
+from messages.commands import CancelOrder, FetchBalances, PlaceOrder
+from messages.control import HoldingCompared, HoldingReported, VerificationRequested
 from messages.events import Alert, Severity
 from messages.fills import Position
 from messages.queries import CloseDone, GetExposure, GetOrder, GetPositions, RefusalCode, Refused
-from messages.reports import FillVoided, OpenOrdersFetched
-from messages.types import OrderType, Side, TimeInForce
+from messages.reports import FillVoided, OpenOrdersFetched, PlaceAmbiguous, PlaceNotProcessed
+from messages.types import OrderState, OrderType, PublicStatus, Side, TimeInForce
 from tests.actors.account_kit import HEAD, executed, shown, submit
 from tests.actors.close_kit import answers, close
 from tests.actors.margin_kit import CONTRACT, ES, FEES, MARKET, MarginAccount
@@ -306,6 +306,62 @@ def test_close_is_refused_while_executions_of_an_order_that_nobody_knows_are_in_
     assert isinstance(refused, Refused)
     assert refused.code is RefusalCode.GATE_CLOSED
     assert "an order of it is being looked up" in refused.text
+
+
+def test_close_after_a_stream_that_overtook_the_answer_to_the_opening_order_is_placed_at_once() -> None:
+    account = MarginAccount()
+    place = account.placed(side=Side.BUY, size=D(2), **MARKET)
+    ended = shown(place, venue_order_id="28", status=PublicStatus.FILLED, filled_size=D(2))
+    account.hear(ended, executed(place, "2", venue_order_id="28", price=D(6000), **FEES))
+    account.accept(place, None)
+    account.sent.clear()
+
+    account.do(close(symbol=CONTRACT))
+
+    (closing,) = account.to_venue(PlaceOrder)
+    assert (closing.side, closing.size) == (Side.SELL, 2)
+
+
+def test_bare_answer_after_a_stream_that_showed_a_part_executed_has_the_market_order_read() -> None:
+    account = MarginAccount()
+    place = account.placed(side=Side.BUY, size=D(2), **MARKET)
+    working = shown(place, venue_order_id="28", status=PublicStatus.OPEN, filled_size=D(1))
+    account.hear(working, executed(place, "1", venue_order_id="28", price=D(6000), **FEES))
+    account.sent.clear()
+    account.accept(place, None)
+    (asked,) = account.told(VerificationRequested)
+    assert (asked.order_id, asked.due_in_ms) == (place.order_id, 1500)
+
+
+def test_bare_acceptance_of_an_order_that_the_stream_told_refused_has_it_read() -> None:
+    account = MarginAccount()
+    place = account.placed(symbol=CONTRACT, side=Side.BUY, size=D(2), price=D(6000))
+    account.hear(shown(place, venue_order_id="28", status=PublicStatus.FAILED))
+    account.sent.clear()
+    account.accept(place, None)
+    assert [each.order_id for each in account.told(VerificationRequested)] == [place.order_id]
+
+
+def test_bare_acceptance_of_an_order_held_for_never_placed_has_it_read() -> None:
+    account = MarginAccount()
+    place = account.placed(symbol=CONTRACT, side=Side.BUY, size=D(2), price=D(6000))
+    head = HEAD | {"order_id": place.order_id, "evidence": account.evidence()}
+    account.do(make(PlaceAmbiguous, **head, reason="unknown", venue_order_id="28"))
+    account.do(CancelOrder(account_id="1", order_id=place.order_id))
+    account.do(make(PlaceNotProcessed, **head))
+    assert (account.order(place).state, account.order(place).venue_order_id) == (OrderState.CANCELLED, "28")
+    account.sent.clear()
+    account.accept(place, None)
+    assert [each.order_id for each in account.told(VerificationRequested)] == [place.order_id]
+
+
+def test_bare_answer_that_names_another_venue_order_than_the_stream_has_the_order_read() -> None:
+    account = MarginAccount()
+    place = account.placed(symbol=CONTRACT, side=Side.BUY, size=D(2), price=D(6000))
+    account.hear(shown(place, venue_order_id="28"))
+    account.sent.clear()
+    account.accept(place, None, venue_order_id="29")
+    assert [each.order_id for each in account.told(VerificationRequested)] == [place.order_id]
 
 
 @pytest.mark.parametrize("drift", ["-2", "-1", "1"])

@@ -54,6 +54,13 @@ def test_order_of_a_kind_that_the_venue_changes_is_changed_in_place(
     assert account.to_venue(CancelVenueOrder) == []
 
 
+@pytest.mark.parametrize("post_only", [True, False])
+def test_change_in_place_says_whether_the_order_is_post_only(post_only: bool) -> None:  # noqa: FBT001
+    account, venue, place = begun(GTC_ONLY, post_only=post_only)
+    account.modify(place.order_id, price=OTHER)
+    assert venue.take(AmendVenueOrder).post_only is post_only
+
+
 NOT_IN_PLACE = [
     (LIMITS_ONLY, STOP_LIMIT),
     (GTC_ONLY | {"times_in_force": frozenset(TimeInForce)}, {"time_in_force": TimeInForce.GTT}),

@@ -124,6 +124,15 @@ def test_order_that_may_still_work_counts_as_a_duplicate(state: str) -> None:
     assert account.refusal("new").code is RefusalCode.DUPLICATE_ORDER
 
 
+@pytest.mark.parametrize("lasting", [TimeInForce.IOC, TimeInForce.FOK])
+def test_order_that_cannot_rest_counts_as_a_duplicate_until_its_end_is_told(lasting: TimeInForce) -> None:
+    account = aware(duplicate_ticks=0)
+    account.accept(account.placed(request_id="old", time_in_force=lasting), None)
+    assert not leaves(account, time_in_force=lasting)
+    assert f"is a LIMIT {lasting} BUY" in account.refusal("new").text
+    assert "its end is not told yet" in account.refusal("new").text
+
+
 def test_order_that_has_ended_is_no_duplicate() -> None:
     account = aware(duplicate_ticks=0)
     place = account.working()

@@ -16,16 +16,16 @@ from typing import Any
 
 import orjson
 
-from exchanges.binance import translate as binance
-from exchanges.coinbase import translate as coinbase
+from exchanges.binance import rows as binance
+from exchanges.coinbase import rows as coinbase
 from exchanges.fields import read_list
-from exchanges.kraken import translate as kraken
+from exchanges.kraken import rows as kraken
 from exchanges.kraken.questions import read_rows, rows_of
-from exchanges.kucoin import translate as kucoin
-from exchanges.mexc import translate as mexc
+from exchanges.kucoin import rows as kucoin
+from exchanges.mexc import rows as mexc
 from exchanges.projectx import translate as projectx
 from exchanges.symbols import SymbolBook
-from exchanges.wire_json import parse_exact, parse_json
+from exchanges.wire_json import parse_exact
 
 VENUE_MS = 1_795_255_200_000
 ACCOUNT = 704
@@ -118,8 +118,7 @@ def _binance_values(item: Any) -> tuple[Any, ...]:
 
 
 def _binance_read(body: bytes) -> tuple[Sequence[Any], int]:
-    symbols = BOOKS["binance"]
-    return read_list(parse_json(body), lambda item: binance.read_order(item, symbols))
+    return read_list(binance.parse_orders(body), binance.order_reader(BOOKS["binance"]))
 
 
 # ----- Coinbase
@@ -158,7 +157,7 @@ def _coinbase_values(item: Any) -> tuple[Any, ...]:
 
 def _coinbase_read(body: bytes) -> tuple[Sequence[Any], int]:
     symbols = BOOKS["coinbase"]
-    return read_list(parse_json(body)["orders"], lambda item: coinbase.read_order(item, symbols))
+    return read_list(coinbase.parse_orders(body)["orders"], coinbase.order_reader(symbols))
 
 
 # ----- Kraken
@@ -193,8 +192,8 @@ def _kraken_values(row: Any) -> tuple[Any, ...]:
 
 def _kraken_read(body: bytes) -> tuple[Sequence[Any], int]:
     symbols = BOOKS["kraken"]
-    rows = rows_of(parse_exact(body)["result"], "open")
-    return read_rows(rows, lambda order_id, item: kraken.read_order(order_id, item, symbols))
+    rows = rows_of(kraken.parse_open(body)["result"], "open")
+    return read_rows(rows, kraken.order_reader(symbols))
 
 
 # ----- KuCoin
@@ -225,7 +224,7 @@ def _kucoin_values(item: Any) -> tuple[Any, ...]:
 
 def _kucoin_read(body: bytes) -> tuple[Sequence[Any], int]:
     symbols = BOOKS["kucoin"]
-    return read_list(parse_json(body)["data"]["items"], lambda item: kucoin.read_order(item, symbols))
+    return read_list(kucoin.parse_working(body)["data"]["items"], kucoin.order_reader(symbols))
 
 
 # ----- MEXC
@@ -254,8 +253,7 @@ def _mexc_values(item: Any) -> tuple[Any, ...]:
 
 
 def _mexc_read(body: bytes) -> tuple[Sequence[Any], int]:
-    symbols = BOOKS["mexc"]
-    return read_list(parse_exact(body), lambda item: mexc.read_order(item, symbols))
+    return read_list(mexc.parse_orders(body), mexc.order_reader(BOOKS["mexc"]))
 
 
 # ----- ProjectX
@@ -300,6 +298,15 @@ def _in(*path: str) -> tuple[Callable[[Any], Any], Callable[[Any], Any]]:
     return put, take
 
 
+def _coinbase_envelope(rows: Sequence[Any]) -> Any:
+    return {"orders": rows, "sequence": "0", "has_next": False, "cursor": ""}
+
+
+def _kucoin_envelope(rows: Sequence[Any]) -> Any:
+    page = {"currentPage": 1, "pageSize": len(rows), "totalNum": len(rows), "totalPage": 1, "items": rows}
+    return {"code": "200000", "data": page}
+
+
 def _kraken_envelope(rows: Sequence[Any]) -> Any:
     return {"error": [], "result": {"open": dict(rows)}}
 
@@ -310,18 +317,18 @@ def _lists() -> Iterator[tuple[str, Listed]]:
         record=_binance_order, envelope=put, rows=take, read=_binance_read, values=_binance_values,
         market=("BTCUSDT", "BTC", "USDT"),
     )  # fmt: skip
-    put, take = _in("orders")
+    _, take = _in("orders")
     yield "coinbase", Listed(
-        record=_coinbase_order, envelope=put, rows=take, read=_coinbase_read, values=_coinbase_values,
+        record=_coinbase_order, envelope=_coinbase_envelope, rows=take, read=_coinbase_read, values=_coinbase_values,
         market=("BTC-USD", "BTC", "USD"),
     )  # fmt: skip
     yield "kraken", Listed(
         record=_kraken_order, envelope=_kraken_envelope, rows=lambda answer: answer["result"]["open"].items(),
         read=_kraken_read, values=_kraken_values, market=("XBTUSD", "BTC", "USD"),
     )  # fmt: skip
-    put, take = _in("data", "items")
+    _, take = _in("data", "items")
     yield "kucoin", Listed(
-        record=_kucoin_order, envelope=put, rows=take, read=_kucoin_read, values=_kucoin_values,
+        record=_kucoin_order, envelope=_kucoin_envelope, rows=take, read=_kucoin_read, values=_kucoin_values,
         market=("BTC-USDT", "BTC", "USDT"),
     )  # fmt: skip
     put, take = _in()

@@ -26,6 +26,17 @@ def test_open_fresh_store_tells_what_it_is(store: StateStore) -> None:
     assert facts.durability in {"none", "everysec"}
 
 
+def test_commit_execution_removed_and_written_in_one_section_is_the_new_one(store: StateStore, section: Make) -> None:
+    lease = store.acquire("a1", "me")
+    key = "kraken|BTC-USD|7|f1"
+    store.commit([section("a1", lease.epoch, 1, Write(Table.FILLS, key, b"first"), Write(Table.OPEN, "v1", b"x", "1"))])
+    again = (Write(Table.FILLS, key, None), Write(Table.FILLS, key, b"second"))
+    shown = (Write(Table.OPEN, "v1", None, "1"), Write(Table.OPEN, "v1", b"y", "1"))
+    assert store.commit([section("a1", lease.epoch, 2, *again, *shown)]) == [Verdict.OK]
+    assert store.load("a1")[Table.FILLS] == {key: b"second"}
+    assert store.open_orders("a1", 1) == {"v1": b"y"}
+
+
 def test_commit_next_section_is_loaded_back_whole(store: StateStore, section: Make) -> None:
     lease = store.acquire("a1", "me")
     writes = (

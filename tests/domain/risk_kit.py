@@ -1,12 +1,13 @@
 """An order against limits, as the tests of limits ask."""
 
 from exposure_kit import USDT, D, order
+from factories import make
 
 from actors.domain.assets import Assets
 from actors.domain.exposure import ExposureBook, Positions
 from actors.domain.risk import RiskLimits, check_limits
 from actors.domain.rules import RefusalReason
-from messages import Order, OrderState, RefusalCode
+from messages import Instrument, Order, OrderState, RefusalCode
 
 NO_LIMITS = RiskLimits()
 EVERY_NOTIONAL = (
@@ -47,10 +48,18 @@ def refusal_of(
     placed: int = 0,
     assets: Assets | None = USDT,
     without: Order | None = None,
+    instrument: Instrument | None = None,
 ) -> RefusalReason | None:
     return check_limits(
-        new, book_of(*others), positions or {}, by, placed_last_minute=placed, assets=assets, without=without
-    )
+        new, book_of(*others), positions or {}, by,
+        placed_last_minute=placed, assets=assets, without=without, instrument=instrument,
+    )  # fmt: skip
+
+
+def coarse(**rules: object) -> Instrument:
+    """A symbol with prices in tenths and sizes in steps of 0.25, but for the changes."""
+    values: dict[str, object] = {"tick_size": D("0.1"), "step_size": D("0.25"), "min_size": D("0.25")}
+    return make(Instrument, symbol="BTC-USDT", **(values | rules))
 
 
 def figures(refusal: RefusalReason | None) -> tuple[str, str, str] | None:

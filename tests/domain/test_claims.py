@@ -120,6 +120,11 @@ def test_working_claim_reopens_an_order_held_for_dead(dead):
     assert merged.order.completion is None
 
 
+def test_order_held_for_dead_that_somebody_wants_cancelled_is_reopened_to_be_cancelled():
+    merged = merge(order(OrderState.FAILED, cancel_pending=True), claim(PublicStatus.OPEN))
+    assert merged.order.cancel_pending
+
+
 @pytest.mark.parametrize("ended", [OrderState.FILLED, OrderState.CANCELLED, OrderState.EXPIRED])
 def test_working_claim_never_reopens_an_order_that_ended_at_the_venue(ended):
     subject = order(ended)

@@ -221,6 +221,19 @@ def test_execution_that_cannot_be_ours_does_not_keep_absence_open(changes: dict[
     assert judged(listed, fills=(executed(**changes),), owned=frozenset({"owned"})) == NoMatch()
 
 
+def test_execution_that_the_venue_names_no_order_of_keeps_absence_open() -> None:
+    assert judged(unattributed=(executed(""),)) == Inconclusive("an execution that the venue names no order of")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"symbol": "ETH-USDT"}, {"side": Side.SELL}, {"size": D("0.0101")}, {"venue_time_ms": NOW_MS - 120_001}],
+    ids=lambda changes: next(iter(changes)),
+)
+def test_execution_of_no_order_that_cannot_be_ours_does_not_keep_absence_open(changes: dict[str, object]) -> None:
+    assert judged(unattributed=(executed("", **changes),)) == NoMatch()
+
+
 def test_execution_of_a_sell_below_its_limit_cannot_be_ours() -> None:
     sell = make(Order, side=Side.SELL, size=D("0.01"))
     below, at = (executed(side=Side.SELL, price=D(price)) for price in ("42499.99", "42500"))
@@ -231,6 +244,43 @@ def test_execution_of_a_sell_below_its_limit_cannot_be_ours() -> None:
 def test_execution_may_be_of_an_order_without_price_or_size() -> None:
     market = make(Order, type=OrderType.MARKET, price=None, size=D(0), quote_size=D(100))
     assert isinstance(judged(fills=(executed(size=D(7), price=D(10**6)),), order=market), Inconclusive)
+
+
+# ----- executions that were taken back
+
+
+def test_execution_taken_back_of_an_order_that_no_list_shows_keeps_absence_open() -> None:
+    found = judged(fills=(executed("29"),), voided=(executed("28"),))
+    assert isinstance(found, Inconclusive)
+    assert found.unexplained_venue_ids == ("29", "28")
+
+
+def test_execution_taken_back_of_no_order_keeps_absence_open() -> None:
+    assert judged(voided=(executed(""),)) == Inconclusive("an execution that the venue names no order of")
+
+
+def test_execution_taken_back_under_our_client_id_proves_the_order() -> None:
+    fill = executed("28", client_order_id=CLIENT_ORDER_ID)
+    assert judged(voided=(fill,), echoed=True) == FoundByFills("28", (fill,))
+
+
+def test_execution_taken_back_of_no_order_under_our_client_id_keeps_absence_open() -> None:
+    assert isinstance(judged(voided=(executed("", client_order_id=CLIENT_ORDER_ID),), echoed=True), Inconclusive)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"symbol": "ETH-USDT"},
+        {"side": Side.SELL},
+        {"venue_time_ms": NOW_MS - 120_001},
+        {"venue_order_id": "owned"},
+        {"venue_order_id": "", "size": D("0.0101")},
+    ],
+    ids=lambda changes: next(reversed(changes)),
+)
+def test_execution_taken_back_that_cannot_be_ours_does_not_keep_absence_open(changes: dict[str, object]) -> None:
+    assert judged(voided=(executed(**changes),), owned=frozenset({"owned"})) == NoMatch()
 
 
 # ----- orders like ours whose client id proves nothing

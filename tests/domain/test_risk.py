@@ -7,7 +7,7 @@ import pytest
 from exposure_kit import USDT, D, any_orders, by_quote, market, order, position, stop_limit, stop_market
 from hypothesis import given
 from hypothesis import strategies as st
-from risk_kit import EVERY_NOTIONAL, NEW, NO_LIMITS, OPEN_NOTIONAL, draft, figures, limits, refusal_of
+from risk_kit import EVERY_NOTIONAL, NEW, NO_LIMITS, OPEN_NOTIONAL, coarse, draft, figures, limits, refusal_of
 
 from actors.domain.assets import Assets
 from actors.domain.risk import RiskLimits, needs_reference
@@ -116,10 +116,10 @@ def test_notional_limit_that_cannot_be_judged_refuses_and_says_why(
         ({"price": "105"}, None),
         ({"price": "95"}, None),
         ({"price": "100"}, None),
-        ({"price": "105.00001"}, "5.00001"),
-        ({"price": "94.99999"}, "5.00001"),
+        ({"price": "105.00001"}, "5.01"),
+        ({"price": "94.99999"}, "5.01"),
         ({"price": "1"}, "99"),
-        ({"price": "105." + "0" * 20 + "1"}, "5.00000000001"),
+        ({"price": "105." + "0" * 20 + "1"}, "5.01"),
         ({"price": "100", "stop_price": "105"}, None),
         ({"price": "100", "stop_price": "106"}, "6"),
         ({"price": "106", "stop_price": "100"}, "6"),
@@ -142,6 +142,28 @@ def test_price_collar_that_refuses_names_the_price_and_what_would_pass() -> None
     assert refused.text.startswith("stop_price 400 is 300 % away")
     assert "97.5 to 102.5 would pass" in refused.text
     assert "0 to 300 would pass" in wide.text
+
+
+def test_price_collar_names_prices_that_the_venue_takes() -> None:
+    by = limits(price_collar_percent=D("0.33"))
+    refused = refusal_of(draft(price=D(150)), by, instrument=coarse())
+    assert refused is not None
+    assert "99.7 to 100.3 would pass" in refused.text
+    for price in ("99.7", "100.3"):
+        assert refusal_of(draft(price=D(price)), by, instrument=coarse()) is None
+    none = refusal_of(draft(price=D(150)), by, instrument=coarse(tick_size=D(70)))
+    assert none is not None
+    assert none.text.endswith("the venue takes no price that would pass")
+
+
+def test_order_notional_above_the_limit_names_a_size_that_the_venue_takes() -> None:
+    by = limits(max_order_notional=D(100))
+    refused = refusal_of(draft(price=D(30)), limits(max_order_notional=D(50)), instrument=coarse())
+    assert refused is not None
+    assert "a size of up to 1.5 at 30 would pass" in refused.text
+    none = refusal_of(draft(price=D(900)), by, instrument=coarse())
+    assert none is not None
+    assert none.text.endswith("not even the smallest size that the venue takes would pass")
 
 
 @pytest.mark.parametrize("reference", [None, D(0), D(-1)])

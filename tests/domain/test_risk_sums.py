@@ -7,7 +7,7 @@ import pytest
 from exposure_kit import LIVE, D, any_orders, by_quote, market, order, position, stop_market
 from hypothesis import given
 from hypothesis import strategies as st
-from risk_kit import NEW, NO_LIMITS, OPEN_NOTIONAL, book_of, draft, figures, limits, refusal_of
+from risk_kit import NEW, NO_LIMITS, OPEN_NOTIONAL, book_of, coarse, draft, figures, limits, refusal_of
 
 from actors.domain.assets import Assets
 from actors.domain.exposure import ExposureBook
@@ -25,7 +25,7 @@ def test_open_notional_passes_exactly_at_the_limit_and_not_above(name: str, rule
     refused = refusal_of(draft(), limits(**{name: D("799.99")}), *others)
     assert figures(refused) == (rule, "799.99", "800")
     assert refused is not None
-    assert "up to 199.99 would pass" in refused.text
+    assert "a size of up to 1.9999 at 100 would pass" in refused.text
 
 
 @pytest.mark.parametrize(("name", "rule"), OPEN_NOTIONAL.items())
@@ -34,6 +34,36 @@ def test_open_notional_that_is_above_the_limit_already_leaves_no_room(name: str,
     assert figures(refused) == (rule, "200", "600")
     assert refused is not None
     assert "would pass when fewer orders are open" in refused.text
+
+
+def test_open_notional_above_the_limit_names_a_size_that_would_pass() -> None:
+    by = limits(max_open_notional_per_symbol=D(300))
+    new = draft(size=D(3), price=D(70), filled_size=D(1), state=OrderState.PARTIALLY_FILLED)
+    refused = refusal_of(new, by, order("a"), instrument=coarse())
+    assert refused is not None
+    assert "a size of up to 2.25 at 70 would pass" in refused.text
+    assert refusal_of(replace(new, size=D("2.25")), by, order("a"), instrument=coarse()) is None
+    by_value = refusal_of(by_quote(NEW), by, order("a"), instrument=coarse())
+    assert by_value is not None
+    assert "a quote_size of up to 100 would pass" in by_value.text
+
+
+def test_position_above_the_limit_names_a_size_that_would_pass() -> None:
+    by = limits(max_position={"BTC-USDT": D("1.4")})
+    refused = refusal_of(draft(), by, instrument=coarse())
+    assert refused is not None
+    assert refused.text.endswith("a size of up to 1.25 would pass")
+    none = refusal_of(draft(), limits(max_position={"BTC-USDT": D("0.2")}), instrument=coarse())
+    assert none is not None
+    assert none.text.endswith("not even the smallest size that the venue takes would pass")
+
+
+@pytest.mark.parametrize(("count", "text"), [(1, "1 order of BTC-USDT is open"), (2, "2 orders of BTC-USDT are open")])
+def test_open_orders_at_the_limit_are_counted_in_plain_words(count: int, text: str) -> None:
+    others = [order(f"o{number}") for number in range(count)]
+    refused = refusal_of(draft(), limits(max_open_orders_per_symbol=count), *others)
+    assert refused is not None
+    assert refused.text.startswith(f"{text}, and no more than {count} may be")
 
 
 @pytest.mark.parametrize(
@@ -56,7 +86,7 @@ def test_open_notional_with_an_order_of_unknown_value_cannot_be_judged(name: str
     refused = refusal_of(draft(), limits(**{name: D(10**9)}), order("a"), market("b"))
     assert figures(refused) == (rule, "1000000000", "unknown")
     assert refused is not None
-    assert "the value of 1 open orders" in refused.text
+    assert "the value of 1 open order of" in refused.text
 
 
 def test_open_notional_with_an_order_of_no_known_instrument_cannot_be_judged_where_it_may_belong() -> None:

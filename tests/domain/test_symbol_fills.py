@@ -216,3 +216,12 @@ def test_loaded_history_pays_for_its_first_late_fill_only(monkeypatch: pytest.Mo
     counted.since()
     history.after(current, [make(Fill, fill_id="later", venue_time_ms=480)])
     assert counted.since() <= 20 + 10 + 2
+
+
+def test_fill_that_was_recorded_under_another_order_takes_its_own_place_and_moves_nothing() -> None:
+    fills = [make(Fill, fill_id=str(number), order_id="other", venue_time_ms=number) for number in (1, 2, 3)]
+    known = SymbolFills(ACCOUNT, EXCHANGE, SYMBOL, fills=fills)
+    known.rename(replace(fills[1], order_id="ours"))
+    assert [fill.order_id for fill in known.between(0, None)] == ["other", "ours", "other"]
+    with pytest.raises(InvariantViolated):
+        known.rename(make(Fill, fill_id="4", venue_time_ms=4))

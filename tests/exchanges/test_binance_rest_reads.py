@@ -308,7 +308,8 @@ def test_server_time_is_aimed_low():
     assert isinstance(report, ServerTimeFetched)
     assert report.offset_ms <= 1500
     assert report.offset_ms >= 1500 - 2 * report.error_ms - 2
-    assert made.venue_offset_ms() == report.offset_ms
+    # Two clocks are read for it, each in whole milliseconds.
+    assert abs(made.venue_offset_ms() - report.offset_ms) <= 1
 
 
 @pytest.mark.parametrize("body", [b"{}", b'{"serverTime":"1"}', b'{"serverTime":1.5}', b'{"serverTime":true}', b""])

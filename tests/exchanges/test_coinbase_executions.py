@@ -6,7 +6,7 @@ from coinbase_samples import ACCOUNT, BOOK, FILL, PRODUCTS, VENUE_ID
 from fuzzing import damaged
 from hypothesis import given
 
-from exchanges.coinbase.executions import read_balance, read_fill
+from exchanges.coinbase.executions import FillsListed, read_balance, read_fill, read_fills
 from exchanges.coinbase.symbols import Product
 from exchanges.fields import UnreadableError
 from messages.fills import FillSource, Liquidity, VenueFill
@@ -55,6 +55,46 @@ def test_fill_sized_in_quote_units_is_a_whole_number_of_steps_in_base_units(size
 def test_row_that_corrects_others_is_no_execution(kind):
     with pytest.raises(UnreadableError, match="trade_type"):
         fill(trade_type=kind)
+
+
+def row(entry: str, kind: str = "FILL", **changes: Any) -> dict[str, Any]:
+    return {**FILL, "entry_id": entry, "trade_type": kind, **changes}
+
+
+def listed(*rows: Any) -> FillsListed:
+    return read_fills(rows, BOOK, PRODUCTS)
+
+
+def test_executions_of_a_list_count_once_each():
+    found = listed(row("1"), row("2", trade_id="t2"), row("1"), {}, "row")
+    assert ([fill.fill_id for fill in found.fills], found.voided, found.unreadable) == (["1", "2"], (), 2)
+
+
+@pytest.mark.parametrize("kind", ["REVERSAL", "CORRECTION"])
+@pytest.mark.parametrize("order", [1, -1])
+def test_execution_that_another_row_takes_back_does_not_count(kind, order):
+    rows = [row("1"), row("2", trade_id="t2"), row("3", kind)]
+    found = listed(*rows[::order])
+    assert [fill.fill_id for fill in found.fills] == ["2"]
+    assert [fill.fill_id for fill in found.voided] == ["1"]
+    assert (found.orphans, found.unreadable) == (frozenset(), 0)
+
+
+def test_trade_between_two_orders_is_taken_back_for_the_one_that_is_named():
+    found = listed(row("1"), row("2", order_id="other"), row("3", "REVERSAL", order_id="other"))
+    assert [fill.fill_id for fill in found.fills] == ["1"]
+    assert [fill.fill_id for fill in found.voided] == ["2"]
+
+
+def test_row_that_takes_back_what_is_not_in_the_list_names_its_order():
+    found = listed(row("1"), row("3", "REVERSAL", trade_id="earlier"))
+    assert ([fill.fill_id for fill in found.fills], found.orphans) == (["1"], {VENUE_ID})
+
+
+@pytest.mark.parametrize("changes", [{"trade_id": None}, {"trade_id": ""}, {"order_id": None}, {"trade_id": 7}])
+def test_row_that_takes_back_nothing_that_it_names_is_unreadable(changes):
+    found = listed(row("1"), row("3", "REVERSAL", **changes))
+    assert ([fill.fill_id for fill in found.fills], found.orphans, found.unreadable) == (["1"], frozenset(), 1)
 
 
 @pytest.mark.parametrize(

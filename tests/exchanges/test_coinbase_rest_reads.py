@@ -22,7 +22,8 @@ from coinbase_samples import (
 )
 from loopback import answer
 
-from exchanges.coinbase.reads import PAGES_MAX
+from exchanges.asking import PAGES_MAX
+from exchanges.coinbase.times import written_time
 from exchanges.http import SystemClock
 from messages import FetchBalances, FetchFills, FetchInstruments, FetchOpenOrders, FetchPrice, FetchServerTime
 from messages.reports import (
@@ -43,6 +44,7 @@ from messages.types import PublicStatus
 D = Decimal
 ASKED = {"account_id": "1", "exchange": "coinbase"}
 FILLS = [FILL, {**FILL, "entry_id": "2", "size": "0.001"}]
+LESS = {**FILL, "size": "0.003"}
 FIVE = ["PENDING", "OPEN", "QUEUED", "CANCEL_QUEUED", "EDIT_QUEUED"]
 
 
@@ -69,10 +71,12 @@ def test_look_up_finds_the_order_with_all_its_executions():
     "fills",
     [
         fills_page([]),
-        fills_page([FILL]),
-        fills_page([FILL, {**FILL, "entry_id": "2", "order_id": "another"}]),
-        fills_page([FILL, {**FILL, "trade_type": "REVERSAL"}]),
-        fills_page([FILL, FILL, {}]),
+        fills_page([LESS]),
+        fills_page([LESS, LESS]),
+        fills_page([LESS, {**FILL, "entry_id": "2", "order_id": "another"}]),
+        fills_page([FILL, {**FILL, "entry_id": "2", "trade_type": "REVERSAL"}]),
+        fills_page([FILL, {**FILL, "entry_id": "2", "trade_type": "SYNTHETIC"}]),
+        fills_page([FILL, {}]),
         fills_page([{**FILL, "size": "0.001"}, {**FILL, "entry_id": "2", "size": "0.001"}]),
         answer("", status=500),
         told({"fills": FILLS}),
@@ -115,6 +119,25 @@ def test_look_up_of_an_order_sized_in_quote_units_counts_its_executions():
         report = client(venue).execute(look_up())
     assert (report.order.filled_size, report.order.size, report.fills_complete) == (D("0.005"), D("0.005"), True)
     assert report.order.quote_size == 300
+
+
+@pytest.mark.parametrize("rows", [[], FILLS[:1]])
+def test_look_up_of_an_order_sized_in_quote_units_wants_every_row(rows):
+    # Of a cheap asset the base units are more than the quote units that the order speaks of.
+    cheap = [{**row, "price": "0.5", "size": "400"} for row in rows]
+    terms = {"quote_size": "300"}
+    bought = order_with("market_market_ioc", terms, status="FILLED", filled_size="300", size_in_quote=True)
+    with Venue(get_order=[told({"order": bought})], get_fills=[fills_page(cheap)]) as venue:
+        report = client(venue).execute(look_up())
+    assert (len(report.fills), report.fills_complete) == (len(rows), False)
+
+
+def test_look_up_that_the_rate_holds_back_is_asked_when_there_is_room():
+    spent = {"x-ratelimit-remaining": "0"}
+    with Venue(get_order=[told({"order": FRESH}, headers=spent), told({"order": FRESH})]) as venue:
+        made = client(venue)
+        reports = [made.execute(look_up()) for _ in range(2)]
+    assert [type(report) for report in reports] == [OrderFound] * 2
 
 
 @pytest.mark.parametrize("status", [404, 400])
@@ -176,10 +199,13 @@ def test_search_reads_every_page_of_orders_and_executions():
         ("limit", "250"),
     ]
     assert [query(request) for request in batch] == [asked, [*asked, ("cursor", "next page")]]
+    (end,) = (value for name, value in query(fills[0]) if name == "end_sequence_timestamp")
+    # Until now, whatever the period's end.
+    assert end > written_time(SystemClock().now_ms())
     asked = [
         ("product_ids", "BTC-USD"),
         ("start_sequence_timestamp", "2026-11-21T09:58:59.999Z"),
-        ("end_sequence_timestamp", "2026-11-21T10:01:00.001Z"),
+        ("end_sequence_timestamp", end),
         ("limit", "100"),
     ]
     assert [query(request) for request in fills] == [asked, [*asked, ("cursor", "c1")]]
@@ -230,7 +256,7 @@ def test_list_whose_cursor_does_not_move_is_no_answer():
 
 
 def test_list_without_end_is_given_up(monkeypatch):
-    monkeypatch.setattr("exchanges.coinbase.reads.PAGES_MAX", 3)
+    monkeypatch.setattr("exchanges.coinbase.questions.PAGES_MAX", 3)
     assert PAGES_MAX > 3
     pages = [orders_page([], f"c{number}") for number in range(9)]
     with Venue(get_batch=pages) as venue:

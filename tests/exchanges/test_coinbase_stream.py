@@ -254,6 +254,31 @@ def test_gap_is_reported_with_what_came_after_it_and_ends_the_connection(number)
     assert reading.lost == "sequence_gap"
 
 
+UNREADABLE = [
+    frame("user", 7, {"type": "a_new_type", "orders": [UPDATE]}),
+    frame("user", 7, events=None),
+    frame("user", 7, "event"),
+    frame("subscriptions", 7, {"subscriptions": ["user"]}, "event"),
+]
+
+
+@pytest.mark.parametrize("content", UNREADABLE)
+def test_gap_found_by_a_frame_that_cannot_be_read_is_reported_and_ends_the_connection(content):
+    reading = Connection().read(heartbeat(0), heartbeat(1), content)
+    gap, unreadable = reading.reports
+    assert isinstance(gap, StreamGap)
+    assert (gap.expected, gap.received) == (2, 7)
+    assert isinstance(unreadable, FrameUnreadable)
+    assert (reading.lost, reading.ready) == ("sequence_gap", False)
+
+
+@pytest.mark.parametrize("content", [b"not json", frame("user", None, {"type": "update", "orders": [UPDATE]})])
+def test_frame_without_a_readable_number_is_missing_to_the_next_one(content):
+    connection = Connection()
+    assert connection.read(heartbeat(0), content).lost == ""
+    assert connection.read(heartbeat(2)).lost == "sequence_gap"
+
+
 def test_sequence_begins_anew_with_every_connection():
     protocol = CoinbaseStream(account_id="1", session=Session())
     first, second = protocol.open().reader, protocol.open().reader

@@ -26,7 +26,7 @@ def test_product_as_documented_is_an_instrument():
     assert (found.min_notional, found.min_notional_on_market, found.max_notional) == (D(1), True, D(150000000))
     assert found.order_types == {OrderType.MARKET, OrderType.LIMIT, OrderType.STOP_LIMIT}
     assert (found.trading, found.cancel_only, found.as_of_ms, listing.unreadable) == (True, False, 7, 0)
-    assert products == {"BTC-USD": Product(quote="USD", step=D("0.00000001"))}
+    assert products == {"BTC-USD": Product(quote="USD", step=D("0.00000001"), same_book=("BTC-USDC",))}
 
 
 @pytest.mark.parametrize(
@@ -78,3 +78,18 @@ def test_damaged_product_is_counted_or_read_as_it_says(product):
         assert found.step_size == D(product["base_increment"]) == products[found.venue_symbol].step
         blocked = product["status"] != "online" or product["is_disabled"] or product["cancel_only"]
         assert not (found.trading and blocked)
+
+
+@pytest.mark.parametrize(
+    ("told", "same_book"),
+    [
+        ({"alias": "BTC-USD", "alias_to": []}, ("BTC-USD",)),
+        ({"alias": "BTC-USDT", "alias_to": ["BTC-USDC", "BTC-USDT"]}, ("BTC-USDT", "BTC-USDC")),
+        ({"alias": None, "alias_to": None}, ()),
+        ({"alias": 7, "alias_to": "BTC-USDC"}, ()),
+        ({"alias": "", "alias_to": [{}, ""]}, ()),
+    ],
+)
+def test_products_of_the_same_book_are_those_that_are_named(told, same_book):
+    _, products = read({**PRODUCT, **told})
+    assert products["BTC-USD"].same_book == same_book

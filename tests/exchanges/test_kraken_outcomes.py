@@ -91,12 +91,13 @@ EXISTS = "EGeneral:Invalid arguments:cl_ord_id not unique"
     ("errors", "kind"),
     [
         *(((each,), OutcomeClass.AMBIGUOUS) for each in AMBIGUOUS),
-        *(((each,), OutcomeClass.NOT_PROCESSED) for each in NOT_PROCESSED),
+        # It may be the second delivery of the request that the venue did not act on.
+        *(((each,), OutcomeClass.AMBIGUOUS) for each in NOT_PROCESSED),
         *(((each,), OutcomeClass.DEFINITE) for each in DEFINITE),
         ((EXISTS,), OutcomeClass.EXISTS),
         # Of several, the least certain; but that an order exists stays proven.
         (("EOrder:Insufficient funds", "EService:Unavailable"), OutcomeClass.AMBIGUOUS),
-        (("EOrder:Insufficient funds", "EAPI:Rate limit exceeded"), OutcomeClass.NOT_PROCESSED),
+        (("EOrder:Insufficient funds", "EAPI:Rate limit exceeded"), OutcomeClass.AMBIGUOUS),
         (("EService:Busy", EXISTS), OutcomeClass.EXISTS),
         (("EOrder:Insufficient funds", EXISTS), OutcomeClass.EXISTS),
         (None, OutcomeClass.AMBIGUOUS),
@@ -150,13 +151,18 @@ def test_cancel_of_an_order_that_is_gone_is_refused(error):
     assert classify_change(200, (error,)).kind is OutcomeClass.DEFINITE
 
 
+@pytest.mark.parametrize("error", NOT_PROCESSED)
+def test_cancel_not_acted_on_may_be_sent_again(error):
+    assert classify_change(200, (error,)).kind is OutcomeClass.NOT_PROCESSED
+
+
 @pytest.mark.parametrize("error", ["EAPI:Invalid nonce", "EOrder:Cancel pending", "EService:Unavailable"])
 def test_cancel_answered_without_proof_is_ambiguous(error):
     assert classify_change(200, (error,)).kind is OutcomeClass.AMBIGUOUS
 
 
 def test_lockout_is_waited_out_for_a_quarter_of_an_hour():
-    outcome = classify_place(200, ("EGeneral:Temporary lockout",), attempt=1)
+    outcome = classify_change(200, ("EGeneral:Temporary lockout",))
     assert (outcome.reason, outcome.retry_after_ms) == ("banned", 900_000)
 
 

@@ -123,7 +123,7 @@ CHANGED = {**ORDER, "vol": "1.00000000", "descr": {**DESCRIPTION, "price": "2740
 
 
 def test_amend_shown_with_its_new_terms_is_confirmed():
-    with Venue(AmendOrder=[AMENDED], QueryOrders=[told({ORDER_ID: ORDER}), told({ORDER_ID: CHANGED})]) as venue:
+    with Venue(AmendOrder=[AMENDED], QueryOrders=[told({ORDER_ID: CHANGED})]) as venue:
         valid_until_ms = now_ms() + 20_000
         report = client(venue).execute(amend(valid_until_venue_ms=valid_until_ms))
     assert isinstance(report, AmendConfirmed)
@@ -140,8 +140,8 @@ def test_amend_shown_with_its_new_terms_is_confirmed():
 
 
 def test_amend_of_the_size_alone_names_the_price_too_since_what_is_shown_may_be_old():
-    shown = [told({ORDER_ID: ORDER}), told({ORDER_ID: {**ORDER, "vol": "1.00000000"}})]
-    with Venue(AmendOrder=[AMENDED], QueryOrders=shown) as venue:
+    shown = told({ORDER_ID: {**ORDER, "vol": "1.00000000"}})
+    with Venue(AmendOrder=[AMENDED], QueryOrders=[shown]) as venue:
         report = client(venue).execute(amend(price=Decimal(27500)))
     assert isinstance(report, AmendConfirmed)
     (params,) = venue.params("AmendOrder")
@@ -150,9 +150,8 @@ def test_amend_of_the_size_alone_names_the_price_too_since_what_is_shown_may_be_
 
 
 def test_amend_of_a_post_only_order_says_so_again():
-    posted = {**ORDER, "oflags": "fciq,post"}
-    with Venue(AmendOrder=[AMENDED], QueryOrders=[told({ORDER_ID: posted})]) as venue:
-        client(venue).execute(amend())
+    with Venue(AmendOrder=[AMENDED]) as venue:
+        client(venue).execute(amend(post_only=True))
     assert venue.params("AmendOrder")[0]["post_only"] == "true"
 
 
@@ -176,19 +175,50 @@ def test_amend_of_a_stop_limit_names_its_trigger_until_it_is_reached(misc, named
 
 
 def test_amend_to_terms_that_the_order_is_shown_with_is_sent_all_the_same():
-    with Venue(AmendOrder=[AMENDED], QueryOrders=[told({ORDER_ID: CHANGED})] * 2) as venue:
+    with Venue(AmendOrder=[AMENDED], QueryOrders=[told({ORDER_ID: CHANGED})]) as venue:
         report = client(venue).execute(amend())
     assert isinstance(report, AmendConfirmed)
     (params,) = venue.params("AmendOrder")
     assert (params["order_qty"], params["limit_price"]) == ("1", "27400")
 
 
-def test_amend_refused_for_an_order_that_was_shown_with_its_terms_is_ambiguous():
+def test_amend_refused_for_an_order_that_is_shown_with_its_terms_is_ambiguous():
     refusal = refused("EGeneral:Invalid arguments")
-    with Venue(AmendOrder=[refusal], QueryOrders=[told({ORDER_ID: CHANGED})] * 2) as venue:
+    with Venue(AmendOrder=[refusal], QueryOrders=[told({ORDER_ID: CHANGED})]) as venue:
         report = client(venue).execute(amend())
     assert isinstance(report, AmendAmbiguous)
     assert report.reason == "refused_as_shown"
+
+
+def test_amend_refused_without_a_reason_for_an_open_order_is_ambiguous_since_what_is_shown_may_be_old():
+    refusal = refused("EGeneral:Invalid arguments")
+    with Venue(AmendOrder=[refusal], QueryOrders=[told({ORDER_ID: ORDER})]) as venue:
+        report = client(venue).execute(amend())
+    assert isinstance(report, AmendAmbiguous)
+    assert report.reason == "refused_unexplained"
+
+
+def test_amend_of_a_stop_that_the_venue_shows_as_post_only_says_so_again():
+    description = {**DESCRIPTION, "ordertype": "stop-loss-limit", "price": "28000.0", "price2": "28100.0"}
+    stop = told({ORDER_ID: {**ORDER, "descr": description, "oflags": "fciq,post"}})
+    with Venue(AmendOrder=[AMENDED], QueryOrders=[stop]) as venue:
+        client(venue).execute(amend(price=Decimal(28200), stop_price=Decimal(28500)))
+    assert venue.params("AmendOrder")[0]["post_only"] == "true"
+
+
+def test_amend_refused_for_an_order_that_cannot_be_read_is_ambiguous():
+    refusal = refused("EGeneral:Invalid arguments")
+    with Venue(AmendOrder=[refusal], QueryOrders=[refused("EService:Unavailable")]) as venue:
+        report = client(venue).execute(amend())
+    assert isinstance(report, AmendAmbiguous)
+    assert report.reason == "refused_unread"
+
+
+def test_amend_of_what_is_no_stop_is_sent_before_anything_is_read():
+    with Venue(AmendOrder=[loopback.break_off]) as venue:
+        report = client(venue).execute(amend())
+    assert isinstance(report, AmendAmbiguous)
+    assert venue.called("QueryOrders") == []
 
 
 def test_amend_refused_for_an_order_that_had_ended_with_its_terms_is_refused():
@@ -199,15 +229,15 @@ def test_amend_refused_for_an_order_that_had_ended_with_its_terms_is_refused():
 
 
 def test_amend_accepted_and_not_shown_is_ambiguous():
-    with Venue(AmendOrder=[AMENDED], QueryOrders=[told({ORDER_ID: ORDER}), told({ORDER_ID: ORDER})]) as venue:
+    with Venue(AmendOrder=[AMENDED], QueryOrders=[told({ORDER_ID: ORDER})]) as venue:
         report = client(venue).execute(amend())
     assert isinstance(report, AmendAmbiguous)
     assert report.reason == "accepted"
 
 
-def test_amend_of_an_order_that_cannot_be_read_is_not_sent():
+def test_amend_of_a_stop_that_cannot_be_read_is_not_sent():
     with Venue(QueryOrders=[refused("EService:Unavailable")]) as venue:
-        report = client(venue).execute(amend())
+        report = client(venue).execute(amend(stop_price=Decimal(28500)))
     assert isinstance(report, AmendNotProcessed)
     assert venue.called("AmendOrder") == []
 
@@ -217,6 +247,7 @@ def test_amend_of_an_order_that_cannot_be_read_is_not_sent():
     [
         (refused("EOrder:Unknown order"), AmendRefused),
         (refused("EOrder:Insufficient funds"), AmendRefused),
+        (refused("EGeneral:Invalid arguments:volume minimum not met"), AmendRefused),
         (refused("EAPI:Invalid nonce"), AmendAmbiguous),
         (refused("EService:Deadline elapsed"), AmendNotProcessed),
         (told({}), AmendAmbiguous),
@@ -231,7 +262,7 @@ def test_amend_answered_otherwise_is_sorted_by_proof(shown, kind):
 
 
 def test_amend_with_too_little_time_left_is_not_sent():
-    with Venue(QueryOrders=[told({ORDER_ID: ORDER})]) as venue:
+    with Venue() as venue:
         report = client(venue).execute(amend(valid_until_venue_ms=now_ms() + 1000))
     assert isinstance(report, AmendNotProcessed)
     assert (report.reason, venue.called("AmendOrder")) == ("validity_passed", [])
@@ -239,7 +270,7 @@ def test_amend_with_too_little_time_left_is_not_sent():
 
 @pytest.mark.parametrize("changes", [{"size": Decimal(0)}, {"price": None}])
 def test_amend_of_what_cannot_be_amended_is_refused(changes):
-    with Venue(QueryOrders=[told({ORDER_ID: ORDER})]) as venue:
+    with Venue() as venue:
         report = client(venue).execute(amend(**changes))
     assert isinstance(report, AmendRefused)
     assert venue.called("AmendOrder") == []

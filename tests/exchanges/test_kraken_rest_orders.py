@@ -20,6 +20,7 @@ from kraken_samples import (
     told,
 )
 from loopback import answer
+from stream_server import wait_for
 
 from exchanges.kraken.sign import Signer
 from exchanges.kraken.times import instant
@@ -290,14 +291,26 @@ def test_place_with_a_nonce_that_was_seen_is_ambiguous():
     ("error", "reason"),
     [
         ("EService:Deadline elapsed", "validity_passed"),
+        ("EAPI:Rate limit exceeded", "rate_limited"),
         ("EOrder:Rate limit exceeded", "rate_limited"),
         ("EService:Market in cancel_only mode", "market_mode"),
     ],
 )
-def test_place_not_acted_on_may_be_sent_again(error, reason):
+def test_place_not_acted_on_is_ambiguous_since_it_may_be_the_second_delivery(error, reason):
     _, report = sent(place(), AddOrder=[refused(error)])
-    assert isinstance(report, PlaceNotProcessed)
-    assert report.reason == reason
+    assert isinstance(report, PlaceAmbiguous)
+    assert (report.reason, report.known_to_exist) == (reason, False)
+
+
+@pytest.mark.parametrize("error", ["EAPI:Rate limit exceeded", "EOrder:Rate limit exceeded"])
+def test_place_after_one_that_was_refused_for_haste_waits_and_a_cancel_does_not(error):
+    with Venue(AddOrder=[refused(error), told(PLACED)]) as venue:
+        made = client(venue)
+        made.execute(place())
+        held, cancelled = made.execute(place(client_order_id=CLIENT_ID[::-1])), made.execute(cancel())
+    assert isinstance(held, PlaceNotProcessed)
+    assert 0 < held.retry_after_ms <= 1_500
+    assert not isinstance(cancelled, CancelNotProcessed)
 
 
 def test_lockout_silences_everything():
@@ -305,7 +318,7 @@ def test_lockout_silences_everything():
         made = client(venue)
         first = made.execute(place())
         second = made.execute(cancel())
-    assert isinstance(first, PlaceNotProcessed)
+    assert isinstance(first, PlaceAmbiguous)
     assert isinstance(second, CancelNotProcessed)
     assert second.reason == "banned"
     assert second.retry_after_ms > 800_000
@@ -345,6 +358,54 @@ def test_requests_wait_for_the_answer_to_the_one_before():
         placing.join()
         looking.join()
     assert len(venue.called("QueryOrders")) == seen + 1
+
+
+def test_cancel_goes_before_every_question_that_waits_for_its_turn():
+    under_way, done = threading.Event(), threading.Event()
+
+    def meet(server, connection, request):
+        under_way.set()
+        assert done.wait(loopback.WAIT_S)
+        return told(PLACED)(server, connection, request)
+
+    with Venue(AddOrder=[meet]) as venue:
+        made = client(venue)
+        made.execute(cancel())
+        asked_before = len(venue.requests)
+        calls = [threading.Thread(target=made.execute, args=(place(),))]
+        calls[0].start()
+        assert under_way.wait(loopback.WAIT_S)
+        for number, request in enumerate((look_up(), look_up(), cancel()), 1):
+            calls.append(threading.Thread(target=made.execute, args=(request,)))
+            calls[-1].start()
+            wait_for(lambda number=number: sum(made.session._sending._waiting) == number)
+        done.set()
+        for call in calls:
+            call.join()
+        methods = [each.path.rpartition("/")[2] for each in venue.requests[asked_before:]]
+    assert methods[:3] == ["AddOrder", "CancelOrder", "QueryOrders"]
+
+
+def test_cancel_is_sent_while_the_venues_clock_is_being_read():
+    """It says nothing of the venue's time."""
+    reading, done = threading.Event(), threading.Event()
+
+    def meet(server, connection, request):
+        reading.set()
+        assert done.wait(loopback.WAIT_S)
+        return loopback.break_off(server, connection, request)
+
+    with Venue(Time=[meet] * 9) as venue:
+        made = client(venue)
+        assert made.session.symbols() is not None
+        calls = [threading.Thread(target=made.execute, args=(request,)) for request in (look_up(), cancel())]
+        calls[0].start()
+        assert reading.wait(loopback.WAIT_S)
+        calls[1].start()
+        wait_for(lambda: venue.called("CancelOrder"))
+        done.set()
+        for call in calls:
+            call.join()
 
 
 def test_nonces_rise_with_every_request():

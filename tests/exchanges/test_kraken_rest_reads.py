@@ -15,7 +15,6 @@ from kraken_samples import (
     TRADE_ID,
     UNTOUCHED,
     Venue,
-    cancel,
     client,
     look_up,
     now_ms,
@@ -26,7 +25,6 @@ from kraken_samples import (
 from loopback import answer
 
 from exchanges.answers import Untold
-from exchanges.throttle import Budget
 from messages.commands import (
     FetchBalances,
     FetchFills,
@@ -37,7 +35,6 @@ from messages.commands import (
 )
 from messages.reports import (
     BalancesFetched,
-    CancelAmbiguous,
     FetchFailed,
     FillsFetched,
     InstrumentsFetched,
@@ -331,45 +328,6 @@ def test_pages_with_one_missing_are_no_answer(second):
         TradesHistory=[told({"trades": rows(50, TRADE), "count": 70}), second, second],
     )
     assert isinstance(report, FetchFailed)
-
-
-def counted(venue, *, limit, decay_milli_per_s):
-    """A client whose names are read, and whose counter of calls is this."""
-    made = client(venue)
-    assert made.session.symbols() is not None
-    made.session._throttle.learn(
-        [Budget(name="calls", unit="calls", limit=limit, decay_milli_per_s=decay_milli_per_s)]
-    )
-    return made
-
-
-def test_pages_wait_for_the_counter_of_calls():
-    pages = [told({"trades": rows(50, TRADE, start=50 * number), "count": 200}) for number in range(4)]
-    with Venue(TradesHistory=[*pages, pages[0]]) as venue:
-        # Two calls fill what reads may use of it.
-        report = counted(venue, limit=10, decay_milli_per_s=200_000).execute(
-            about(FetchFills, symbol="BTC-USD", since_venue_ms=1)
-        )
-    assert isinstance(report, FillsFetched)
-    assert len(report.fills) == 200
-
-
-def test_search_that_would_have_to_wait_for_longer_than_it_has_is_not_answered():
-    with Venue() as venue:
-        report = counted(venue, limit=3, decay_milli_per_s=1).execute(search(budget_ms=200))
-    assert isinstance(report, LookUpFailed)
-    assert report.retry_after_ms > 1000
-    assert venue.called("TradesHistory") == []
-
-
-def test_cancel_accepted_does_not_wait_to_read_the_order():
-    with Venue(QueryOrders=[told({ORDER_ID: CANCELLED})] * 9) as venue:
-        made = counted(venue, limit=2, decay_milli_per_s=1000)
-        made.execute(look_up(with_fills=False))
-        report = made.execute(cancel())
-    assert isinstance(report, CancelAmbiguous)
-    assert report.reason == "accepted"
-    assert len(venue.called("QueryOrders")) == 1
 
 
 # ----- lists

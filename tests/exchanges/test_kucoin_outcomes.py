@@ -29,7 +29,7 @@ STATUSES = [200, 400, 401, 403]
     [
         *((code, EXISTS) for code in LANDED_BEFORE),
         *((code, AMBIGUOUS) for code in TROUBLE),
-        *((code, NOT_PROCESSED) for code in RETRYABLE),
+        *((code, AMBIGUOUS) for code in RETRYABLE),
         *((code, DEFINITE) for code in REJECTIONS),
         *((code, AMBIGUOUS) for code in ("102436", "102428", *IN_THE_WAY)),
         (None, AMBIGUOUS),
@@ -92,8 +92,8 @@ def test_duplicate_is_known_to_exist_whatever_the_status(code):
 
 
 @pytest.mark.parametrize("code", [None, "200002", "999999"])
-def test_too_many_requests_were_not_processed(code):
-    assert classify_place(429, code, "too frequent").kind is NOT_PROCESSED
+def test_too_many_requests_were_not_processed_but_of_a_placement_it_may_be_the_second_delivery(code):
+    assert classify_place(429, code, "too frequent").kind is AMBIGUOUS
     assert classify_cancel(429, code).kind is NOT_PROCESSED
 
 

@@ -283,11 +283,11 @@ def test_place_refused_by_what_its_first_delivery_can_have_caused_is_ambiguous(c
     ("meet", "reason"),
     [(error("429000", status=429), "rate_limited"), (error("400002", status=400), "clock")],
 )
-def test_place_that_the_venue_did_not_look_at_was_not_processed(meet, reason):
+def test_place_that_the_venue_did_not_look_at_is_ambiguous_since_it_may_be_the_second_delivery(meet, reason):
     with Venue({PLACE: [meet]}) as venue:
         report = client(venue).execute(place())
-    assert isinstance(report, PlaceNotProcessed)
-    assert report.reason == reason
+    assert isinstance(report, PlaceAmbiguous)
+    assert (report.reason, report.known_to_exist) == (reason, False)
 
 
 def test_place_without_a_server_was_not_processed():

@@ -6,11 +6,9 @@ from kucoin_samples import (
     ACCOUNTS,
     ACTIVE,
     ACTIVE_SYMBOLS,
-    BY_CLIENT_ID,
     BY_ID,
     CHILD,
     CHILD_ID,
-    CLIENT_ID,
     DONE,
     ENDED,
     FILL,
@@ -19,7 +17,6 @@ from kucoin_samples import (
     ORDER_ID,
     PRICE,
     STOP,
-    STOP_BY_CLIENT_ID,
     STOP_BY_ID,
     STOP_ID,
     STOPS,
@@ -145,73 +142,6 @@ def test_look_up_is_repeated_while_retries_are_left():
     assert len(venue.called(BY_ID)) == 3
 
 
-def test_look_up_by_client_id_asks_the_book_of_stops_first_and_then_the_other():
-    report, venue = answered({STOP_BY_CLIENT_ID: [told([])], BY_CLIENT_ID: [told(WORKING)]}, look_up())
-    assert isinstance(report, OrderFound)
-    assert report.order.venue_order_id == ORDER_ID
-    asked = [request.target for request in venue.requests if "orders" in request.path or "stop" in request.path]
-    assert asked == [
-        f"/api/v1/stop-order/queryOrderByClientOid?clientOid={CLIENT_ID}&symbol=BTC-USDT",
-        f"/api/v1/hf/orders/client-order/{CLIENT_ID}?symbol=BTC-USDT",
-    ]
-
-
-def test_look_up_of_a_waiting_stop_finds_it_in_its_book():
-    for scripts, request in (
-        ({STOP_BY_CLIENT_ID: [told([TRIGGERED, STOP])]}, look_up()),
-        ({STOP_BY_ID: [told(STOP)]}, look_up(venue_order_id=STOP_ID)),
-    ):
-        report, venue = answered(scripts, request)
-        assert isinstance(report, OrderFound)
-        assert (report.order.venue_order_id, report.order.status) == (STOP_ID, PublicStatus.OPEN)
-        assert (report.fills_complete, venue.called(BY_CLIENT_ID)) == (True, [])
-
-
-@pytest.mark.parametrize("stop", [told(TRIGGERED), told(None), error("102436")])
-def test_look_up_of_a_triggered_stop_finds_the_order_in_its_place(stop):
-    scripts = {STOP_BY_ID: [stop], BY_CLIENT_ID: [told(CHILD)]}
-    report, _ = answered(scripts, look_up(venue_order_id=STOP_ID))
-    assert isinstance(report, OrderFound)
-    assert (report.order.venue_order_id, report.order.client_order_id) == (CHILD_ID, CLIENT_ID)
-
-
-def test_look_up_of_a_triggered_stop_that_nothing_follows_is_of_unknown_status():
-    scripts = {STOP_BY_ID: [told(TRIGGERED)], BY_CLIENT_ID: [error("102436")]}
-    report, _ = answered(scripts, look_up(venue_order_id=STOP_ID))
-    assert isinstance(report, OrderFound)
-    assert (report.order.venue_order_id, report.order.status) == (STOP_ID, None)
-
-
-@pytest.mark.parametrize(
-    ("scripts", "request_of"),
-    [
-        ({STOP_BY_CLIENT_ID: [told([])], BY_CLIENT_ID: [error("102436")]}, look_up()),
-        ({STOP_BY_CLIENT_ID: [told(None)], BY_CLIENT_ID: [told(None)]}, look_up()),
-        ({STOP_BY_ID: [told(None)], BY_CLIENT_ID: [error("102436")]}, look_up(venue_order_id=STOP_ID)),
-    ],
-)
-def test_look_up_of_what_neither_book_has_is_not_found(scripts, request_of):
-    report, _ = answered(scripts, request_of)
-    assert isinstance(report, OrderNotFound)
-
-
-@pytest.mark.parametrize(
-    "scripts",
-    [
-        {STOP_BY_CLIENT_ID: [error("500000")], BY_CLIENT_ID: [error("102436")]},
-        {STOP_BY_CLIENT_ID: [told([])], BY_CLIENT_ID: [error("500000")]},
-        {STOP_BY_CLIENT_ID: [told({})], BY_CLIENT_ID: [error("102436")]},
-        {STOP_BY_CLIENT_ID: [told([STOP | {"side": None}])], BY_CLIENT_ID: [error("102436")]},
-        {STOP_BY_CLIENT_ID: [told([STOP | {"clientOid": "another"}])], BY_CLIENT_ID: [error("102436")]},
-        {STOP_BY_CLIENT_ID: [told([])], BY_CLIENT_ID: [told(WORKING | {"clientOid": "another"})]},
-        {STOP_BY_CLIENT_ID: [told([])], BY_CLIENT_ID: [told(WORKING | {"symbol": "DOGE-USDT"})]},
-    ],
-)
-def test_look_up_with_a_book_unread_fails(scripts):
-    report, _ = answered(scripts, look_up())
-    assert isinstance(report, LookUpFailed)
-
-
 # ----- searching
 
 
@@ -288,8 +218,12 @@ def test_search_shows_a_triggered_stop_that_nothing_follows_with_unknown_status(
 )
 def test_search_farther_back_than_the_venue_lists_does_not_claim_to_have_read_it(days, sources):
     from_ms = SystemClock().now_ms() - days * DAY_MS
-    report, _ = answered(everything(), search(from_venue_ms=from_ms, to_venue_ms=from_ms + 1000))
+    report, venue = answered(everything(), search(from_venue_ms=from_ms, to_venue_ms=from_ms + 1000))
     assert report.sources == sources
+    for name, kept_days in ((DONE, 2), (FILLS, 7)):
+        params = venue.called(name)[0].params
+        period_ms = int(params["endAt"]) - int(params["startAt"])
+        assert period_ms == kept_days * DAY_MS or (days < kept_days and int(params["startAt"]) == from_ms)
 
 
 # ----- pages
@@ -363,11 +297,51 @@ def test_open_orders_that_moved_between_pages_are_read_anew():
     assert len(report.orders) == 129
 
 
-def test_open_orders_that_never_add_up_are_no_list():
-    scripts = {STOPS: [told(page([]))], ACTIVE: [told(page([WORKING], total=2))]}
-    report, venue = answered(scripts, FetchOpenOrders(**WHO, symbol="BTC-USDT"))
+def test_open_orders_of_which_the_last_moved_to_a_page_read_before_are_read_anew():
+    # One of the first page ended: there is no second page any more, and what it held nobody saw.
+    moved = [
+        told(page(numbered(WORKING, 100), total=101, pages=2)),
+        told(page([], total=100, pages=1, number=2)),
+    ]
+    scripts = {STOPS: [told(page([]))], ACTIVE: [*moved, told(page(numbered(WORKING, 100, 1)))]}
+    report, _ = answered(scripts, FetchOpenOrders(**WHO, symbol="BTC-USDT"))
+    assert isinstance(report, OpenOrdersFetched)
+    assert {each.venue_order_id for each in report.orders} == {f"{ORDER_ID}-{number}" for number in range(1, 101)}
+
+
+def test_open_orders_of_which_some_came_and_others_went_between_pages_are_read_anew():
+    # As many as the venue counts, because those that came stand in for the one that moved up.
+    moved = [
+        told(page(numbered(WORKING, 100), total=150, pages=2)),
+        told(page(numbered(WORKING, 51, 101), total=151, pages=2, number=2)),
+    ]
+    still = [
+        told(page(numbered(WORKING, 100, 1), total=151, pages=2)),
+        told(page(numbered(WORKING, 51, 101), total=151, pages=2, number=2)),
+    ]
+    report, _ = answered({STOPS: [told(page([]))], ACTIVE: moved + still}, FetchOpenOrders(**WHO, symbol="BTC-USDT"))
+    assert isinstance(report, OpenOrdersFetched)
+    assert f"{ORDER_ID}-100" in {each.venue_order_id for each in report.orders}
+
+
+@pytest.mark.parametrize(
+    ("script", "calls"),
+    [
+        ([told(page([WORKING], total=2))], 3),
+        ([told(page(numbered(WORKING, 100), total=count, pages=count - 99)) for count in (101, 100) * 3], 6),
+    ],
+)
+def test_open_orders_that_never_add_up_are_no_list(script, calls):
+    report, venue = answered({STOPS: [told(page([]))], ACTIVE: script}, FetchOpenOrders(**WHO, symbol="BTC-USDT"))
     assert isinstance(report, FetchFailed)
-    assert (report.reason, len(venue.called(ACTIVE))) == ("list_changes", 3)
+    assert (report.reason, len(venue.called(ACTIVE))) == ("list_changes", calls)
+
+
+def test_search_shows_a_triggered_stop_without_a_client_id_beside_orders_without_one():
+    nameless = {"clientOid": None}
+    scripts = everything(**{STOPS: [told(page([TRIGGERED | nameless]))], ACTIVE: [told(page([WORKING | nameless]))]})
+    report, _ = answered(scripts, search())
+    assert {order.venue_order_id for order in report.orders} == {STOP_ID, ORDER_ID}
 
 
 @pytest.mark.parametrize(
@@ -405,15 +379,25 @@ def test_fills_of_an_order_are_read_page_by_page():
     }  # fmt: skip
 
 
-def test_fills_since_a_time_are_asked_for_until_now_and_no_farther_back_than_they_are_kept():
+def test_fills_since_a_time_are_asked_for_until_now():
     now_ms = SystemClock().now_ms()
-    for since_ms, asked_ms in ((now_ms - 1000, now_ms - 1000), (now_ms - 30 * DAY_MS, now_ms - 7 * DAY_MS)):
-        request = FetchFills(**WHO, symbol="BTC-USDT", since_venue_ms=since_ms)
-        report, venue = answered({FILLS: [told(chain([FILL, FILL | {"side": "?"}]))]}, request)
-        assert (len(report.fills), report.unreadable) == (1, 1)
-        params = venue.called(FILLS)[0].params
-        assert asked_ms - 1000 <= int(params["startAt"]) <= asked_ms + 60_000
-        assert int(params["endAt"]) > now_ms
+    request = FetchFills(**WHO, symbol="BTC-USDT", since_venue_ms=now_ms - 1000)
+    report, venue = answered({FILLS: [told(chain([FILL, FILL | {"side": "?"}]))]}, request)
+    assert (len(report.fills), report.unreadable) == (1, 1)
+    params = venue.called(FILLS)[0].params
+    assert int(params["startAt"]) == now_ms - 1000
+    assert int(params["endAt"]) > now_ms
+
+
+def test_fills_since_longer_ago_than_they_are_kept_are_asked_for_so_far_and_are_not_all():
+    now_ms = SystemClock().now_ms()
+    request = FetchFills(**WHO, symbol="BTC-USDT", since_venue_ms=now_ms - 30 * DAY_MS)
+    report, venue = answered({FILLS: [told(chain([FILL]))]}, request)
+    assert isinstance(report, FillsFetched)
+    assert (len(report.fills), report.unreadable) == (1, 1)
+    params = venue.called(FILLS)[0].params
+    assert int(params["endAt"]) - int(params["startAt"]) == 7 * DAY_MS
+    assert int(params["endAt"]) > now_ms
 
 
 def test_latest_fills_are_one_page():

@@ -11,6 +11,7 @@ from kucoin_samples import (
     ACTIVE,
     BALANCE,
     BOOK,
+    BY_CLIENT_ID,
     CANCELED,
     CLIENT_ID,
     DOOR,
@@ -295,7 +296,7 @@ def test_stop_events_are_of_whom_the_placement_or_a_list_was():
         PRICE: [told({"price": "60000"})], PLACE_STOP: [told({"orderId": "vs1"})],
         STOP_BY_CLIENT_ID: [told([STOP | {"id": "vs2"}])], STOP_BY_ID: [told(STOP)],
         STOPS_LIST: [told(page([STOP | {"id": "vs3"}, STOP | {"id": "vs4", "clientOid": None}]))],
-        ACTIVE: [told(page([]))],
+        ACTIVE: [told(page([]))], BY_CLIENT_ID: [error("102436")],
     }  # fmt: skip
     with Venue(scripts) as venue:
         made = client(venue)
@@ -316,6 +317,13 @@ def test_stop_orders_that_were_heard_of_long_ago_are_forgotten():
     for number in range(STOPS_MAX + 1):
         memory.learn(f"vs{number}", CLIENT_ID)
     assert ("vs0" in memory, "vs1" in memory, f"vs{STOPS_MAX}" in memory) == (False, True, True)
+
+
+def test_stop_order_keeps_the_client_id_that_was_told_once():
+    memory = StopMemory()
+    for told_id in (None, CLIENT_ID, None):
+        memory.learn(STOP_ID, told_id)
+    assert memory.client_id(STOP_ID) == CLIENT_ID
 
 
 def test_stop_event_of_a_cancel_is_reported_under_the_id_of_the_stop():

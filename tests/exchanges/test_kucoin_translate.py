@@ -21,7 +21,9 @@ from kucoin_samples import (
 )
 
 from exchanges.fields import UnreadableError
-from exchanges.kucoin.translate import read_account, read_fill, read_order, read_stop, time_ms
+from exchanges.kucoin.executions import read_account, read_fill
+from exchanges.kucoin.times import time_ms
+from exchanges.kucoin.translate import read_order, read_stop
 from messages.fills import FillSource, Liquidity
 from messages.types import OrderType, PublicStatus, Side, TimeInForce
 

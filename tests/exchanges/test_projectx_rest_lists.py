@@ -25,9 +25,10 @@ from projectx_samples import (
 from exchanges.answers import IncompleteError, Told
 from exchanges.projectx.forms import iso
 from exchanges.projectx.pages import working_rows, working_rows_since
-from messages.commands import FetchOpenOrders
+from messages.commands import FetchFills, FetchOpenOrders
 from messages.reports import (
     FetchFailed,
+    FillsFetched,
     LookUpFailed,
     OpenOrdersFetched,
     OrdersSearched,
@@ -76,6 +77,23 @@ def test_search_with_a_source_that_does_not_answer_is_unanswered(broken, meet):
     sources[broken] = meet
     report, _ = ask(search(), **searching(*sources))
     assert isinstance(report, LookUpFailed)
+
+
+def test_search_tells_fills_that_were_taken_back_or_name_no_order_apart():
+    trades = told(trades=[TRADE, TRADE | {"id": 2, "orderId": None}, TRADE | {"id": 3, "voided": True}])
+    report, _ = ask(search(), **searching(told(orders=[LIMIT]), rows(), trades))
+    assert isinstance(report, OrdersSearched)
+    named = [[fill.fill_id for fill in each] for each in (report.fills, report.unattributed, report.voided)]
+    assert (named, report.unreadable) == ([["8604"], ["2"], ["3"]], 0)
+
+
+def test_fills_of_an_order_tell_what_was_taken_back():
+    trades = told(trades=[TRADE, TRADE | {"id": 3, "voided": True}, TRADE | {"id": 4, "orderId": 7, "voided": True}])
+    wanted = FetchFills(**FOR, order_id="x", symbol=CONTRACT, venue_order_id="36598")
+    report, _ = ask(wanted, searchById=[told(order=LIMIT)], search=[trades])
+    assert isinstance(report, FillsFetched)
+    named = [[fill.fill_id for fill in each] for each in (report.fills, report.unattributed, report.voided)]
+    assert (named, report.unreadable) == ([["8604"], [], ["3"]], 0)
 
 
 def test_search_counts_what_it_cannot_read():

@@ -259,6 +259,35 @@ def test_fills_of_one_order_are_asked_for_from_its_creation():
     assert venue.bodies("search")[0]["startTimestamp"] == "2025-07-18T21:00:00.268+00:00"
 
 
+NAMELESS = {name: value for name, value in TRADE.items() if name != "orderId"} | {"id": 3}
+
+
+@pytest.mark.parametrize("nameless", [NAMELESS, NAMELESS | {"orderId": None}])
+def test_fills_of_a_list_that_name_no_order_are_told_apart_and_leave_it_readable(nameless):
+    trades = [TRADE, nameless, NAMELESS | {"id": 4, "contractId": OTHER}, NAMELESS | {"id": 5, "voided": True}]
+    report, _ = ask(FetchFills(**FOR, symbol=CONTRACT, since_venue_ms=CREATED_MS), search=[told(trades=trades)])
+    assert isinstance(report, FillsFetched)
+    assert ([fill.fill_id for fill in report.fills], report.unreadable) == (["8604"], 0)
+    (found,) = report.unattributed
+    assert (found.fill_id, found.venue_order_id, found.size, found.price) == ("3", "", 1, Decimal("6335.25"))
+
+
+@pytest.mark.parametrize("strange", [{"size": None}, {"side": 7}, {"accountId": 1}])
+def test_fill_of_no_order_that_cannot_be_read_otherwise_leaves_the_list_unreadable(strange):
+    trades = [TRADE, NAMELESS | strange]
+    report, _ = ask(FetchFills(**FOR, symbol=CONTRACT, since_venue_ms=CREATED_MS), search=[told(trades=trades)])
+    assert isinstance(report, FillsFetched)
+    assert (report.unattributed, report.unreadable) == ((), 1)
+
+
+def test_fills_that_were_taken_back_are_listed_apart():
+    trades = [TRADE, TRADE | {"id": 3, "voided": True}]
+    report, _ = ask(FetchFills(**FOR, symbol=CONTRACT, since_venue_ms=CREATED_MS), search=[told(trades=trades)])
+    assert isinstance(report, FillsFetched)
+    assert [fill.fill_id for fill in report.fills] == ["8604"]
+    assert [(fill.fill_id, fill.venue_order_id) for fill in report.voided] == [("3", "36598")]
+
+
 def test_latest_fills_are_those_of_a_day():
     report, venue = ask(FetchFills(**FOR, symbol=CONTRACT), search=[told(trades=[TRADE])])
     assert isinstance(report, FillsFetched)

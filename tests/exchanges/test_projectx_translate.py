@@ -19,10 +19,11 @@ from projectx_samples import (
 
 from exchanges.fields import UnreadableError
 from exchanges.projectx.executions import read_bar, read_position, read_spec_fill, read_trade
-from exchanges.projectx.forms import iso, time_ms
+from exchanges.projectx.forms import iso
 from exchanges.projectx.symbols import ContractBook, read_contracts
 from exchanges.projectx.translate import read_order
 from exchanges.symbols import SymbolBook
+from exchanges.times import zoned_or_none
 from messages.fills import FillSource, Liquidity
 from messages.types import OrderType, PublicStatus, Side, TimeInForce
 
@@ -231,27 +232,27 @@ def test_order_of_an_unlisted_contract_is_unreadable_and_has_the_names_read_agai
     ],
 )
 def test_time_is_cut_off_to_milliseconds(text, expected):
-    assert time_ms(text) == expected
+    assert zoned_or_none(text) == expected
 
 
 @pytest.mark.parametrize(
     "value", ["2025-07-18T21:00:01.268009", "2025-07-18", "", "now", None, CREATED_MS, "2025-13-18T21:00:01+00:00"]
 )
 def test_time_that_is_none_is_not_read(value):
-    assert time_ms(value) is None
+    assert zoned_or_none(value) is None
 
 
 def test_time_written_and_read_is_the_same():
     assert iso(CREATED_MS) == "2025-07-18T21:00:01.268+00:00"
-    assert time_ms(iso(CREATED_MS)) == CREATED_MS
+    assert zoned_or_none(iso(CREATED_MS)) == CREATED_MS
 
 
 # ----- executions, positions, bars
 
 
 def test_documented_trade_is_read_whole():
-    fill = read_trade(TRADE, BOOK, ACCOUNT)
-    assert fill is not None
+    fill, voided = read_trade(TRADE, BOOK, ACCOUNT)
+    assert not voided
     assert (fill.fill_id, fill.venue_order_id, fill.client_order_id, fill.symbol) == ("8604", "36598", None, CONTRACT)
     assert (fill.side, fill.price, fill.size) == (Side.BUY, Decimal("6335.25"), Decimal(1))
     assert (fill.fee, fill.fee_currency, fill.liquidity) == (Decimal("1.4"), "USD", Liquidity.UNKNOWN)
@@ -259,13 +260,14 @@ def test_documented_trade_is_read_whole():
 
 
 def test_trade_with_commissions_costs_both():
-    fill = read_trade(TRADE | {"commissions": Decimal("0.78"), "profitAndLoss": None}, BOOK, ACCOUNT)
-    assert fill is not None
+    fill, _ = read_trade(TRADE | {"commissions": Decimal("0.78"), "profitAndLoss": None}, BOOK, ACCOUNT)
     assert fill.fee == Decimal("2.18")
 
 
-def test_trade_that_was_taken_back_is_none():
-    assert read_trade(TRADE | {"voided": True}, BOOK, ACCOUNT) is None
+def test_trade_that_was_taken_back_says_so():
+    fill, voided = read_trade(TRADE | {"voided": True}, BOOK, ACCOUNT)
+    assert voided
+    assert fill.fill_id == "8604"
 
 
 @pytest.mark.parametrize("field", [name for name in TRADE if name != "profitAndLoss"])
@@ -387,17 +389,14 @@ PENDING_OR_FILLED = (PublicStatus.PENDING, PublicStatus.FILLED)
 @given(damaged(TRADE))
 def test_damaged_trade_is_unreadable_or_says_only_what_is_written(record):
     try:
-        fill = read_trade(record, BOOK, ACCOUNT)
+        fill, voided = read_trade(record, BOOK, ACCOUNT)
     except UnreadableError:
         return
-    if fill is None:
-        assert record["voided"] is True
-        return
-    assert record["voided"] is False
+    assert record["voided"] is voided
     assert (fill.fill_id, fill.venue_order_id) == (str(record["id"]), str(record["orderId"]))
     assert (fill.size, fill.price) == (written(record["size"]), Decimal(str(record["price"])))
     assert fill.fee == Decimal(str(record["fees"]))
-    assert fill.venue_time_ms == time_ms(record["creationTimestamp"])
+    assert fill.venue_time_ms == zoned_or_none(record["creationTimestamp"])
 
 
 @given(damaged(POSITION))

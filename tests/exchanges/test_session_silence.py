@@ -41,3 +41,15 @@ def test_silence_that_an_answer_names_keeps_cancels_back_for_no_longer_than_it_m
         report = made.execute(cancel())
     assert isinstance(report, CancelNotProcessed)
     assert most_ms - 5000 < report.retry_after_ms <= most_ms
+
+
+@pytest.mark.parametrize(
+    ("status", "named", "told_ms"),
+    [(429, "86400", 120_000), (429, "60", 60_000), (418, "86400", 3_600_000), (418, "600", 600_000)],
+)
+def test_refused_cancel_is_to_wait_for_no_longer_than_its_session_is_silent(status, named, told_ms):
+    limited = error(-1003, "Too much request weight used.", status=status, headers={"Retry-After": named})
+    with Venue(delete_order=[limited]) as venue:
+        report = client(venue).execute(cancel())
+    assert isinstance(report, CancelNotProcessed)
+    assert report.retry_after_ms == told_ms

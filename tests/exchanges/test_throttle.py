@@ -186,3 +186,25 @@ def test_counter_never_lets_more_through_than_the_venue_would(steps):
             made.settle({"rest": cost}, sent_ms=now_ms, now_ms=now_ms, reported=None)
             venue += cost
             assert venue <= COUNTER.limit
+
+
+def test_counter_keeps_for_streams_and_placements_what_reads_cannot_use():
+    made = throttle(COUNTER)
+    assert made.admit(CallKind.READ, 0, {"rest": 16}) == 0
+    assert made.admit(CallKind.READ, 0, {"rest": 1}) > 0
+    assert made.admit(CallKind.STREAM, 0, {"rest": 1}) == 0
+    assert made.admit(CallKind.STREAM, 0, {"rest": 2}) > 0, "what is left is for cancels"
+
+
+def test_spare_room_is_asked_for_and_left_to_others():
+    made = throttle(COUNTER)
+    assert made.admit(CallKind.READ, 0, {"rest": 6}) == 0
+    assert made.admit(CallKind.READ, 0, {"rest": 4}, {"rest": 8}) == 4000, "two units more have to wear off"
+    assert made.admit(CallKind.READ, 0, {"rest": 2}, {"rest": 8}) == 0
+    assert made.admit(CallKind.READ, 0, {"rest": 8}) == 0, "nobody holds what was to be spared"
+
+
+def test_spare_room_that_the_budget_never_has_waits_for_all_of_it():
+    made = throttle(Budget(name="rest", unit="rest", limit=10, decay_milli_per_s=500))
+    assert made.admit(CallKind.READ, 0, {"rest": 4}, {"rest": 8}) == 0
+    assert made.admit(CallKind.READ, 0, {"rest": 1}, {"rest": 8}) == 8000

@@ -99,6 +99,23 @@ def test_main_job_with_metrics_serves_them(tmp_path: Path) -> None:
     assert "idempotency_cache_misses" in body
 
 
+def test_main_job_says_at_its_start_what_is_wrong_with_an_alias(tmp_path: Path) -> None:
+    config = tmp_path / "oms.yaml"
+    config.write_text(
+        "paper: {venues: [binance]}\n"
+        'accounts: [{id: "1", exchanges: {binance: {}}}, {id: "2", exchanges: {binance: {}}}]\n'
+        "symbols: {aliases: {BTC-USD: {binance: BTCUSDT}}}\n",
+        encoding="utf-8",
+    )
+
+    with start("--config", str(config), "--no-faults", "--seconds", "0.5") as job:
+        _, errors = job.communicate(timeout=120)
+
+    said = [line for line in errors.splitlines() if "aliases" in line]
+    hidden = "BTC-USD is BTCUSDT here, so that the venue's own BTC-USD (BTCUSD) cannot be traded"
+    assert said == [f"warning: binance: symbols.aliases: {hidden}"]
+
+
 def test_main_job_with_an_occupied_metrics_port_names_it_and_exits_with_two(tmp_path: Path) -> None:
     config = tmp_path / "oms.yaml"
     with socket.create_server(("127.0.0.1", 0)) as taken:
@@ -131,7 +148,9 @@ def test_main_job_whose_store_is_away_names_the_setting_and_the_remedy(tmp_path:
 def test_main_job_on_a_store_that_stays_compares_its_own_orders_and_waits_for_the_account(tmp_path: Path) -> None:
     with EmbeddedServer(tmp_path / "store", durability="everysec") as server:
         config = tmp_path / "oms.yaml"
-        config.write_text(f'redis: {{url: "{server.url}"}}\n', encoding="utf-8")
+        # One venue, where nothing is hidden: what is tested is the store, and others would be waited for.
+        venue = "paper: {venues: [binance]}\nexchanges: {binance: {settleMs: 3000}}\n"
+        config.write_text(f'redis: {{url: "{server.url}"}}\n{venue}', encoding="utf-8")
         arguments = ("--config", str(config), "--seconds", "4", "--no-faults")
         with start(*arguments) as first:
             first_out, errors = first.communicate(timeout=90)

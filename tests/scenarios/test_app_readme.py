@@ -16,17 +16,19 @@ from settings_sources import nested
 from tidy_rules import ROOT
 
 from actors import Oms
+from actors.app.markets import VENUES, market_of
 from actors.app.reference import filled_in, parts
 from actors.app.schedule import NAMES
 from actors.errors import SettingsError
 from actors.settings import Settings
+from exchanges.paper.catalogue import spot_instruments
 from messages import OrderPlaced, OrderState, OrderStateChanged, OrderType, Side, SubmitOrder
 from messages.events import Event
 from messages.queries import RefusalCode
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 DEADLINE_S = 30.0
-FIRST, POSITIONS, AWARENESS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+FIRST, POSITIONS, FUTURES, AWARENESS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 
 def run(example: str, state: Path) -> str:
@@ -68,6 +70,19 @@ def test_readme_example_about_positions_when_run_gets_fills_and_closes_the_posit
     assert Decimal(realised[1]) < 0, "it bought at the ask and sold at the bid"
 
 
+def test_readme_example_about_futures_when_run_holds_a_short_position_and_closes_it(tmp_path: Path) -> None:
+    contracts, worth, close, realised = (line.split() for line in run(FUTURES, tmp_path).splitlines())
+
+    assert contracts[:3] == ["contracts", "-2", "at"]
+    assert Decimal(contracts[3]) > 0
+    assert worth[:6] == ["worth", "50", "USD", "a", "point", "each,"]
+    assert close == ["close", "done", "2", "of", "2"]
+    cost = Decimal(realised[1])
+    assert cost < 0, "it sold at the bid and bought at the ask"
+    assert cost % Decimal("12.5") == 0
+    assert cost > -2 * 50 * 5, "quotes are a few points apart at most"
+
+
 def test_readme_example_about_awareness_when_run_refuses_modifies_synchronises_and_cancels(tmp_path: Path) -> None:
     refused, *rest = run(AWARENESS, tmp_path).splitlines()
 
@@ -101,6 +116,16 @@ def test_market_without_configuration_trades_by_itself_and_takes_what_rests() ->
 
         assert isinstance(resting, OrderPlaced)
         assert filled.get(timeout=DEADLINE_S) == resting.view.local_id
+
+
+def test_readme_names_the_symbols_that_the_paper_venues_trade() -> None:
+    symbols = {each.symbol for each in spot_instruments(lambda base, quote: f"{base}{quote}")}
+    symbols |= {market_of(venue).symbol for venue in VENUES}
+    _, embedding, *_ = README.split("\n## Embed it\n")
+    embedding, *_ = embedding.split("\n## ")
+
+    assert len(symbols) >= 4
+    assert all(f"`{symbol}`" in embedding for symbol in symbols)
 
 
 def test_readme_paths_of_settings_are_those_of_the_settings() -> None:

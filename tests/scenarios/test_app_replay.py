@@ -166,8 +166,12 @@ def test_figures_of_a_recording_are_worked_out_from_its_rows(tmp_path: Path) -> 
     [
         ("12,1,C,103,B,1,1,0,,", "order 103, which is not open"),
         ("12,1,C,999,B,1,1,0,,", "order 999, which is not open"),
-        ("12,1,Z,999,B,1,1,0,,", "line 13 is not a row"),
-        ("12,1,A,999,B,many,1,0,,", "line 13 is not a row"),
+        ("12,1,Z,999,B,1,1,0,,", "line 13 is not a row of a recording: action is 'Z', and must be one of A, M, C, T$"),
+        ("12,1,A,999,X,1,1,0,,", "line 13 .*: side is 'X', and must be one of B, S$"),
+        ("12,1,A,999,B,many,1,0,,", "line 13 .*: price is 'many', and must be a decimal number$"),
+        ("12,1,A,999,B,1,NaN,0,,", "line 13 .*: size is 'NaN', and must be a decimal number$"),
+        ("12,soon,A,999,B,1,1,0,,", "line 13 .*: ts_us is 'soon', and must be a whole number$"),
+        ("12,1,A,999,B,1", "line 13 .*: size is missing, and must be a decimal number$"),
     ],
 )
 def test_recording_with_a_wrong_row_is_refused_with_its_place(tmp_path: Path, row: str, says: str) -> None:

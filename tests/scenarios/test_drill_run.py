@@ -1,22 +1,24 @@
 """The drill over real sockets, through its command: what it prints, what it exits with, what it is not to miss."""
 
 import json
+import re
 import signal
 import subprocess
 import sys
 import threading
+import time
 from decimal import Decimal
 from random import Random
 
 import pytest
-from rich.console import Console
+from rich.console import Console, RenderableType
 from tidy_rules import ROOT
 
 from actors.app.drill import run_drill
 from actors.app.drill_result import DrillOptions, DrillResult
-from actors.app.markets import CAPABILITIES, VENUES, market_of
+from actors.app.markets import CALM_SETTLE_MS, CAPABILITIES, PAPER_SETTLE_MS, VENUES, market_of, settle_ms
 from actors.app.schedule import NAMES, STORE_KILLED, UnknownFault, chosen_faults, draw_stages
-from actors.app.tables import drills_table
+from actors.app.tables import drill_table, drills_table
 from actors.app.verdict import Verdict
 from actors.app.workload import IN_PART, Fate, intents
 from messages.types import OrderType, Side
@@ -90,6 +92,30 @@ def test_drill_at_each_venue_places_changes_and_fills_and_breaks_nothing(venue: 
     assert (sum(found["faults"].values()) > 0) == bool(faults)
 
 
+def test_drill_counts_what_orders_were_wanted_for_and_what_became_of_them_to_the_same_sum() -> None:
+    verdict = Verdict(
+        intents=20, closes=3, replacements=2, venue_orders=19, refused_here=1, refused_by_venue=2, proven_absent=3
+    )
+    result = DrillResult(options=DrillOptions(venue="mexc", intents=20, seed=1, faults=()), verdict=verdict)
+    lines = shown(drill_table(result))
+
+    found = {line[0]: line[1] for line in cells_of(lines) if len(line) > 1}
+    begun = list(found).index("intents")
+    rows = [(name, int(found[name])) for name in list(found)[begun : begun + 7]]
+    wanted = [count for name, count in rows[:3]]
+    became = [count for name, count in rows[3:]]
+    assert [name[0] for name, _ in rows] == ["i", "+", "+", "=", "+", "+", "+"]
+    assert sum(wanted) == sum(became) == 25
+    assert any("No faults were asked for." in line for line in lines)
+    assert not any("none asked for" in line for line in lines)
+
+
+def test_drill_settles_as_long_as_its_faults_can_hide_an_order() -> None:
+    assert settle_ms("coinbase", ()) == settle_ms("coinbase", LOSING) == CALM_SETTLE_MS
+    assert settle_ms("coinbase", (*LOSING, "process_late")) == PAPER_SETTLE_MS
+    assert all(settle_ms(venue, NAMES) <= CAPABILITIES[venue].settle_ms for venue in VENUES)
+
+
 def test_drills_of_several_venues_end_in_one_table_with_a_column_for_each() -> None:
     results = [
         DrillResult(options=DrillOptions(venue=venue, intents=5, seed=1, faults=()), verdict=Verdict(intents=number))
@@ -97,17 +123,52 @@ def test_drills_of_several_venues_end_in_one_table_with_a_column_for_each() -> N
     ]
     results[1].verdict.lost = 1
     results[1].verdict.note("something is lost")
+    lines = shown(drills_table(results))
+
+    cells = {name: rest for name, *rest in cells_of(lines)}
+    assert cells["lost"] == ["0", "1"]
+    assert cells["intents"] == ["5", "6"]
+    assert cells["violations"] == ["0", "1"]
+    assert "coinbase 3 s instead of 60 s" in " ".join(" ".join(lines).split())
+    assert any("coinbase: something is lost" in line for line in lines)
+
+
+def shown(parts: tuple[RenderableType, ...]) -> list[str]:
     console = Console(width=120, color_system=None)
     with console.capture() as capture:
-        console.print(*drills_table(results))
+        console.print(*parts)
+    return capture.get().splitlines()
 
-    lines = capture.get().splitlines()
-    cells = {line.strip("│ ").split("│")[0].strip(): line.strip("│ ").split("│")[1:] for line in lines if "│" in line}
-    assert [cell.strip() for cell in cells["lost"]] == ["0", "1"]
-    assert [cell.strip() for cell in cells["intents"]] == ["5", "6"]
-    assert [cell.strip() for cell in cells["violations"]] == ["0", "1"]
-    assert "coinbase 12 s instead of 60 s" in " ".join(" ".join(lines).split())
-    assert any("coinbase: something is lost" in line for line in lines)
+
+def cells_of(lines: list[str]) -> list[list[str]]:
+    return [[cell.strip() for cell in line.strip("│ ").split("│")] for line in lines if "│" in line]
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+def test_drills_of_all_venues_that_are_interrupted_keep_those_that_have_ended(as_json: bool) -> None:  # noqa: FBT001
+    arguments = ["drill", "--venue", "all", "--intents", "4", "--faults", "none", *(["--json"] if as_json else [])]
+    first, second = VENUES[:2]
+    with subprocess.Popen(
+        [sys.executable, "run.py", *arguments], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as drill:
+        assert drill.stderr is not None
+        assert re.search(r"^ *\d+ s  \w+: ", next(line for line in drill.stderr if f"{second}: " in line))
+        # As `timeout` does it: the program hears of it more than once, and each time for itself.
+        until = time.monotonic() + 0.1
+        while time.monotonic() < until:
+            drill.send_signal(signal.SIGTERM)
+        out, errors = drill.communicate(timeout=60)
+
+    assert drill.returncode == 130, errors
+    if as_json:
+        done, begun = json.loads(out)["drills"]
+        assert (done["venue"], done["interrupted"], done["violations"], done["intents"]) == (first, False, [], 4)
+        assert (begun["venue"], begun["interrupted"]) == (second, True)
+    else:
+        lines = out.splitlines()
+        assert re.fullmatch(rf"{first}: 4 intents, .* 0 duplicates, 0 lost, 0 violations; \d+ s", lines[0])
+        assert ["venue orders" in line for line in lines].count(True) == 2, "and once more in the table"
+        assert re.fullmatch(rf"interrupted after \d of 4 intents at {second}; not judged there", lines[-1])
 
 
 @pytest.mark.parametrize("as_json", [True, False])
@@ -117,7 +178,7 @@ def test_drill_that_is_interrupted_says_how_far_it_came_and_judges_nothing(as_js
         [sys.executable, "run.py", *arguments], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as drill:
         assert drill.stderr is not None
-        next(line for line in drill.stderr if line.startswith("faults on"))
+        next(line for line in drill.stderr if "binance: faults on" in line)
         drill.send_signal(signal.SIGINT)
         out, errors = drill.communicate(timeout=60)
 

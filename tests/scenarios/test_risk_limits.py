@@ -90,7 +90,7 @@ CASES = {
     ),
     "collar": Case(
         {"priceCollarPercent": "10"}, (), terms("38249.99", reference_price=Decimal(42500)),
-        ("priceCollarPercent", "10", "10.0000235295"), terms("38250", reference_price=Decimal(42500)),
+        ("priceCollarPercent", "10", "10.01"), terms("38250", reference_price=Decimal(42500)),
     ),
     "symbols": Case({"allowedSymbols": [ETH]}, (), ONE, ("allowedSymbols", ETH, "BTC-USDT"), terms("2000", symbol=ETH)),
 }  # fmt: skip

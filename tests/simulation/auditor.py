@@ -223,6 +223,10 @@ class Auditor:
         self.seen.update(f"close:{close.state}" for close in closes)
         self.positions.on_section(account, sums)
         self.closes.on_section(account, closes, sums.booked, section.events)
+        for order in orders:
+            # A close is of any size, perhaps of one that was offered long ago.
+            if (account, order.order_id) not in self.closes.by_order:
+                self.queues.on_order(account, before[order.order_id], order)
         self.limits.on_section(
             account,
             [(before[order.order_id], order) for order in orders],
@@ -298,7 +302,6 @@ class Auditor:
             self.steps.on_order(account, before, order, steps)
         self.steps.check_reason(order)
         self.timeouts.on_order(account, before, order)
-        self.queues.on_order(account, before, order)
         self._check_sums(account, before, order)
         self._check_hash(account, order)
         self._check_claim(account, order)

@@ -14,7 +14,7 @@ from messages.commands import AccountCommand, CancelAll, OrderTerms, SetKillSwit
 from messages.queries import CancelsDone, KillSwitchSet, Refused, Reply
 from messages.types import Order, OrderState, OrderType, Side
 
-from .wire import shown_ids
+from .wire import UNTRIGGERED, number_of, shown_ids
 
 
 class Orders(Protocol):
@@ -100,7 +100,7 @@ class CancelAudit:
     def may_cancel(self, account: str, order: Order, created_venue_ms: int | None) -> bool:
         """Whether somebody asked for an order to be cancelled."""
         family = list(self._orders.chain_of(account, order))
-        names = {name for each in family for name in (each.order_id, each.client_order_id, each.venue_order_id)}
+        names = {name for each in family for name in (each.order_id, each.client_order_id, *_ids_of(each))}
         if not names.isdisjoint(self._named[account]):
             return True
         ours = not order.external or not names.isdisjoint(self._claimed[account])
@@ -125,9 +125,12 @@ class CancelAudit:
             stopped = self._stopped.pop(command.account_id, None)
             if stopped is not None:
                 stopped.told_venue_ms = self._venue_ms()
-        elif sweep is not None and not isinstance(reply, KillSwitchSet):
+        elif sweep is not None and isinstance(reply, CancelsDone):
             sweep.told_venue_ms = self._venue_ms()
         if isinstance(reply, CancelsDone):
+            # Who was told that an order may still work has not taken back that it is to be cancelled.
+            for view in reply.unresolved:
+                self._named[view.account_id].add(view.order.order_id)
             self._check_done(reply, sweep)
         elif isinstance(reply, Refused) and sweep is not None and command is not None:
             self._sweeps.pop(reply.correlation_id)
@@ -154,6 +157,12 @@ class CancelAudit:
         known = (each for each in self._orders.orders[sweep.account].values() if ":" not in each.order_id)
         ours = any(not each.external and each.venue_order_id in shown_ids(works) for each in known)
         return sweep.everything or ours
+
+
+def _ids_of(order: Order) -> set[str]:
+    # Whoever named a stop by the id that it had until it triggered means the order that it has become.
+    known = order.venue_order_id
+    return set() if known is None else {f"{UNTRIGGERED}{number_of(known)}", str(number_of(known))}
 
 
 def _meets(side: Side, kind: OrderType, price: Decimal | None, order: Order) -> bool:

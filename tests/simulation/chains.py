@@ -60,6 +60,8 @@ class ChainAudit:
         """By correlation id."""
         self._changes: dict[tuple[str, str], tuple[str, Modification]] = {}
         """By account and modify id: the order that was to be changed, and how."""
+        self._wanted: set[tuple[str, str, Decimal, Decimal | None, Decimal | None]] = set()
+        """Account, order, size, price and stop price of every change; asked for again, one may find another size."""
         self._legs: dict[tuple[str, str], list[tuple[str, Decimal]]] = defaultdict(list)
         """By account and replaced order: its replacements, and the larger of the two totals asked for."""
         self._terms: Counter[tuple[str, str]] = Counter()
@@ -109,6 +111,7 @@ class ChainAudit:
 
     def _begin(self, account: str, order: Order, change: Modification) -> None:
         self._seen[f"modify:{change.kind}"] += 1
+        self._wanted.add((account, order.order_id, change.size, change.price, change.stop_price))
         known = self._changes.setdefault((account, change.modify_id), (order.order_id, change))
         if known[1].replacement_id != change.replacement_id or known[0] != order.order_id:
             self._violate("chains", f"{change.modify_id} is carried out twice, on {known[0]} and on {order.order_id}")
@@ -139,10 +142,7 @@ class ChainAudit:
 
     def was_recorded(self, account: str, order: Order, terms: tuple[Decimal, Decimal | None, Decimal | None]) -> bool:
         """Whether an amend to these terms was ever recorded."""
-        return any(
-            (owner, name, change.size, change.price, change.stop_price) == (account, order.order_id, *terms)
-            for (owner, _), (name, change) in self._changes.items()
-        )
+        return (account, order.order_id, *terms) in self._wanted
 
     def check_sums(self, account: str) -> None:
         """Add up what the legs of every change have executed."""

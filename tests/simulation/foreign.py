@@ -38,6 +38,7 @@ class Owner:
             self._venue.withdraw(account, order.order_id)
         elif what < 0.7:
             smaller = order.filled_size + max(step, order.remaining * 2 / 3 // step * step)
+            self._venue.resized.add((account, order.first_client_order_id))
             self._venue.amend(account, order.order_id, smaller, order.price)
         else:
             self._place(account, order.symbol, _OTHER[order.side], {"type": OrderType.LIMIT, "price": order.price})

@@ -6,6 +6,7 @@ replacement at full size. Shares no arithmetic and no index with the product.
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
 
@@ -92,7 +93,8 @@ class LimitAudit:
         if grows or change.size * (change.price or change.stop_price or 0) > before:
             self._check_sums(order, others, position if grows else None)
         if change.price != order.price:
-            self._check_neighbours(account, order, others)
+            # Where it works already it may have been met since, by somebody else: only where it goes is judged.
+            self._check_neighbours(account, replace(order, price=change.price, modification=None), others)
 
     def _check_neighbours(self, account: str, order: Order, others: list[Order]) -> None:
         assert self.policy is not None

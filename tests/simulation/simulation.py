@@ -254,7 +254,7 @@ class Simulation:
     def _check_intents(self) -> None:
         for difference in parity.duplicates(self.auditor, self.accounts):
             self._violate("S1 one venue order", difference)
-        apart = set(self.auditor.closes.by_order)
+        apart = set(self.auditor.closes.by_order) | self.venue.resized
         for account in self.accounts:
             apart |= {(account, order_id) for order_id in self.auditor.chains.replacements(account)}
             self.auditor.chains.check_sums(account)

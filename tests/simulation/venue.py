@@ -93,6 +93,8 @@ class Venue:
         self.listeners: dict[str, Callable[[OrderEvent], None]] = {}
         """Per account: where its stream is fed."""
         self.seen: Counter[str] = Counter()
+        self.resized: set[tuple[str, str]] = set()
+        """Account and first client order id of the orders that were made smaller by hand."""
         """What of its own ways it has shown."""
         self.under_way: Counter[tuple[str, str]] = Counter()
         """Placements on their way here that would still be accepted, by account and client order id."""

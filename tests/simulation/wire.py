@@ -27,7 +27,7 @@ _STATUS = {
 }
 
 
-_UNTRIGGERED = "vs"
+UNTRIGGERED = "vs"
 """How ids of untriggered stops begin where a stop that triggers goes on under another id."""
 _TRIGGERED_AS = {OrderType.STOP_MARKET: OrderType.MARKET, OrderType.STOP_LIMIT: OrderType.LIMIT}
 _TRIGGERED_MS = 200
@@ -36,12 +36,12 @@ _TRIGGERED_MS = 200
 
 def shown_ids(order: PaperOrder) -> set[str]:
     """Every id under which an order may be shown."""
-    return {str(order.order_id), f"{_UNTRIGGERED}{order.order_id}"}
+    return {str(order.order_id), f"{UNTRIGGERED}{order.order_id}"}
 
 
 def number_of(venue_order_id: str) -> int:
     """The engine's number of an order, under whichever of its ids."""
-    return int(venue_order_id.removeprefix(_UNTRIGGERED))
+    return int(venue_order_id.removeprefix(UNTRIGGERED))
 
 
 def waits(order: PaperOrder, traits: VenueTraits) -> bool:
@@ -63,7 +63,7 @@ def as_triggered(order: PaperOrder, traits: VenueTraits) -> VenueOrder:
 
 def shown_id(order: PaperOrder, traits: VenueTraits) -> str:
     """The id under which the venue shows an order now."""
-    return f"{_UNTRIGGERED if waits(order, traits) else ''}{order.order_id}"
+    return f"{UNTRIGGERED if waits(order, traits) else ''}{order.order_id}"
 
 
 def venue_order(order: PaperOrder, traits: VenueTraits, *, unknown_status: bool = False) -> VenueOrder:

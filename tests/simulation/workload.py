@@ -318,7 +318,8 @@ def venue_orders_per_intent(
 ) -> list[tuple[Intent, int]]:
     """How many orders that worked to the end or executed each intent has at the venue.
 
-    `apart`: account and client order id of orders that close positions or replace others, and may be of any size.
+    `apart`: account and client order id of orders that close positions, replace others or were changed by hand, and
+    may be of any size.
     """
     by_size: dict[tuple[str, Decimal], int] = defaultdict(int)
     for order in engine.truth.orders.values():

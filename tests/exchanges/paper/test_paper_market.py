@@ -3,8 +3,11 @@
 from decimal import Decimal
 from random import Random
 
+import pytest
+
 from exchanges.paper.accounts import PLENTY
 from exchanges.paper.dialects.binance.dialect import BinanceDialect
+from exchanges.paper.dialects.projectx.dialect import ProjectXDialect
 from exchanges.paper.engine import Engine
 from exchanges.paper.market import RandomMarket
 from exchanges.paper.model import NewOrder, OrderTraded, PaperStatus
@@ -31,6 +34,19 @@ def test_market_after_some_steps_has_two_sides_and_has_traded_every_symbol():
     assert traded == set(SYMBOLS)
     for symbol in SYMBOLS:
         assert engine.best(symbol, Side.BUY) < engine.best(symbol, Side.SELL)
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_market_of_futures_is_one_or_two_ticks_wide_as_a_rule(seed):
+    engine = Engine(ProjectXDialect.instruments(), margin=True)
+    market = RandomMarket(engine, Random(seed), ("CON.F.US.EP.Z26",))
+    ticks = []
+    for now_ms in range(1, 500):
+        market.step(now_ms)
+        bid, ask = (engine.best("CON.F.US.EP.Z26", side) for side in (Side.BUY, Side.SELL))
+        ticks.append(None if bid is None or ask is None else (ask - bid) / Decimal("0.25"))
+    assert sum(each in (1, 2) for each in ticks) > 450
+    assert max(each for each in ticks if each is not None) <= 8
 
 
 def test_market_that_runs_long_keeps_a_bounded_record_and_makes_no_money():

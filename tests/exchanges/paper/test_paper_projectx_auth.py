@@ -164,6 +164,10 @@ def test_login_with_the_right_key_gives_a_token_for_a_day(rig):
     assert accounts_status(rig, answer["token"]) == 200
 
 
+def test_keys_that_are_announced_are_what_a_client_configures(rig):
+    assert set(rig.dialect.add_keys("somebody", 1)) == {"userName", "apiKey", "accountNumber"}
+
+
 @pytest.mark.parametrize(("changes", "code"), [({"userName": "nobody"}, 1), ({"apiKey": "wrong"}, 3)])
 def test_login_with_wrong_credentials_is_refused_in_the_envelope(rig, changes, code):
     answer = rig.log_in(**changes)

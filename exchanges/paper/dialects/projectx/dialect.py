@@ -4,18 +4,19 @@ Written from the fact sheet alone; it shares nothing with any client of the real
 """
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from decimal import Decimal
 from email.utils import formatdate
 from random import Random
 from typing import Any, ClassVar
 from urllib.parse import parse_qs
 
-from exchanges.paper.dialects.projectx import errors
+from exchanges.paper.dialects.projectx.closing import Closing
 from exchanges.paper.dialects.projectx.codec import BindingError, Fields, parse, write
 from exchanges.paper.dialects.projectx.contingent import Contingent
 from exchanges.paper.dialects.projectx.contracts import contracts
+from exchanges.paper.dialects.projectx.endpoints import BARS, QUERY, Endpoint, query_endpoints, trading_endpoints
 from exchanges.paper.dialects.projectx.errors import Refusal, Unauthorized, problem
 from exchanges.paper.dialects.projectx.events import EventWriter
 from exchanges.paper.dialects.projectx.hub import HubSession
@@ -25,7 +26,7 @@ from exchanges.paper.dialects.projectx.queries import Queries
 from exchanges.paper.dialects.projectx.register import Register
 from exchanges.paper.dialects.projectx.render import WORKING, Renderer
 from exchanges.paper.dialects.projectx.tokens import Token, Tokens
-from exchanges.paper.dialects.projectx.trading import Call, Result, Trading
+from exchanges.paper.dialects.projectx.trading import Call, Trading
 from exchanges.paper.dialects.projectx.users import Users
 from exchanges.paper.engine import Engine
 from exchanges.paper.faults import RequestKind
@@ -42,19 +43,7 @@ _LOGIN = "/api/Auth/loginKey"
 _VALIDATE = "/api/Auth/validate"
 _LOGOUT = "/api/Auth/logout"
 _PING = "/api/Status/ping"
-_QUERY = "/api/Order/v2/query"
-_BARS = "/api/History/retrieveBars"
 _NEGOTIATE = "/hubs/user/negotiate"
-
-
-@dataclass(frozen=True, slots=True)
-class _Endpoint:
-    kind: RequestKind
-    handle: Callable[[Call], Result]
-    nothing: Mapping[str, Any] = field(default_factory=dict)
-    """What stands beside the envelope when it refuses."""
-    unknown_codes: tuple[int, ...] = ()
-    """Its codes for an outcome that it does not know; none: it has no such code."""
 
 
 class ProjectXDialect:
@@ -77,7 +66,7 @@ class ProjectXDialect:
         self._random = random
         self._tokens = Tokens(random)
         self._now_ms = 0
-        self._asked: _Endpoint | None = None
+        self._asked: Endpoint | None = None
         self._follow_ups: Events = ()
         listed = {one.instrument.symbol: one for one in contracts() if one.instrument.symbol in engine.instruments}
         self._register = Register(engine)
@@ -86,9 +75,10 @@ class ProjectXDialect:
         renderer = Renderer(self._register, self._positions, listed)
         self.writer = EventWriter(self.users, self._register, self._positions, renderer, self.voided, random)
         """Renders the hub's events; `writer.wrapped` decides how."""
-        trading = Trading(engine, listed, self._register, self._contingent, self._positions)
+        trading = Trading(engine, listed, self._register, self._contingent)
+        closing = Closing(engine, listed, self._register, self._positions)
         queries = Queries(engine, listed, self._register, self._positions, renderer, self.voided)
-        self._endpoints = _trading_endpoints(trading) | _query_endpoints(queries)
+        self._endpoints = trading_endpoints(trading, closing) | query_endpoints(queries)
 
     @staticmethod
     def instruments() -> tuple[PaperInstrument, ...]:
@@ -145,14 +135,14 @@ class ProjectXDialect:
             token = None if request.path in (_LOGIN, _PING) else self._authorized(request.headers, now_ms)
         except Unauthorized:
             return self._answer(401, b"", {"www-authenticate": "Bearer"})
-        wait_ms = self.limits.wait_ms(token.user if token else "", now_ms, bars=request.path == _BARS)
+        wait_ms = self.limits.wait_ms(token.user if token else "", now_ms, bars=request.path == BARS)
         if wait_ms:
             return self.rate_limited(now_ms, wait_ms)
         if token is None or self._asked is None:
             return self._session_answer(request, token, now_ms)
         return self._endpoint_answer(self._asked, request, token, lens)
 
-    def _endpoint_answer(self, endpoint: _Endpoint, request: WireRequest, token: Token, lens: Lens) -> WireAnswer:
+    def _endpoint_answer(self, endpoint: Endpoint, request: WireRequest, token: Token, lens: Lens) -> WireAnswer:
         try:
             call = Call(user=self.users.user(token.user), fields=parse(request.body), now_ms=self._now_ms, lens=lens)
             result = endpoint.handle(call)
@@ -273,9 +263,9 @@ class ProjectXDialect:
         return replace(answer, body=body) if count and answer.status < 400 else None  # noqa: PLR2004 - HTTP errors
 
 
-def _kind(endpoint: _Endpoint, request: WireRequest, fields: Fields) -> RequestKind:
+def _kind(endpoint: Endpoint, request: WireRequest, fields: Fields) -> RequestKind:
     """Return the kind of a request: the query of orders is about open ones when it asks for nothing else."""
-    if request.path != _QUERY:
+    if request.path != QUERY:
         return endpoint.kind
     criteria = fields.object("filter")
     statuses = None if criteria is None else criteria.integers("statuses")
@@ -284,37 +274,3 @@ def _kind(endpoint: _Endpoint, request: WireRequest, fields: Fields) -> RequestK
 
 def _envelope(code: int, message: str | None = None) -> dict[str, Any]:
     return {"success": code == 0, "errorCode": code, "errorMessage": message}
-
-
-def _trading_endpoints(trading: Trading) -> dict[str, _Endpoint]:
-    kinds = RequestKind
-    placing = (errors.PLACE_PENDING, errors.PLACE_UNKNOWN_ERROR)
-    changing = (errors.CHANGE_PENDING, errors.CHANGE_UNKNOWN_ERROR)
-    closing = (errors.CLOSE_PENDING, errors.CLOSE_UNKNOWN_ERROR)
-    closing_partly = (errors.PARTIAL_PENDING, errors.PARTIAL_UNKNOWN_ERROR)
-    return {
-        "/api/Order/place": _Endpoint(kinds.PLACE, trading.place, {"orderId": 0}, placing),
-        "/api/Order/cancel": _Endpoint(kinds.CANCEL, trading.cancel, unknown_codes=changing),
-        "/api/Order/modify": _Endpoint(kinds.AMEND, trading.modify, unknown_codes=changing),
-        "/api/Position/closeContract": _Endpoint(kinds.PLACE, trading.close, unknown_codes=closing),
-        "/api/Position/partialCloseContract": _Endpoint(
-            kinds.PLACE, trading.close_partly, unknown_codes=closing_partly
-        ),
-    }
-
-
-def _query_endpoints(queries: Queries) -> dict[str, _Endpoint]:
-    kinds = RequestKind
-    return {
-        "/api/Order/searchById": _Endpoint(kinds.ORDER, queries.order, {"order": None}),
-        "/api/Order/searchOpen": _Endpoint(kinds.OPEN_ORDERS, queries.open_orders, {"orders": None}),
-        "/api/Order/search": _Endpoint(kinds.ORDERS, queries.orders, {"orders": None}),
-        _QUERY: _Endpoint(kinds.ORDERS, queries.query, {"orders": None, "totalCount": None}),
-        "/api/Trade/search": _Endpoint(kinds.TRADES, queries.trades, {"trades": None}),
-        "/api/Position/searchOpen": _Endpoint(kinds.BALANCES, queries.positions, {"positions": None}),
-        "/api/Account/search": _Endpoint(kinds.BALANCES, queries.accounts, {"accounts": None}),
-        "/api/Contract/search": _Endpoint(kinds.INSTRUMENTS, queries.search_contracts, {"contracts": None}),
-        "/api/Contract/available": _Endpoint(kinds.INSTRUMENTS, queries.available_contracts, {"contracts": None}),
-        "/api/Contract/searchById": _Endpoint(kinds.INSTRUMENTS, queries.contract, {"contract": None}),
-        _BARS: _Endpoint(kinds.PRICE, queries.bars, {"bars": None}),
-    }

@@ -1,4 +1,4 @@
-"""The trading endpoints of the ProjectX Gateway: place, cancel, modify, close a position.
+"""The trading endpoints of the ProjectX Gateway: place, cancel, modify.
 
 They read the request, call the engine and word what it came to. Who may call was settled before.
 """
@@ -13,7 +13,6 @@ from exchanges.paper.dialects.projectx.codec import BindingError, Fields
 from exchanges.paper.dialects.projectx.contingent import Bracket, Contingent
 from exchanges.paper.dialects.projectx.contracts import Contract
 from exchanges.paper.dialects.projectx.errors import Refusal
-from exchanges.paper.dialects.projectx.positions import PositionBook
 from exchanges.paper.dialects.projectx.register import Details, Register, unseen_order
 from exchanges.paper.dialects.projectx.render import (
     ASK,
@@ -99,13 +98,11 @@ class Trading:
         contracts: Mapping[str, Contract],
         register: Register,
         contingent: Contingent,
-        positions: PositionBook,
     ) -> None:
         self._engine = engine
         self._contracts = contracts
         self._register = register
         self._contingent = contingent
-        self._positions = positions
 
     # ----- placing
 
@@ -282,52 +279,6 @@ class Trading:
         if order is None or order.account != account.name or not order.is_open:
             raise Refusal(errors.CHANGE_ORDER_NOT_FOUND)
         return order
-
-    # ----- closing
-
-    def close(self, call: Call) -> Result:
-        """Handle `POST /api/Position/closeContract`. Orders that protected the position stay."""
-        contract_id, account = call.fields.text("contractId"), call.account()
-        contract, net = self._position(account, contract_id)
-        return self._close(call, account, contract, net, abs(net), errors.CLOSE_REJECTED)
-
-    def close_partly(self, call: Call) -> Result:
-        """Handle `POST /api/Position/partialCloseContract`."""
-        contract_id, account, size = call.fields.text("contractId"), call.account(), call.fields.integer("size")
-        contract, net = self._position(account, contract_id)
-        if not 0 < size <= abs(net):
-            raise Refusal(errors.PARTIAL_INVALID_SIZE)
-        return self._close(call, account, contract, net, Decimal(size), errors.PARTIAL_REJECTED)
-
-    def _position(self, account: TradingAccount, contract_id: str) -> tuple[Contract, Decimal]:
-        contract = self._contracts.get(contract_id)
-        if contract is None:
-            raise Refusal(errors.CLOSE_CONTRACT_NOT_FOUND)
-        net = self._positions.position(account.name, contract.instrument.symbol).net
-        if not net:
-            raise Refusal(errors.CLOSE_POSITION_NOT_FOUND)
-        if not contract.instrument.trading:
-            raise Refusal(errors.CLOSE_CONTRACT_NOT_ACTIVE)
-        return contract, net
-
-    def _close(
-        self, call: Call, account: TradingAccount, contract: Contract, net: Decimal, size: Decimal, rejected: int
-    ) -> Result:
-        request = NewOrder(
-            account=account.name,
-            client_order_id=f"untagged {-self._register.new_id(call.now_ms)}",
-            symbol=contract.instrument.symbol,
-            side=Side.SELL if net > 0 else Side.BUY,
-            type=OrderType.MARKET,
-            size=size,
-            venue_type=str(MARKET),
-        )
-        events = self._engine.place(request, call.now_ms)
-        accepted = events[0]
-        if not isinstance(accepted, OrderAccepted):
-            raise Refusal(rejected)
-        self._register.keep(accepted.order.order_id, Details(tag=None))
-        return Result(fields={}, events=events)
 
 
 def _brackets(fields: Fields, side: int) -> tuple[tuple[Bracket, ...], bool]:

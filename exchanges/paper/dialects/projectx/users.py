@@ -65,8 +65,7 @@ class Users:
         user.api_keys.add(api_key)
         if trading not in user.accounts:
             user.accounts.append(trading)
-        # There is one secret only; whoever asks for a pair gets it twice.
-        return {"apiKey": api_key, "apiSecret": api_key, "userName": name, "accountNumber": str(trading.number)}
+        return {"userName": name, "apiKey": api_key, "accountNumber": str(trading.number)}
 
     def log_in(self, name: str, api_key: str) -> User:
         """Return the user. Raises Refusal."""
