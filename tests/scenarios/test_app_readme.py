@@ -67,7 +67,8 @@ def test_readme_example_about_positions_when_run_gets_fills_and_closes_the_posit
     assert close[:2] == ["close", "done"]
     assert Decimal(close[2]) == Decimal(close[4]) == Decimal("0.00999")
     assert len(close) == 5, "all was closed, so there is no reason"
-    assert Decimal(realised[1]) < 0, "it bought at the ask and sold at the bid"
+    # It bought at the ask and sold at the bid, in a market that moves meanwhile.
+    assert abs(Decimal(realised[1])) < 10
 
 
 def test_readme_example_about_futures_when_run_holds_a_short_position_and_closes_it(tmp_path: Path) -> None:
@@ -78,9 +79,9 @@ def test_readme_example_about_futures_when_run_holds_a_short_position_and_closes
     assert worth[:6] == ["worth", "50", "USD", "a", "point", "each,"]
     assert close == ["close", "done", "2", "of", "2"]
     cost = Decimal(realised[1])
-    assert cost < 0, "it sold at the bid and bought at the ask"
+    # It sold at the bid and bought at the ask, a few points apart at most, in a market that moves meanwhile.
     assert cost % Decimal("12.5") == 0
-    assert cost > -2 * 50 * 5, "quotes are a few points apart at most"
+    assert abs(cost) < 2 * 50 * 5
 
 
 def test_readme_example_about_awareness_when_run_refuses_modifies_synchronises_and_cancels(tmp_path: Path) -> None:

@@ -211,7 +211,12 @@ class SimulatedStream:
         if in_order:
             due_ms = max(due_ms, self._last_ms.get(channel, 0))
             self._last_ms[channel] = due_ms
-        self._system.schedule(due_ms - now_ms, lambda: self._deliver(self._stamped(report)))
+        self._system.schedule(due_ms - now_ms, lambda: self._hand_over(report))
+
+    def _hand_over(self, report: StreamReport) -> None:
+        # As the real one promises: nothing is delivered once it was stopped.
+        if self._running:
+            self._deliver(self._stamped(report))
 
     def _stamped(self, report: StreamReport) -> StreamReport:
         # A frame is stamped when it arrives, which for this one is now.
